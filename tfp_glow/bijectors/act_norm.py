@@ -1,0 +1,108 @@
+"""Activation normalisation: one scale and one shift per channel, set from data once."""
+
+import tensorflow as tf
+from tensorflow_probability import util as tfp_util
+
+from tfp_glow.bijectors import channel_affine
+from tfp_glow.internal import tfp_compat
+
+_EPSILON = 1e-6  # The reference's, added to the standard deviation.
+
+
+class ActNorm(channel_affine.ChannelAffine):
+    """Scales and shifts each channel: `[..., H, W, C] -> [..., H, W, C]`.
+
+    ```none
+    forward(x) = x * exp(log_scale) + shift
+    inverse(y) = (y - shift) * exp(-log_scale)
+    log|det J_forward| = H * W * sum(log_scale)
+    ```
+
+    `tfp_glow.initialize` sets `shift` to the mean and `log_scale` to the log of the standard
+    deviation that each channel has over the batch, so that what leaves `inverse` has mean 0 and
+    variance 1, once: `initialized` remembers it, also in checkpoints. Before that, with zeros, the
+    bijector is the identity.
+
+    Args:
+      shift: `[C]`, tensor or `tf.Variable`.
+      log_scale: `[C]`, tensor or `tf.Variable`.
+      initialized: optional boolean scalar `tf.Variable`. Without it, or with `shift` or `log_scale`
+        that are no variables, `tfp_glow.initialize` leaves this bijector alone.
+      name: name of the bijector.
+
+    Raises:
+      ValueError: `shift` or `log_scale` is no vector.
+
+    #### References
+    Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.1.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> act_norm = tfp_glow.bijectors.ActNorm(shift=[1., 2.], log_scale=[0., 0.])
+    >>> act_norm.forward(tf.zeros([1, 4, 4, 2]))[0, 0, 0].numpy()
+    array([1., 2.], dtype=float32)
+
+    ```
+    """
+
+    def __init__(self, shift, log_scale, initialized=None, name='act_norm'):
+        parameters = dict(locals())
+        with tf.name_scope(name):
+            self._shift = _parameter(shift, 'shift')
+            self._log_scale = _parameter(log_scale, 'log_scale')
+            self._initialized = initialized
+            channel_affine.check_vector('shift', self._shift)
+            channel_affine.check_vector('log_scale', self._log_scale)
+            super().__init__(dtype=self._shift.dtype, parameters=parameters, name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {'shift': tfp_compat.ParameterProperties(event_ndims=1),
+                'log_scale': tfp_compat.ParameterProperties(event_ndims=1)}
+
+    @property
+    def shift(self):
+        """`[C]`: what `forward` adds."""
+        return self._shift
+
+    @property
+    def log_scale(self):
+        """`[C]`: the log of what `forward` multiplies with."""
+        return self._log_scale
+
+    def _forward_affine(self):
+        log_scale = tf.convert_to_tensor(self._log_scale)
+        return channel_affine.Affine(
+            tf.linalg.diag(tf.exp(log_scale)), tf.convert_to_tensor(self._shift),
+            tf.reduce_sum(log_scale))
+
+    def _inverse_affine(self):
+        log_scale = tf.convert_to_tensor(self._log_scale)
+        scale = tf.exp(-log_scale)
+        return channel_affine.Affine(
+            tf.linalg.diag(scale), -self._shift * scale, -tf.reduce_sum(log_scale))
+
+    def _forward_and_log_det(self, x):
+        log_scale = tf.convert_to_tensor(self._log_scale)
+        return (x * tf.exp(log_scale) + self._shift,
+                channel_affine.pixels(x) * tf.reduce_sum(log_scale))
+
+    def _inverse_and_log_det(self, y):
+        log_scale = tf.convert_to_tensor(self._log_scale)
+        return ((y - self._shift) * tf.exp(-log_scale),
+                -channel_affine.pixels(y) * tf.reduce_sum(log_scale))
+
+    def _initialize(self, y):
+        settable = isinstance(self._shift, tf.Variable) and isinstance(self._log_scale, tf.Variable)
+        if settable and self._initialized is not None and not bool(self._initialized):
+            mean, variance = tf.nn.moments(y, axes=list(range(y.shape.rank - 1)))
+            self._shift.assign(mean)
+            self._log_scale.assign(tf.math.log(tf.sqrt(variance) + _EPSILON))
+            self._initialized.assign(True)
+        return super()._initialize(y)
+
+
+def _parameter(value, name):
+    if isinstance(value, (tf.Variable, tfp_util.DeferredTensor)):
+        return value
+    return tf.convert_to_tensor(value, name=name)

@@ -1,0 +1,85 @@
+"""Bijectors that act on the channels of each pixel as one affine map, and their composition."""
+
+import functools
+import typing
+
+import tensorflow as tf
+
+from tfp_glow.bijectors import base
+
+
+class Affine(typing.NamedTuple):
+    """`v -> v @ matrix + bias` on a pixel's channels; `log_det` is log|det matrix|."""
+    matrix: tf.Tensor
+    bias: tf.Tensor
+    log_det: tf.Tensor
+
+    def then(self, other):
+        """The map that applies this one first and `other` to its result."""
+        return Affine(self.matrix @ other.matrix,
+                      tf.linalg.matvec(other.matrix, self.bias, transpose_a=True) + other.bias,
+                      self.log_det + other.log_det)
+
+
+class ChannelAffine(base.OnePassBijector):
+    """Base of the bijectors `[..., H, W, C] -> [..., H, W, C]` that mix or scale channels only.
+
+    Each pixel's channel vector v goes through the same affine map, so that log|det J| =
+    H * W * log|det matrix|, and neighbours in a `Chain` fold into one convolution. A subclass gives
+    `_forward_affine()` and `_inverse_affine()`.
+    """
+
+    def _forward_affine(self):
+        raise NotImplementedError(f'{type(self).__name__} must write _forward_affine.')
+
+    def _inverse_affine(self):
+        raise NotImplementedError(f'{type(self).__name__} must write _inverse_affine.')
+
+    def _forward_and_log_det(self, x):
+        return apply(self._forward_affine(), x)
+
+    def _inverse_and_log_det(self, y):
+        return apply(self._inverse_affine(), y)
+
+
+class Folded(ChannelAffine):
+    """Neighbouring `ChannelAffine` bijectors as one: `forward` applies the last of `parts` first."""
+
+    def __init__(self, parts, name='folded'):
+        parameters = dict(locals())
+        self._parts = list(parts)
+        super().__init__(parameters=parameters, name=name)
+
+    def _forward_affine(self):
+        return functools.reduce(
+            Affine.then, [part._forward_affine() for part in reversed(self._parts)])
+
+    def _inverse_affine(self):
+        return functools.reduce(Affine.then, [part._inverse_affine() for part in self._parts])
+
+    def _initialize(self, y):
+        for part in self._parts:
+            y = part._initialize(y)
+        return y
+
+
+def apply(affine, images):
+    """`images [B, H, W, C]` through the map, as a 1x1 convolution; also H * W * log_det."""
+    output = tf.nn.conv2d(images, affine.matrix[tf.newaxis, tf.newaxis], 1, 'VALID')
+    output = tf.nn.bias_add(output, affine.bias)
+    return output, pixels(images) * affine.log_det
+
+
+def pixels(images):
+    """H * W of `[..., H, W, C]`, in the images' dtype."""
+    height, width = images.shape[-3:-1]
+    if height is not None and width is not None:
+        return tf.constant(height * width, images.dtype)
+    return tf.cast(tf.reduce_prod(tf.shape(images)[-3:-1]), images.dtype)
+
+
+def check_vector(name, value):
+    """Raises unless `value` is one vector of channels."""
+    if value.shape.rank != 1:
+        raise ValueError(f'{name} must be a vector with one entry per channel; '
+                         f'got shape={value.shape}.')

@@ -1,0 +1,135 @@
+"""Multi-scale architecture: levels, each of which lets half of its channels go as latents."""
+
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+from tfp_glow.bijectors import base
+from tfp_glow.bijectors import coupling
+
+
+class MultiScale(base.OnePassBijector):
+    """A list of latents <-> an image, level by level.
+
+    In the direction of the density, level l maps its image through `levels[l].inverse`; then, on
+    every level but the last, its channels are split: the first half goes on to the next level, the
+    second half leaves as latent z_l. Before it leaves, `exits[l]`, the conditional prior, takes it
+    to noise given what stays.
+
+    ```none
+    h_0 = y;  [h_l+1, z_l] = split(exits[l].inverse(levels[l].inverse(h_l)));  z_L = levels[L].inverse(h_L)
+    inverse(y) = [z_0, ..., z_L]        forward([z_0, ..., z_L]) = y
+    log|det J_inverse| = the sum over levels and exits
+    ```
+
+    Args:
+      levels: bijectors over images, the finest (nearest to the data) first.
+      exits: None, or one bijector per level but the last; it must leave the first half of its
+        channels alone, as `Coupling` does.
+      name: name of the bijector.
+
+    Raises:
+      ValueError: no levels, or a number of exits that does not fit.
+
+    #### References
+    Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, section 3.6 and figure 4b.
+    Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, figure 2b.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> from tfp_glow import bijectors as tgb
+    >>> multi_scale = tgb.MultiScale([tgb.Squeeze(2), tgb.Squeeze(2)])
+    >>> [z.shape.as_list() for z in multi_scale.inverse(tf.zeros([1, 8, 8, 1]))]
+    [[1, 4, 4, 2], [1, 2, 2, 8]]
+
+    ```
+    """
+
+    def __init__(self, levels, exits=None, name='multi_scale'):
+        parameters = dict(locals())
+        self._levels = list(levels)
+        count = len(self._levels)
+        if not count:
+            raise ValueError(f'levels must hold at least one bijector; got {levels=}.')
+        self._exits = list(exits) if exits is not None else [tfb.Identity()] * (count - 1)
+        if len(self._exits) != count - 1:
+            raise ValueError(f'exits must hold one bijector per level but the last, {count - 1}; '
+                             f'got {len(self._exits)}.')
+        super().__init__(forward_min_event_ndims=[3] * count, inverse_min_event_ndims=3,
+                         parameters=parameters, name=name)
+
+    @property
+    def levels(self):
+        """The bijectors of the levels, the finest first."""
+        return tuple(self._levels)
+
+    @property
+    def exits(self):
+        """The conditional priors of the latents that leave early, the finest first."""
+        return tuple(self._exits)
+
+    def _forward_and_log_det(self, x):
+        *exited, h = x
+        h, total = base.forward_and_log_det(self._levels[-1], h, 3)
+        for level, exit_, z in reversed(list(zip(self._levels, self._exits, exited))):
+            h, exit_log_det = base.forward_and_log_det(exit_, tf.concat([h, z], -1), 3)
+            h, log_det = base.forward_and_log_det(level, h, 3)
+            total += exit_log_det + log_det
+        return h, total
+
+    def _inverse_and_log_det(self, y):
+        h, latents, total = y, [], tf.zeros([], y.dtype)
+        for level, exit_ in zip(self._levels, self._exits):
+            h, log_det = base.inverse_and_log_det(level, h, 3)
+            h, exit_log_det = base.inverse_and_log_det(exit_, h, 3)
+            h, z = coupling.split(h)
+            latents.append(z)
+            total += log_det + exit_log_det
+        h, log_det = base.inverse_and_log_det(self._levels[-1], h, 3)
+        return [*latents, h], total + log_det
+
+    def _initialize(self, y):
+        latents = []
+        for level, exit_ in zip(self._levels, self._exits):
+            y = base.initialize_part(exit_, base.initialize_part(level, y))
+            y, z = coupling.split(y)
+            latents.append(z)
+        return [*latents, base.initialize_part(self._levels[-1], y)]
+
+    def _forward_dtype(self, input_dtype, **kwargs):
+        return tf.nest.flatten(input_dtype)[0]
+
+    def _inverse_dtype(self, output_dtype, **kwargs):
+        return [output_dtype] * len(self._levels)
+
+    def _forward_event_shape(self, shapes):
+        *exited, shape = [tf.TensorShape(s) for s in shapes]
+        shape = self._levels[-1].forward_event_shape(shape)
+        for level, z in reversed(list(zip(self._levels, exited))):
+            whole = None if None in (shape[-1], z[-1]) else shape[-1] + z[-1]
+            shape = level.forward_event_shape(shape[:-1].concatenate([whole]))
+        return shape
+
+    def _inverse_event_shape(self, shape):
+        shapes = []
+        for level in self._levels[:-1]:
+            *side, channels = level.inverse_event_shape(shape).as_list()
+            shapes.append(tf.TensorShape([*side, channels // 2]))
+            shape = tf.TensorShape([*side, channels - channels // 2])
+        return [*shapes, self._levels[-1].inverse_event_shape(shape)]
+
+    def _forward_event_shape_tensor(self, shapes):
+        *exited, shape = shapes
+        shape = self._levels[-1].forward_event_shape_tensor(shape)
+        for level, z in reversed(list(zip(self._levels, exited))):
+            shape = level.forward_event_shape_tensor(
+                tf.concat([shape[:-1], shape[-1:] + z[-1:]], 0))
+        return shape
+
+    def _inverse_event_shape_tensor(self, shape):
+        shapes = []
+        for level in self._levels[:-1]:
+            shape = level.inverse_event_shape_tensor(shape)
+            side, channels = shape[:-1], shape[-1:]
+            shapes.append(tf.concat([side, channels // 2], 0))
+            shape = tf.concat([side, channels - channels // 2], 0)
+        return [*shapes, self._levels[-1].inverse_event_shape_tensor(shape)]

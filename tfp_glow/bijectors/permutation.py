@@ -1,0 +1,123 @@
+"""Channel permutations: the fixed alternatives to the invertible 1x1 convolution."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow.bijectors import channel_affine
+from tfp_glow.internal import tfp_compat
+
+
+class Shuffle(channel_affine.ChannelAffine):
+    """Permutes channels: `[..., H, W, C] -> [..., H, W, C]`; log|det J| = 0.
+
+    ```none
+    inverse(y)[..., c] = y[..., permutation[c]]
+    forward(x)[..., permutation[c]] = x[..., c]
+    ```
+
+    Args:
+      permutation: `[C]`, an int32 permutation of 0 .. C-1. Give a `tf.Variable(trainable=False)` to
+        have it saved with the model; `random_permutation(channels, seed)` draws one.
+      dtype: of the images.
+      name: name of the bijector.
+
+    Raises:
+      ValueError: `permutation` is no vector, or known and no permutation.
+
+    #### References
+    Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.2 and figure 3.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> shuffle = tfp_glow.bijectors.Shuffle([2, 0, 1])
+    >>> shuffle.inverse(tf.constant([[[[5., 6., 7.]]]])).numpy()
+    array([[[[7., 5., 6.]]]], dtype=float32)
+
+    ```
+    """
+
+    def __init__(self, permutation, dtype=tf.float32, name='shuffle'):
+        parameters = dict(locals())
+        with tf.name_scope(name):
+            self._permutation = (permutation if isinstance(permutation, tf.Variable)
+                                 else tf.convert_to_tensor(permutation, tf.int32))
+            channel_affine.check_vector('permutation', self._permutation)
+            known = tf.get_static_value(tf.convert_to_tensor(self._permutation))
+            if known is not None and sorted(known) != list(range(len(known))):
+                raise ValueError('permutation must hold each of 0 .. C-1 once; '
+                                 f'got permutation={known.tolist()}.')
+            super().__init__(dtype=dtype, parameters=parameters, name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {'permutation': tfp_compat.ParameterProperties(event_ndims=1)}
+
+    def _rows(self):
+        return tf.one_hot(self._permutation, self._permutation.shape[0], dtype=self.dtype)
+
+    def _inverse_affine(self):
+        return self._affine(tf.linalg.matrix_transpose(self._rows()))
+
+    def _forward_affine(self):
+        return self._affine(self._rows())
+
+    def _affine(self, matrix):
+        return channel_affine.Affine(matrix, tf.zeros_like(matrix[0]), tf.zeros([], self.dtype))
+
+    def _inverse_and_log_det(self, y):
+        return tf.gather(y, self._permutation, axis=-1), tf.zeros([], self.dtype)
+
+    def _forward_and_log_det(self, x):
+        return (tf.gather(x, tf.argsort(tf.convert_to_tensor(self._permutation)), axis=-1),
+                tf.zeros([], self.dtype))
+
+
+class Reverse(channel_affine.ChannelAffine):
+    """Reverses the order of the channels: `[..., H, W, C] -> [..., H, W, C]`; log|det J| = 0.
+
+    ```none
+    forward(x)[..., c] = x[..., C - 1 - c] = inverse(x)[..., c]
+    ```
+
+    Args:
+      channels: C, a positive integer.
+      dtype: of the images.
+      name: name of the bijector.
+
+    Raises:
+      ValueError: `channels` is not positive.
+
+    #### References
+    Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.5.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> tfp_glow.bijectors.Reverse(2).forward(tf.constant([[[[5., 6.]]]])).numpy()
+    array([[[[6., 5.]]]], dtype=float32)
+
+    ```
+    """
+
+    def __init__(self, channels, dtype=tf.float32, name='reverse'):
+        parameters = dict(locals())
+        if channels < 1:
+            raise ValueError(f'channels must be positive; got {channels=}.')
+        self._channels = channels
+        super().__init__(dtype=dtype, parameters=parameters, name=name)
+
+    def _forward_affine(self):
+        return channel_affine.Affine(
+            tf.reverse(tf.eye(self._channels, dtype=self.dtype), [0]),
+            tf.zeros([self._channels], self.dtype), tf.zeros([], self.dtype))
+
+    _inverse_affine = _forward_affine
+
+    def _forward_and_log_det(self, x):
+        return tf.reverse(x, [-1]), tf.zeros([], self.dtype)
+
+    _inverse_and_log_det = _forward_and_log_det
+
+
+def random_permutation(channels, seed):
+    """An int32 permutation of `channels` channels, the same for the same integer `seed`."""
+    return np.random.default_rng(seed).permutation(channels).astype(np.int32)

@@ -1,0 +1,63 @@
+"""Gradients of a step's parameters, gathered while the step's input is rebuilt from its output."""
+
+import tensorflow as tf
+
+
+class Pullback:
+    """A gradient tape over `parameters` that can be pulled part by part.
+
+    A constant-memory backward pass walks a chain from its output to its input. At each part it
+    knows the part's output and that output's cotangent (the gradient of the loss with respect to
+    it), rebuilds the part's input, and needs the cotangent of the input and the gradients of the
+    parameters. `pull` answers the first and adds up the second.
+
+    ```python
+    with Pullback(parameters) as pullback:
+        step = make_step(parameters)            # may compute with the parameters: it is recorded
+        y, dy = step._inverse_pullback(x, dx, dlog_det, pullback)
+    parameter_gradients = pullback.gradients()
+    ```
+    """
+
+    def __init__(self, parameters):
+        self._parameters = list(parameters)
+        self._gradients = [None] * len(self._parameters)
+        self._tape = tf.GradientTape(persistent=True, watch_accessed_variables=False)
+
+    def __enter__(self):
+        self._tape.__enter__()
+        self._tape.watch(self._parameters)
+        return self
+
+    def __exit__(self, *exception):
+        self._tape.__exit__(*exception)
+
+    def paused(self):
+        """A context in which nothing is recorded, for rebuilding inputs."""
+        return self._tape.stop_recording()
+
+    def watch(self, tensor):
+        """Makes `tensor` a leaf that `pull` can be asked about; returns it."""
+        self._tape.watch(tensor)
+        return tensor
+
+    def pull(self, outputs, inputs, output_gradients):
+        """The cotangents of `inputs`, given those of `outputs`; adds up the parameters'."""
+        with self.paused():
+            sources = [*inputs, *self._parameters]
+            found = self._tape.gradient(outputs, sources, output_gradients=output_gradients)
+            found_inputs, found_parameters = found[:len(inputs)], found[len(inputs):]
+            self._gradients = [_add(old, new)
+                               for old, new in zip(self._gradients, found_parameters)]
+            return [tf.zeros_like(t) if g is None else g for t, g in zip(inputs, found_inputs)]
+
+    def gradients(self):
+        """The parameters' gradients, in order; zeros for a parameter that nothing used."""
+        return [tf.zeros_like(p) if g is None else tf.convert_to_tensor(g)
+                for p, g in zip(self._parameters, self._gradients)]
+
+
+def _add(a, b):
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b

@@ -1,0 +1,81 @@
+"""The structured base of a multi-scale flow: one Normal per level, the last perhaps learned."""
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+from tensorflow_probability import util as tfp_util
+
+
+def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
+    """A `tfd.JointDistributionSequential` of Normals, one part per level.
+
+    ```none
+    z_l ~ N(0, 1) for all levels but the last;  z_L ~ N(top_loc, exp(top_log_scale)^2)
+    ```
+
+    Args:
+      event_shapes: the levels' `(H, W, C)`, the finest first.
+      top_loc: mean of the last level, broadcasts to its shape; None for 0.
+      top_log_scale: log of its standard deviation, likewise.
+      dtype: of the latents.
+    """
+    *shapes, top = [tuple(shape) for shape in event_shapes]
+    parts = [_normal(shape, None, None, dtype) for shape in shapes]
+    parts.append(_normal(top, top_loc, top_log_scale, dtype))
+    return tfd.JointDistributionSequential(parts, name='latents')
+
+
+def with_temperature(flow, temperature):
+    """`flow` with its base's standard deviations multiplied by `temperature`; shares variables.
+
+    Args:
+      flow: a `tfd.TransformedDistribution` whose base is a Normal, independent or joint.
+      temperature: a number or scalar tensor >= 0, or one for each level, the finest first. 1
+        changes nothing; below 1 samples are less varied and often look better; 0 gives the mode of
+        the base.
+
+    Returns:
+      A `tfd.TransformedDistribution` with the same bijector.
+
+    Raises:
+      ValueError: a temperature that is known and negative, or a wrong number of them.
+      TypeError: a base that is no Normal.
+
+    #### References
+    Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 6: samples at reduced temperature.
+    """
+    base = flow.distribution
+    joint = isinstance(base, tfd.JointDistributionSequential)
+    parts = list(base.model) if joint else [base]
+    each = temperature if isinstance(temperature, (list, tuple)) else [temperature] * len(parts)
+    if len(each) != len(parts):
+        raise ValueError(f'temperature must be one value or one per level, {len(parts)}; '
+                         f'got {len(each)}.')
+    parts = [_tempered(part, t) for part, t in zip(parts, each)]
+    base = tfd.JointDistributionSequential(parts, name='latents') if joint else parts[0]
+    return flow.copy(distribution=base)
+
+
+def _normal(shape, loc, log_scale, dtype):
+    loc = tf.zeros([], dtype) if loc is None else loc
+    log_scale = tf.zeros([], dtype) if log_scale is None else log_scale
+    return tfd.Independent(
+        tfd.Normal(
+            loc=tfp_util.DeferredTensor(loc, lambda v: tf.broadcast_to(v, shape), shape=shape),
+            scale=tfp_util.DeferredTensor(
+                log_scale, lambda v: tf.broadcast_to(tf.exp(v), shape), shape=shape)),
+        reinterpreted_batch_ndims=len(shape))
+
+
+def _tempered(part, temperature):
+    known = tf.get_static_value(temperature) if tf.is_tensor(temperature) else temperature
+    if known is not None and not known >= 0:
+        raise ValueError(f'temperature must be at least 0; got temperature={known}.')
+    if isinstance(part, tfd.Independent):
+        return part.copy(distribution=_tempered(part.distribution, temperature))
+    if not isinstance(part, tfd.Normal):
+        raise TypeError(f'the base of the flow must be Normal to have a temperature; '
+                        f'got {type(part).__name__}.')
+    scale = part.scale
+    temperature = tf.cast(temperature, part.dtype)
+    return part.copy(scale=tfp_util.DeferredTensor(
+        scale, lambda s: s * temperature, shape=scale.shape))

@@ -1,0 +1,188 @@
+"""Builders: hyper-parameters -> a plain `tfd.TransformedDistribution` with its variables."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_glow import bijectors as tgb
+from tfp_glow import networks
+from tfp_glow.distributions import latents
+from tfp_glow.internal import keras_bridge
+
+PERMUTATIONS = ('conv', 'dense', 'shuffle', 'reverse')
+COUPLINGS = ('affine', 'additive')
+TOP_PRIORS = ('channel', 'position', 'standard')
+
+
+def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affine',
+         permutation='conv', scale_map=None, network=None, network_options=None,
+         exit_prior=True, top_prior='channel', reversible=True, dtype=tf.float32, seed=0,
+         name='glow'):
+    """Glow: `levels` of squeeze and `steps_per_level` x (actnorm, 1x1 convolution, coupling).
+
+    Args:
+      event_shape: `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
+      levels: L.
+      steps_per_level: K.
+      width: hidden channels of the coupling networks, one number or one per level.
+      coupling: 'affine' or 'additive'.
+      permutation: 'conv' (PLU form), 'dense' (a free matrix), 'shuffle' or 'reverse'.
+      scale_map: `s -> log_scale` of the affine coupling, see `bijectors.scale_maps`.
+      network: `(input_shape, outputs, width=, seed=, dtype=) -> built Keras network`; by default
+        `networks.conv_network`.
+      network_options: further keyword arguments for it.
+      exit_prior: learn the prior of each latent that leaves early from what stays; False leaves it
+        standard Normal.
+      top_prior: mean and log-scale of the last latent: learned per 'channel' (the reference), per
+        'position' and channel, or 'standard'.
+      reversible: train at constant memory (see `bijectors.Repeat`).
+      dtype: of data and parameters.
+      seed: integer; the same seed gives the same initial weights.
+      name: prefix of the variables' names.
+
+    Returns:
+      `tfd.TransformedDistribution` over images. Its base has one part per level, so
+      `flow.bijector.inverse(x)` is a list of `levels` latents, the finest first. Call
+      `tfp_glow.initialize(flow, batch)` before training.
+
+    Raises:
+      ValueError: an argument out of its range; the message names it.
+
+    #### References
+    Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> flow = tfp_glow.flows.glow((8, 8, 1), levels=2, steps_per_level=2, width=8)
+    >>> flow.log_prob(tf.zeros([3, 8, 8, 1])).shape
+    TensorShape([3])
+    >>> flow.sample(2, seed=1).shape
+    TensorShape([2, 8, 8, 1])
+
+    ```
+    """
+    height, width_, channels = _check_event_shape(event_shape, levels)
+    _check_choice('coupling', coupling, COUPLINGS)
+    _check_choice('permutation', permutation, PERMUTATIONS)
+    _check_choice('top_prior', top_prior, TOP_PRIORS)
+    if steps_per_level < 1:
+        raise ValueError(f'steps_per_level must be positive; got {steps_per_level=}.')
+    widths = list(width) if isinstance(width, (list, tuple)) else [width] * levels
+    if len(widths) != levels:
+        raise ValueError(f'width must be one number or one per level, {levels}; got {width=}.')
+    network = functools.partial(network or networks.conv_network,
+                                dtype=tf.as_dtype(dtype).name, **(network_options or {}))
+    inner = tgb.Additive() if coupling == 'additive' else tgb.AffineInner(scale_map)
+
+    shape, level_bijectors, exits, shapes = (height, width_, channels), [], [], []
+    for level in range(levels):
+        shape = (shape[0] // 2, shape[1] // 2, shape[2] * 4)
+        seeds = [int(s) for s in np.random.SeedSequence([seed, level]).generate_state(3) >> 1]
+        path = f'{name}/level_{level}'
+        steps = _steps(shape, steps_per_level, permutation, inner,
+                       functools.partial(network, width=widths[level]), seeds, dtype, path,
+                       reversible)
+        level_bijectors.append(tgb.Chain([tgb.Squeeze(2), steps], name=f'level_{level}'))
+        if level < levels - 1:
+            kept = (shape[2] + 1) // 2
+            if exit_prior:
+                exits.append(_exit((*shape[:2], kept), shape[2] - kept, dtype, path))
+            shapes.append((*shape[:2], shape[2] - kept))
+            shape = (*shape[:2], kept)
+    shapes.append(shape)
+    return tfd.TransformedDistribution(
+        distribution=_base(shapes, top_prior, dtype, name),
+        bijector=tgb.MultiScale(level_bijectors, exits if exit_prior else None, name=name),
+        name=name)
+
+
+def _steps(shape, times, permutation, inner, network, seeds, dtype, path, reversible):
+    """The `times` steps of one level, as a `Repeat` over stacked variables."""
+    channels = shape[2]
+    kept = (channels + 1) // 2
+    variable = functools.partial(_variable, path=path, dtype=dtype)
+    params = {'act_norm': {
+        'shift': variable('act_norm/shift', np.zeros([times, channels])),
+        'log_scale': variable('act_norm/log_scale', np.zeros([times, channels])),
+        'initialized': tf.Variable(np.zeros([times], bool), trainable=False,
+                                   name=f'{path}/act_norm/initialized')}}
+    drawn = [_draw_mixing(permutation, channels, [seeds[0], k], dtype) for k in range(times)]
+    params['mixing'] = {
+        key: variable(f'{permutation}/{key}', np.stack([d[key] for d in drawn]),
+                      trainable=key not in ('permutation', 'sign'))
+        for key in drawn[0]}
+    stacked = keras_bridge.StackedNetwork(
+        network((*shape[:2], kept), inner.outputs_per_channel * (channels - kept), seed=seeds[1]),
+        times, seeds[1], name=f'{path}/network')
+    params['network'] = stacked.weights
+
+    def make_step(params):
+        return tgb.Chain([
+            tgb.ActNorm(**params['act_norm']),
+            _mixing(permutation, channels, dtype, params['mixing']),
+            tgb.Coupling(stacked.bind(params['network']), inner)])
+    return tgb.Repeat(make_step, params, times, reversible)
+
+
+def _draw_mixing(permutation, channels, seed, dtype):
+    dtype = tf.as_dtype(dtype).as_numpy_dtype
+    if permutation == 'conv':
+        return tgb.plu_parameters(channels, seed, dtype)
+    if permutation == 'dense':
+        return {'kernel': tgb.rotation(channels, seed).astype(dtype)}
+    if permutation == 'shuffle':
+        return {'permutation': tgb.random_permutation(channels, seed)}
+    return {}
+
+
+def _mixing(permutation, channels, dtype, params):
+    if permutation == 'conv':
+        return tgb.InvertibleConv1x1(**params)
+    if permutation == 'dense':
+        return tgb.DenseConv1x1(**params)
+    if permutation == 'shuffle':
+        return tgb.Shuffle(**params, dtype=dtype)
+    return tgb.Reverse(channels, dtype=dtype)
+
+
+def _exit(input_shape, channels, dtype, path):
+    """The conditional prior of a latent that leaves: N(mean, exp(logs)) from a zero convolution."""
+    prior = networks.ScaledConv2D(2 * channels, 3, 'zeros', rate=3., edge_indicator=True,
+                                  dtype=tf.as_dtype(dtype).name, name='prior')
+    with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
+        prior.build((None, *input_shape))
+    return tgb.Coupling(prior, tgb.AffineInner(tgb.scale_maps.exponential()), name='exit')
+
+
+def _base(shapes, top_prior, dtype, name):
+    if top_prior == 'standard':
+        return latents(shapes, dtype=dtype)
+    shape = shapes[-1] if top_prior == 'position' else shapes[-1][-1:]
+    variable = functools.partial(_variable, path=f'{name}/top_prior', dtype=dtype)
+    return latents(shapes, variable('loc', np.zeros(shape)), variable('log_scale', np.zeros(shape)),
+                   dtype)
+
+
+def _variable(name, value, path, dtype, trainable=True):
+    dtype = None if np.issubdtype(value.dtype, np.integer) else dtype
+    return tf.Variable(value, dtype=dtype, trainable=trainable, name=f'{path}/{name}')
+
+
+def _check_event_shape(event_shape, levels):
+    if levels < 1:
+        raise ValueError(f'levels must be positive; got {levels=}.')
+    shape = tuple(tf.TensorShape(event_shape).as_list())
+    if len(shape) != 3 or None in shape:
+        raise ValueError(f'event_shape must be a known (height, width, channels); got {shape}.')
+    for side, name in zip(shape, ('height', 'width')):
+        if side % 2**levels:
+            raise ValueError(f'{name} must be divisible by 2**levels = {2**levels}; got '
+                             f'{name}={side}, {levels=}.')
+    return shape
+
+
+def _check_choice(argument, value, choices):
+    if value not in choices:
+        raise ValueError(f'{argument} must be one of {", ".join(choices)}; got {value!r}.')

@@ -1,0 +1,11 @@
+"""Conditioner networks in Keras 3. They know Keras and nothing of flows.
+
+A network may have a method `initialize(inputs)` that sets data-dependent weights once, and
+remembers that in a weight.
+"""
+
+from tfp_glow.networks.conv import conv_network
+from tfp_glow.networks.conv import ConvNetwork
+from tfp_glow.networks.scaled_conv import ScaledConv2D
+
+__all__ = ['conv_network', 'ConvNetwork', 'ScaledConv2D']

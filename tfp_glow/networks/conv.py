@@ -1,0 +1,77 @@
+"""Glow's coupling network."""
+
+import keras
+
+from tfp_glow.networks.scaled_conv import ScaledConv2D
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class ConvNetwork(keras.Model):
+    """3x3 convolution, ReLU, 1x1, ReLU, 3x3 that starts at zero: `[B, H, W, C] -> [B, H, W, out]`.
+
+    The hidden layers have actnorm, the last has exp(3 log_scale), as in the reference; with
+    `act_norm=False` all three are plain convolutions with a bias. Weights start as N(0, .05).
+
+    Args:
+      outputs: channels of the output.
+      width: channels of both hidden layers.
+      act_norm: normalise the hidden layers from data and scale the last.
+      edge_indicator: tell the 3x3 convolutions where the image ends.
+      seed: integer for the initial weights.
+
+    Raises:
+      ValueError: `outputs` or `width` is not positive.
+
+    #### References
+    Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.3 and appendix B.
+    """
+
+    def __init__(self, outputs, width, act_norm=True, edge_indicator=True, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        if outputs < 1 or width < 1:
+            raise ValueError(f'outputs and width must be positive; got {outputs=}, {width=}.')
+        self._config = {'outputs': outputs, 'width': width, 'act_norm': act_norm,
+                        'edge_indicator': edge_indicator, 'seed': seed}
+        hidden = {'rate': 1. if act_norm else None, 'normalise': act_norm,
+                  'edge_indicator': edge_indicator, 'dtype': self.dtype_policy}
+        self.convolutions = [
+            ScaledConv2D(width, 3, keras.initializers.RandomNormal(0., .05, seed=seed),
+                         name='conv_in', **hidden),
+            ScaledConv2D(width, 1, keras.initializers.RandomNormal(0., .05, seed=seed + 1),
+                         name='conv_hidden', **hidden),
+            ScaledConv2D(outputs, 3, 'zeros', rate=3. if act_norm else None,
+                         edge_indicator=edge_indicator, dtype=self.dtype_policy, name='conv_out')]
+
+    def build(self, input_shape):
+        for layer in self.convolutions:
+            layer.build(input_shape)
+            input_shape = (*input_shape[:-1], layer.filters)
+        self.built = True
+
+    def call(self, inputs):
+        first, second, last = self.convolutions
+        return last(keras.ops.relu(second(keras.ops.relu(first(inputs)))))
+
+    def initialize(self, inputs):
+        """Sets the data-dependent weights of the hidden layers from `inputs`, once."""
+        first, second, _ = self.convolutions
+        second.initialize(keras.ops.relu(first.initialize(inputs)))
+
+    def get_config(self):
+        return dict(super().get_config(), **self._config)
+
+
+def conv_network(input_shape, outputs, width, **options):
+    """A built `ConvNetwork` for images of `input_shape = (H, W, C)`; `options` are its own.
+
+    ```python
+    >>> import tfp_glow
+    >>> network = tfp_glow.networks.conv_network((8, 8, 6), outputs=12, width=16)
+    >>> network.count_params()
+    2524
+
+    ```
+    """
+    network = ConvNetwork(outputs, width, **options)
+    network.build((None, *input_shape))
+    return network

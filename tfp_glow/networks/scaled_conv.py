@@ -1,0 +1,96 @@
+"""The convolution of Glow's networks: scaled per output channel, with an edge indicator."""
+
+import keras
+import numpy as np
+
+_EPSILON = 1e-6  # The reference's, added to the standard deviation.
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class ScaledConv2D(keras.layers.Layer):
+    """`[B, H, W, C] -> [B, H, W, filters]`: (conv(x) + bias) * exp(log_scale * rate), 'same'.
+
+    With `normalise`, `initialize(x)` sets bias and log_scale so that the output has mean 0 and
+    variance 1 per channel (actnorm inside the network), once, and remembers it. With
+    `edge_indicator` the input gets one more channel that is 1 in the zero padding and 0 elsewhere,
+    so that the network sees where the image ends. The indicator and the scale are folded into
+    the kernel, which costs nothing on the images.
+
+    Args:
+      filters: output channels.
+      kernel_size: odd side of the kernel.
+      kernel_initializer: a Keras initialiser.
+      rate: factor of log_scale; None for no scale at all.
+      normalise: data-dependent initialisation; needs a rate.
+      edge_indicator: add the indicator channel; changes nothing where kernel_size is 1.
+
+    #### References
+    openai/glow, `tfops.py`: `conv2d` with actnorm, `conv2d_zeros`, `add_edge_padding`.
+    """
+
+    def __init__(self, filters, kernel_size, kernel_initializer='glorot_uniform', rate=1.,
+                 normalise=False, edge_indicator=False, **kwargs):
+        super().__init__(**kwargs)
+        if normalise and rate is None:
+            raise ValueError(f'normalise needs a rate; got {normalise=}, {rate=}.')
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.edge_kernel_initializer = self.kernel_initializer
+        self.rate = rate
+        self.normalise = normalise
+        self.edge_indicator = edge_indicator and kernel_size > 1
+
+    def build(self, input_shape):
+        side = (self.kernel_size, self.kernel_size)
+        self.kernel = self.add_weight(
+            name='kernel', shape=(*side, input_shape[-1], self.filters),
+            initializer=self.kernel_initializer)
+        self.bias = self.add_weight(name='bias', shape=(self.filters,), initializer='zeros')
+        if self.edge_indicator:
+            self.edge_kernel = self.add_weight(
+                name='edge_kernel', shape=(*side, 1, self.filters),
+                initializer=self.edge_kernel_initializer)
+        if self.rate is not None:
+            self.log_scale = self.add_weight(
+                name='log_scale', shape=(self.filters,), initializer='zeros')
+        if self.normalise:
+            self.initialized = self.add_weight(
+                name='initialized', shape=(), initializer='zeros', trainable=False)
+
+    def call(self, inputs):
+        ops = keras.ops
+        kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
+        if self.edge_indicator:
+            bias = bias + self._edge(inputs.shape[1:3])
+        if self.rate is not None:
+            scale = ops.exp(self.log_scale * self.rate)
+            kernel, bias = kernel * scale, bias * scale
+        return ops.conv(inputs, kernel, padding='same') + bias
+
+    def _edge(self, side):
+        """The indicator's share of the output, `[1, H, W, filters]`: the same for each image."""
+        if None in side:
+            raise ValueError(f'edge_indicator needs a known height and width; got {side}.')
+        pad = self.kernel_size // 2
+        frame = np.pad(np.zeros(side), pad, constant_values=1.)[np.newaxis, ..., np.newaxis]
+        frame = keras.ops.convert_to_tensor(frame, dtype=self.compute_dtype)
+        return keras.ops.conv(frame, keras.ops.convert_to_tensor(self.edge_kernel),
+                              padding='valid')
+
+    def initialize(self, inputs):
+        """Sets bias and scale from `inputs` once; returns the output."""
+        if self.normalise and not keras.ops.convert_to_numpy(self.initialized):
+            self.bias.assign(keras.ops.zeros_like(self.bias))
+            self.log_scale.assign(keras.ops.zeros_like(self.log_scale))
+            mean, variance = keras.ops.moments(self(inputs), axes=[0, 1, 2])
+            self.bias.assign(-mean)
+            self.log_scale.assign(
+                -keras.ops.log(keras.ops.sqrt(variance) + _EPSILON) / self.rate)
+            self.initialized.assign(1.)
+        return self(inputs)
+
+    def get_config(self):
+        return dict(super().get_config(), filters=self.filters, kernel_size=self.kernel_size,
+                    kernel_initializer=keras.initializers.serialize(self.kernel_initializer),
+                    rate=self.rate, normalise=self.normalise, edge_indicator=self.edge_indicator)
