@@ -4,6 +4,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
+from tfp_glow.internal import tfp_compat
+
 
 def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
     """A `tfd.JointDistributionSequential` of Normals, one part per level.
@@ -21,7 +23,7 @@ def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
     *shapes, top = [tuple(shape) for shape in event_shapes]
     parts = [_normal(shape, None, None, dtype) for shape in shapes]
     parts.append(_normal(top, top_loc, top_log_scale, dtype))
-    return tfd.JointDistributionSequential(parts, name='latents')
+    return tfp_compat.Joint(parts, name='latents')
 
 
 def with_temperature(flow, temperature):
@@ -44,14 +46,14 @@ def with_temperature(flow, temperature):
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 6: samples at reduced temperature.
     """
     base = flow.distribution
-    joint = isinstance(base, tfd.JointDistributionSequential)
+    joint = isinstance(base, tfd.JointDistribution)
     parts = list(base.model) if joint else [base]
     each = temperature if isinstance(temperature, (list, tuple)) else [temperature] * len(parts)
     if len(each) != len(parts):
         raise ValueError(f'temperature must be one value or one per level, {len(parts)}; '
                          f'got {len(each)}.')
     parts = [_tempered(part, t) for part, t in zip(parts, each)]
-    base = tfd.JointDistributionSequential(parts, name='latents') if joint else parts[0]
+    base = tfp_compat.Joint(parts, name='latents') if joint else parts[0]
     return flow.copy(distribution=base)
 
 

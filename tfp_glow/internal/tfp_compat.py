@@ -2,12 +2,29 @@
 
 import tensorflow as tf
 from tensorflow.python.eager import record
+from tensorflow_probability.python.distributions import joint_distribution_sequential
 from tensorflow_probability.python.internal import cache_util
 from tensorflow_probability.python.internal import parameter_properties
 
 ParameterProperties = parameter_properties.ParameterProperties
 
 _READS = frozenset({'ReadVariableOp', 'ResourceGather', 'VariableShape'})
+
+
+class Joint(joint_distribution_sequential._JointDistributionSequential):
+    """`tfd.JointDistributionSequential` that `tf.train.Checkpoint` and SavedModel can write.
+
+    TFP's caches its parts in a dictionary with integer keys, which a checkpoint refuses after the
+    first `log_prob` or `sample`. Nothing in that cache is state.
+    """
+
+    def __init__(self, model, name='joint'):
+        parameters = dict(locals())
+        super().__init__(model, name=name)
+        self._parameters = self._no_dependency(
+            {k: v for k, v in parameters.items() if k in ('model', 'name')})
+        del self._single_sample_distributions
+        self._single_sample_distributions = self._no_dependency({})
 
 
 class OnePassCache(cache_util.BijectorCache):

@@ -1,0 +1,58 @@
+"""Between integer images and the continuous data of a flow; bits per dimension."""
+
+import math
+
+import tensorflow as tf
+
+
+def dequantize(images, bins, seed):
+    """Uniform dequantization of integers 0 .. bins-1 to [-1/2, 1/2).
+
+    ```none
+    y = (images + u) / bins - 1/2,    u ~ U[0, 1)
+    ```
+
+    A density p(y) then gives the lower bound `log P(images) >= E_u[log p(y)] - D log(bins)`
+    over the D dimensions (Theis, van den Oord and Bethge, 2016, arXiv:1511.01844, section 3.1).
+
+    Args:
+      images: integers, any shape.
+      bins: number of grey levels.
+      seed: two integers for `tf.random.stateless_uniform`.
+
+    ```python
+    >>> import tensorflow as tf
+    >>> from tfp_glow import dequantization
+    >>> y = dequantization.dequantize(tf.constant([0, 255], tf.uint8), bins=256, seed=[1, 2])
+    >>> dequantization.quantize(y, bins=256).numpy()
+    array([  0, 255], dtype=uint8)
+
+    ```
+    """
+    noise = tf.random.stateless_uniform(tf.shape(images), seed)
+    # The sum may round up to the next integer, which would be the next grey level.
+    values = tf.minimum(tf.cast(images, tf.float32) + noise,
+                        tf.cast(images, tf.float32) + (1 - 2.**-14))
+    return values / bins - .5
+
+
+def quantize(data, bins):
+    """The nearest images of continuous data: floor((y + 1/2) * bins), clipped to 0 .. bins-1."""
+    return tf.cast(tf.clip_by_value(tf.floor((data + .5) * bins), 0, bins - 1), tf.uint8)
+
+
+def bits_per_dim(log_prob, modelled, bins, counted=None):
+    """Bits per dimension of integer images from the log-density of their dequantized data.
+
+    ```none
+    (modelled * log(bins) - log_prob) / (counted * log(2))
+    ```
+
+    Args:
+      log_prob: in nats, of data in [-1/2, 1/2).
+      modelled: number of dimensions D of the data.
+      bins: number of grey levels.
+      counted: number of dimensions of the original images where padding made D larger. The bits are
+        then an upper bound for the original image: they pay for the padding as well.
+    """
+    return (modelled * math.log(bins) - log_prob) / ((counted or modelled) * math.log(2))
