@@ -18,8 +18,8 @@ TOP_PRIORS = ('channel', 'position', 'standard')
 
 def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affine',
          permutation='conv', scale_map=None, network=None, network_options=None,
-         exit_prior=True, top_prior='channel', reversible=True, dtype=tf.float32, seed=0,
-         name='glow'):
+         exit_prior=True, top_prior='channel', reversible=True, dtype=tf.float32,
+         network_dtype=None, seed=0, name='glow'):
     """Glow: `levels` of squeeze and `steps_per_level` x (actnorm, 1x1 convolution, coupling).
 
     Args:
@@ -39,6 +39,8 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
         'position' and channel, or 'standard'.
       reversible: train at constant memory (see `bijectors.Repeat`).
       dtype: of data and parameters.
+      network_dtype: Keras dtype or policy of the coupling networks, by default `dtype`;
+        'mixed_bfloat16' computes them in bfloat16 and keeps weights, flow and log-dets in `dtype`.
       seed: integer; the same seed gives the same initial weights.
       name: prefix of the variables' names.
 
@@ -73,7 +75,8 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
     if len(widths) != levels:
         raise ValueError(f'width must be one number or one per level, {levels}; got {width=}.')
     network = functools.partial(network or networks.conv_network,
-                                dtype=tf.as_dtype(dtype).name, **(network_options or {}))
+                                dtype=network_dtype or tf.as_dtype(dtype).name,
+                                **(network_options or {}))
     inner = tgb.Additive() if coupling == 'additive' else tgb.AffineInner(scale_map)
 
     shape, level_bijectors, exits, shapes = (height, width_, channels), [], [], []
@@ -88,7 +91,8 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
         if level < levels - 1:
             kept = (shape[2] + 1) // 2
             if exit_prior:
-                exits.append(_exit((*shape[:2], kept), shape[2] - kept, dtype, path))
+                exits.append(_exit((*shape[:2], kept), shape[2] - kept, dtype, path,
+                                   (network_options or {}).get('position_bias', False)))
             shapes.append((*shape[:2], shape[2] - kept))
             shape = (*shape[:2], kept)
     shapes.append(shape)
@@ -147,10 +151,11 @@ def _mixing(permutation, channels, dtype, params):
     return tgb.Reverse(channels, dtype=dtype)
 
 
-def _exit(input_shape, channels, dtype, path):
+def _exit(input_shape, channels, dtype, path, position_bias):
     """The conditional prior of a latent that leaves: N(mean, exp(logs)) from a zero convolution."""
     prior = networks.ScaledConv2D(2 * channels, 3, 'zeros', rate=3., edge_indicator=True,
-                                  dtype=tf.as_dtype(dtype).name, name='prior')
+                                  position_bias=position_bias, dtype=tf.as_dtype(dtype).name,
+                                  name='prior')
     with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
         prior.build((None, *input_shape))
     return tgb.Coupling(prior, tgb.AffineInner(tgb.scale_maps.exponential()), name='exit')

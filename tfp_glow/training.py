@@ -106,13 +106,17 @@ class FlowModel(keras.Model):
 
     def call(self, images):
         """Bits per dimension of each image, `[B]`, with fresh noise: an upper bound."""
-        return self._bits(self._log_prob(images, self._evaluation_seed()))
+        return self.bits(images, self._evaluation_seed())
 
-    def dequantize(self, images, seed):
+    def bits(self, images, seed):
+        """Bits per dimension of each image, `[B]`, with the noise of `seed`, two integers."""
+        return self._bits(self._log_prob(images, seed))
+
+    def to_data(self, images, seed):
         """Integer images as data of the flow, in [-1/2, 1/2); `seed` is two integers."""
         return tf.cast(dequantization.dequantize(images, self.bins, seed), self.flow.dtype)
 
-    def quantize(self, data):
+    def to_images(self, data):
         """Data of the flow as uint8 images."""
         return dequantization.quantize(data, self.bins)
 
@@ -137,7 +141,7 @@ class FlowModel(keras.Model):
         """`keras.Model.fit`, after initialising the flow from the first images of `x`."""
         if not initialization.is_initialized(self.flow):
             images = _first(x)
-            initialization.initialize(self.flow, self.dequantize(images, [0, self.noise_seed]))
+            initialization.initialize(self.flow, self.to_data(images, [0, self.noise_seed]))
         return super().fit(x, *args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
@@ -185,7 +189,7 @@ class FlowModel(keras.Model):
             variable.assign(value)
 
     def _log_prob(self, images, seed):
-        return self.flow.log_prob(self.dequantize(images, seed))
+        return self.flow.log_prob(self.to_data(images, seed))
 
     def _loss(self, log_prob):
         return -tf.reduce_mean(log_prob) / self.event_dims

@@ -28,6 +28,9 @@ class OnePassBijector(tfb.Bijector):
     * `_initialize(y) -> x`: sets data-dependent parameters from a batch of data `y` and returns
       what the next bijector sees. Called through `tfp_glow.initialize` only.
 
+    And two more for export: `_frozen_values()` is a structure of all that can be computed from the
+    parameters alone, and `_with_frozen(values)` an equal bijector that reads it there instead.
+
     Args of the constructor are those of `tfb.Bijector`; `parameters` is what the subclass was
     built from (`dict(locals())`).
     """
@@ -99,12 +102,20 @@ class OnePassBijector(tfb.Bijector):
     def _initialize(self, y):
         return self._inverse_and_log_det(y)[0]
 
+    def _frozen_values(self):
+        return ()
+
+    def _with_frozen(self, values):
+        del values
+        return self
+
 
 def forward_and_log_det(bijector, x, event_ndims):
     """`(forward(x), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
     if not isinstance(bijector, OnePassBijector):
-        return (bijector.forward(x),
-                bijector.forward_log_det_jacobian(x, event_ndims=event_ndims))
+        x = tf.identity(x)  # TFP's cache answers an old tensor with old values, unrecorded.
+        log_det = bijector.forward_log_det_jacobian(x, event_ndims=event_ndims)
+        return bijector.forward(x), tf.broadcast_to(log_det, tf.shape(x)[:-event_ndims])
     y, log_det = bijector._forward_and_log_det(x)
     return y, _sum_event(log_det, event_ndims - bijector.forward_min_event_ndims)
 
@@ -112,8 +123,9 @@ def forward_and_log_det(bijector, x, event_ndims):
 def inverse_and_log_det(bijector, y, event_ndims):
     """`(inverse(y), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
     if not isinstance(bijector, OnePassBijector):
-        return (bijector.inverse(y),
-                bijector.inverse_log_det_jacobian(y, event_ndims=event_ndims))
+        y = tf.identity(y)
+        log_det = bijector.inverse_log_det_jacobian(y, event_ndims=event_ndims)
+        return bijector.inverse(y), tf.broadcast_to(log_det, tf.shape(y)[:-event_ndims])
     x, log_det = bijector._inverse_and_log_det(y)
     return x, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
 
@@ -141,6 +153,16 @@ def initialize_part(bijector, y):
     return bijector.inverse(y)
 
 
+def frozen_values(bijector):
+    """What `bijector` computes from its parameters alone, such as inverse matrices."""
+    return bijector._frozen_values() if isinstance(bijector, OnePassBijector) else ()
+
+
+def with_frozen(bijector, values):
+    """`bijector` reading `values`, its `frozen_values` as tensors or variables."""
+    return bijector._with_frozen(values) if isinstance(bijector, OnePassBijector) else bijector
+
+
 def _sum_event(log_det, ndims):
     if ndims == 0 or log_det.shape.rank == 0:
         return log_det
@@ -153,11 +175,13 @@ def pull_through(rebuild, function, output, doutput, dlog_det, pullback):
         inputs = rebuild(output)[0]
     pullback.watch(inputs)
     again, log_det = function(inputs)
-    targets, gradients = [again], [doutput]
-    if log_det.shape.rank == 0:
-        dlog_det = tf.reduce_sum(dlog_det)
-    dinputs, = pullback.pull(targets + [log_det], [inputs], gradients + [dlog_det])
+    dinputs, = pullback.pull([again, log_det], [inputs], [doutput, like(dlog_det, log_det)])
     return inputs, dinputs
+
+
+def like(dlog_det, log_det):
+    """The cotangent of `log_det`, which may be one scalar for the whole batch."""
+    return tf.reduce_sum(dlog_det) if log_det.shape.rank == 0 else dlog_det
 
 
 def _fold_batch(tensor, ndims):

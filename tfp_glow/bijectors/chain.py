@@ -82,6 +82,13 @@ class Chain(base.OnePassBijector):
             y = base.initialize_part(part, y)
         return y
 
+    def _frozen_values(self):
+        return [base.frozen_values(part) for part in self._folded]
+
+    def _with_frozen(self, values):
+        return Chain([base.with_frozen(part, v) for part, v in zip(self._folded, values)],
+                     name=self.name)
+
     def _forward_event_shape(self, shape):
         for part in reversed(self._parts):
             shape = part.forward_event_shape(shape)

@@ -41,6 +41,13 @@ class ChannelAffine(base.OnePassBijector):
     def _inverse_and_log_det(self, y):
         return apply(self._inverse_affine(), y)
 
+    def _frozen_values(self):
+        return {'forward': self._forward_affine()._asdict(),
+                'inverse': self._inverse_affine()._asdict()}
+
+    def _with_frozen(self, values):
+        return Frozen(**values)
+
 
 class Folded(ChannelAffine):
     """Neighbouring `ChannelAffine` bijectors as one: `forward` applies the last of `parts` first."""
@@ -61,6 +68,21 @@ class Folded(ChannelAffine):
         for part in self._parts:
             y = part._initialize(y)
         return y
+
+
+class Frozen(ChannelAffine):
+    """A `ChannelAffine` whose maps are given, each as a dictionary with `Affine`'s fields."""
+
+    def __init__(self, forward, inverse, name='frozen'):
+        parameters = dict(locals())
+        self._maps = {'forward': forward, 'inverse': inverse}
+        super().__init__(parameters=parameters, name=name)
+
+    def _forward_affine(self):
+        return Affine(**self._maps['forward'])
+
+    def _inverse_affine(self):
+        return Affine(**self._maps['inverse'])
 
 
 def apply(affine, images):

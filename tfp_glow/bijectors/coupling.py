@@ -57,12 +57,12 @@ class Coupling(base.OnePassBijector):
 
     def _forward_and_log_det(self, x):
         x1, x2 = split(x)
-        y2, log_det = base.forward_and_log_det(self._inner(self._conditioner(x1)), x2, 3)
+        y2, log_det = base.forward_and_log_det(self._inner(self._raw(x1)), x2, 3)
         return tf.concat([x1, y2], -1), log_det
 
     def _inverse_and_log_det(self, y):
         y1, y2 = split(y)
-        x2, log_det = base.inverse_and_log_det(self._inner(self._conditioner(y1)), y2, 3)
+        x2, log_det = base.inverse_and_log_det(self._inner(self._raw(y1)), y2, 3)
         return tf.concat([y1, x2], -1), log_det
 
     def _forward_pullback(self, y, dy, dlog_det, pullback):
@@ -73,18 +73,22 @@ class Coupling(base.OnePassBijector):
         return self._pull(x, dx, dlog_det, pullback,
                           base.forward_and_log_det, base.inverse_and_log_det)
 
+    def _raw(self, kept):
+        return tf.cast(self._conditioner(kept), kept.dtype)  # A network may compute in bfloat16.
+
     def _pull(self, outputs, doutputs, dlog_det, pullback, rebuild, function):
         """One run of the network serves the rebuilding and both products."""
         kept, moved = split(outputs)
         dkept, dmoved = split(doutputs)
-        raw = self._conditioner(pullback.watch(kept))
+        raw = self._raw(pullback.watch(kept))
         with pullback.paused():
             cut = tf.identity(raw)
         inner = self._inner(pullback.watch(cut))
         with pullback.paused():
             before, _ = rebuild(inner, moved, 3)
         again, log_det = function(inner, pullback.watch(before), 3)
-        dbefore, draw = pullback.pull([again, log_det], [before, cut], [dmoved, dlog_det])
+        dbefore, draw = pullback.pull(
+            [again, log_det], [before, cut], [dmoved, base.like(dlog_det, log_det)])
         dconditioner, = pullback.pull([raw], [kept], [draw])
         return tf.concat([kept, before], -1), tf.concat([dkept + dconditioner, dbefore], -1)
 

@@ -95,6 +95,15 @@ class MultiScale(base.OnePassBijector):
             latents.append(z)
         return [*latents, base.initialize_part(self._levels[-1], y)]
 
+    def _frozen_values(self):
+        return [base.frozen_values(part) for part in [*self._levels, *self._exits]]
+
+    def _with_frozen(self, values):
+        parts = [base.with_frozen(part, v)
+                 for part, v in zip([*self._levels, *self._exits], values)]
+        count = len(self._levels)
+        return MultiScale(parts[:count], parts[count:], name=self.name)
+
     def _forward_dtype(self, input_dtype, **kwargs):
         return tf.nest.flatten(input_dtype)[0]
 

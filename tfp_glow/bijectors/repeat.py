@@ -151,6 +151,15 @@ class Repeat(base.OnePassBijector):
                 p.assign(tf.stack(values))
         return y
 
+    def _frozen_values(self):
+        each = [base.frozen_values(self.step(i)) for i in range(self._times)]
+        return tf.nest.map_structure(lambda *values: tf.stack(values), *each)
+
+    def _with_frozen(self, values):
+        return Repeat(lambda p: base.with_frozen(self._make_step(p['step']), p['frozen']),
+                      {'step': self._params, 'frozen': values}, self._times, reversible=False,
+                      name=self.name)
+
 
 def _is_trained(parameter):
     return parameter.dtype.is_floating and getattr(parameter, 'trainable', True)

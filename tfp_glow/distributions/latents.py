@@ -1,5 +1,6 @@
 """The structured base of a multi-scale flow: one Normal per level, the last perhaps learned."""
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
@@ -31,9 +32,9 @@ def with_temperature(flow, temperature):
 
     Args:
       flow: a `tfd.TransformedDistribution` whose base is a Normal, independent or joint.
-      temperature: a number or scalar tensor >= 0, or one for each level, the finest first. 1
-        changes nothing; below 1 samples are less varied and often look better; 0 gives the mode of
-        the base.
+      temperature: a number or scalar tensor >= 0, or a list or vector of one for each level, the
+        finest first. 1 changes nothing; below 1 samples are less varied and often look better; 0
+        gives the mode of the base.
 
     Returns:
       A `tfd.TransformedDistribution` with the same bijector.
@@ -48,7 +49,10 @@ def with_temperature(flow, temperature):
     base = flow.distribution
     joint = isinstance(base, tfd.JointDistribution)
     parts = list(base.model) if joint else [base]
-    each = temperature if isinstance(temperature, (list, tuple)) else [temperature] * len(parts)
+    if isinstance(temperature, (list, tuple)) or len(np.shape(temperature)) == 1:
+        each = tf.unstack(temperature) if tf.is_tensor(temperature) else list(temperature)
+    else:
+        each = [temperature] * len(parts)
     if len(each) != len(parts):
         raise ValueError(f'temperature must be one value or one per level, {len(parts)}; '
                          f'got {len(each)}.')

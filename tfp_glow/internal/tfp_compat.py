@@ -33,9 +33,9 @@ class OnePassCache(cache_util.BijectorCache):
     TFP's own cache answers with what it computed before, even after a variable was assigned
     (measured: `b.forward(x)`, assign, `b.forward(x)` returns the old value in eager mode). This one
     remembers the state of the bijector's variables with each entry and forgets the entry when
-    they have changed. In eager mode a value is always computed anew, so that a gradient tape opened
-    in between records it; only the log-det is handed over, which saves the second evaluation
-    within `log_prob`.
+    they have changed, or when a gradient tape is open that has not recorded the evaluation. In
+    eager mode a value is always computed anew; only the log-det is handed over, which saves the
+    second evaluation within `log_prob`.
     """
 
     def _invoke(self, input, fn_name, kwargs, attributes):  # pylint: disable=redefined-builtin
@@ -62,7 +62,9 @@ class OnePassCache(cache_util.BijectorCache):
 
     def _is_stale(self, edge):
         state = edge.attributes.get('state')
-        return state is not None and not _unchanged(state, _state(self.bijector))
+        if state is None:
+            return False
+        return _is_unrecorded(edge) or not _unchanged(state, _state(self.bijector))
 
     def _forget(self, edge):
         for reference in (edge.input_ref, edge.output_ref):
@@ -74,21 +76,27 @@ class OnePassCache(cache_util.BijectorCache):
 def _state(bijector):
     """What an answer depends on besides the input: variables' values, or the writes traced."""
     if tf.executing_eagerly():
-        return 'eager', record.could_possibly_record(), [v.read_value() for v in bijector.variables]
+        return 'eager', [v.read_value() for v in bijector.variables]
     graph = tf.compat.v1.get_default_graph()
     handles = {id(outer): inner for outer, inner in getattr(graph, 'captures', ())}
     inner = [handles.get(id(getattr(v, 'handle', None))) for v in bijector.variables]
     writes = [0 if h is None else sum(op.type not in _READS for op in h.consumers())
               for h in inner]
-    return 'graph', graph, writes
+    return graph, writes
+
+
+def _is_unrecorded(edge):
+    """Whether a tape is open that has not seen the evaluation, and would miss its gradient."""
+    tensors = [edge.attributes['ildj']]
+    if edge.output_ref:
+        tensors += tf.nest.flatten(edge.output_ref())
+    return record.could_possibly_record() and not record.should_record_backprop(tensors)
 
 
 def _unchanged(old, new):
-    if old[0] != new[0]:
+    if old[0] is not new[0]:
         return False
-    if old[0] == 'graph':
-        return old[1] is new[1] and old[2] == new[2]
-    if new[1] and not old[1]:  # A tape was opened since: it must see the evaluation.
-        return False
+    if new[0] != 'eager':
+        return old[1] == new[1]
     with record.stop_recording():
-        return all(bool(tf.reduce_all(a == b)) for a, b in zip(old[2], new[2]))
+        return all(bool(tf.reduce_all(a == b)) for a, b in zip(old[1], new[1]))

@@ -17,6 +17,7 @@ class ConvNetwork(keras.Model):
       width: channels of both hidden layers.
       act_norm: normalise the hidden layers from data and scale the last.
       edge_indicator: tell the 3x3 convolutions where the image ends.
+      position_bias: give the 3x3 convolutions a bias per position, see `ScaledConv2D`.
       seed: integer for the initial weights.
 
     Raises:
@@ -26,21 +27,23 @@ class ConvNetwork(keras.Model):
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.3 and appendix B.
     """
 
-    def __init__(self, outputs, width, act_norm=True, edge_indicator=True, seed=0, **kwargs):
+    def __init__(self, outputs, width, act_norm=True, edge_indicator=True, position_bias=False,
+                 seed=0, **kwargs):
         super().__init__(**kwargs)
         if outputs < 1 or width < 1:
             raise ValueError(f'outputs and width must be positive; got {outputs=}, {width=}.')
         self._config = {'outputs': outputs, 'width': width, 'act_norm': act_norm,
-                        'edge_indicator': edge_indicator, 'seed': seed}
+                        'edge_indicator': edge_indicator, 'position_bias': position_bias, 'seed': seed}
         hidden = {'rate': 1. if act_norm else None, 'normalise': act_norm,
                   'edge_indicator': edge_indicator, 'dtype': self.dtype_policy}
         self.convolutions = [
             ScaledConv2D(width, 3, keras.initializers.RandomNormal(0., .05, seed=seed),
-                         name='conv_in', **hidden),
+                         name='conv_in', position_bias=position_bias, **hidden),
             ScaledConv2D(width, 1, keras.initializers.RandomNormal(0., .05, seed=seed + 1),
                          name='conv_hidden', **hidden),
             ScaledConv2D(outputs, 3, 'zeros', rate=3. if act_norm else None,
-                         edge_indicator=edge_indicator, dtype=self.dtype_policy, name='conv_out')]
+                         edge_indicator=edge_indicator, position_bias=position_bias,
+                         dtype=self.dtype_policy, name='conv_out')]
 
     def build(self, input_shape):
         for layer in self.convolutions:

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from tfp_glow.networks import convolve
+
 _EPSILON = 1e-6  # The reference's, added to the standard deviation.
 
 
@@ -23,13 +25,15 @@ class ScaledConv2D(keras.layers.Layer):
       rate: factor of log_scale; None for no scale at all.
       normalise: data-dependent initialisation; needs a rate.
       edge_indicator: add the indicator channel; changes nothing where kernel_size is 1.
+      position_bias: learn a bias `[H, W, filters]` in place of `[filters]`: for data that are
+        aligned, such as centred objects. Ours, not the reference's.
 
     #### References
     openai/glow, `tfops.py`: `conv2d` with actnorm, `conv2d_zeros`, `add_edge_padding`.
     """
 
     def __init__(self, filters, kernel_size, kernel_initializer='glorot_uniform', rate=1.,
-                 normalise=False, edge_indicator=False, **kwargs):
+                 normalise=False, edge_indicator=False, position_bias=False, **kwargs):
         super().__init__(**kwargs)
         if normalise and rate is None:
             raise ValueError(f'normalise needs a rate; got {normalise=}, {rate=}.')
@@ -40,6 +44,7 @@ class ScaledConv2D(keras.layers.Layer):
         self.rate = rate
         self.normalise = normalise
         self.edge_indicator = edge_indicator and kernel_size > 1
+        self.position_bias = position_bias
 
     def build(self, input_shape):
         side = (self.kernel_size, self.kernel_size)
@@ -47,6 +52,9 @@ class ScaledConv2D(keras.layers.Layer):
             name='kernel', shape=(*side, input_shape[-1], self.filters),
             initializer=self.kernel_initializer)
         self.bias = self.add_weight(name='bias', shape=(self.filters,), initializer='zeros')
+        if self.position_bias:
+            self.bias_map = self.add_weight(
+                name='bias_map', shape=(*input_shape[1:3], self.filters), initializer='zeros')
         if self.edge_indicator:
             self.edge_kernel = self.add_weight(
                 name='edge_kernel', shape=(*side, 1, self.filters),
@@ -63,10 +71,12 @@ class ScaledConv2D(keras.layers.Layer):
         kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
         if self.edge_indicator:
             bias = bias + self._edge(inputs.shape[1:3])
+        if self.position_bias:
+            bias = bias + self.bias_map
         if self.rate is not None:
             scale = ops.exp(self.log_scale * self.rate)
             kernel, bias = kernel * scale, bias * scale
-        return ops.conv(inputs, kernel, padding='same') + bias
+        return convolve.convolve(inputs, kernel) + bias
 
     def _edge(self, side):
         """The indicator's share of the output, `[1, H, W, filters]`: the same for each image."""
@@ -80,17 +90,20 @@ class ScaledConv2D(keras.layers.Layer):
 
     def initialize(self, inputs):
         """Sets bias and scale from `inputs` once; returns the output."""
-        if self.normalise and not keras.ops.convert_to_numpy(self.initialized):
-            self.bias.assign(keras.ops.zeros_like(self.bias))
-            self.log_scale.assign(keras.ops.zeros_like(self.log_scale))
-            mean, variance = keras.ops.moments(self(inputs), axes=[0, 1, 2])
+        ops = keras.ops
+        if self.normalise and not ops.convert_to_numpy(self.initialized):
+            self.bias.assign(ops.zeros_like(self.bias))
+            self.log_scale.assign(ops.zeros_like(self.log_scale))
+            mean, variance = ops.moments(ops.cast(self(inputs), 'float32'), axes=[0, 1, 2])
+            mean, variance = (ops.cast(v, self.bias.dtype) for v in (mean, variance))
             self.bias.assign(-mean)
             self.log_scale.assign(
-                -keras.ops.log(keras.ops.sqrt(variance) + _EPSILON) / self.rate)
+                -ops.log(ops.sqrt(variance) + _EPSILON) / self.rate)
             self.initialized.assign(1.)
         return self(inputs)
 
     def get_config(self):
         return dict(super().get_config(), filters=self.filters, kernel_size=self.kernel_size,
                     kernel_initializer=keras.initializers.serialize(self.kernel_initializer),
-                    rate=self.rate, normalise=self.normalise, edge_indicator=self.edge_indicator)
+                    rate=self.rate, normalise=self.normalise, edge_indicator=self.edge_indicator,
+                    position_bias=self.position_bias)

@@ -1,0 +1,116 @@
+"""`load`: from a data set's name to an `ImageData`, with every rule about images checked."""
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from zoo import errors
+from zoo.data import pipeline, reading, sources
+
+_MAX_HELD_OUT = 5000
+# Sets of natural images, whose mirror images are as likely. Digits and letters (mnist, kmnist,
+# emnist, svhn_cropped) are not, and neither is fashion_mnist: its shoes all point to the left.
+_MIRRORED = ('cifar10', 'cifar100', 'cinic10', 'celeb_a', 'celeb_a_hq', 'lsun', 'stl10')
+
+
+def load(name, data_dir=None, pad=False, divisor=1, flips=None):
+    """Returns the data set `name` as an `ImageData`, prepared on first use.
+
+    Args:
+        name: an embedded set (`digits`, `photo_patches`) or TFDS's name of any image data set.
+        data_dir: the folder that TFDS has prepared it in, or shall. Default: TFDS's own.
+        pad: whether to pad images whose sides `divisor` does not divide, by repeating their edges.
+        divisor: what the model needs both sides to be divisible by, 2**levels.
+        flips: whether training mirrors half of the images. Default: what the set's metadata says,
+            else True for natural images only.
+
+    Raises:
+        UsageError: one line that names the flag, the rule and the value.
+    """
+    if divisor < 1:
+        raise ValueError(f'divisor must be at least 1; got {divisor=}.')
+    builder = sources.find_builder(name, data_dir)
+    image_key = _image_key(name, builder.info.features)
+    shape = builder.info.features[image_key].shape
+    padding = _padding(name, shape, pad, divisor)
+    sources.require_prepared(builder)
+    metadata = builder.info.metadata or {}
+    label = dict(builder.info.features.items()).get('label')
+    num_classes = label.num_classes if isinstance(label, tfds.features.ClassLabel) else None
+    splits = choose_splits(name, {s: i.num_examples for s, i in builder.info.splits.items()})
+    if flips is None:
+        mirrored = builder.name in _MIRRORED or 'imagenet' in builder.name
+        flips = bool(metadata.get('flips', mirrored))
+    has_labels = num_classes is not None
+    readers = {split: reading.SplitReader(builder, part, image_key, has_labels, padding)
+               for split, part in splits.items()}
+    (top, bottom), (left, right) = padding
+    return pipeline.ImageData(
+        name=name,
+        image_shape=(shape[0] + top + bottom, shape[1] + left + right, shape[2]),
+        original_shape=tuple(shape),
+        bins=int(metadata.get('bins', 256)),
+        num_classes=num_classes,
+        sizes={split: reader.size for split, reader in readers.items()},
+        splits=splits,
+        flips=flips,
+        readers=readers)
+
+
+def choose_splits(name, counts):
+    """Returns the TFDS split string of train, validation and test, given the examples of each.
+
+    The set's own splits are kept. One that has a validation split and no test split is tested on
+    the former, as its publications do. What is still missing is held out from the end of train: a
+    tenth of it, at most 5,000 images.
+
+    Raises:
+        UsageError: there is no train split, or it is too small to hold anything out.
+    """
+    if not counts.get('train'):
+        raise errors.UsageError(f'--dataset={name} must have a split named train with examples; '
+                                f'it has {", ".join(counts) or "none"}.')
+    own = next((s for s in ('validation', 'valid', 'val', 'dev') if counts.get(s)), None)
+    test = 'test' if counts.get('test') else own
+    validation = own if own != test else None
+    end, held_out = counts['train'], min(_MAX_HELD_OUT, counts['train'] // 10)
+    missing = (validation is None) + (test is None)
+    if missing and not held_out:
+        raise errors.UsageError(f'--dataset={name} must have 10 training examples or more, to hold '
+                                f'out those for validation; it has {end}.')
+    kept = end - missing * held_out
+    if validation is None:
+        stop = kept + held_out
+        validation = f'train[{kept}:{stop if stop < end else ""}]'
+    return {
+        'train': f'train[:{kept}]' if missing else 'train',
+        'validation': validation,
+        'test': test or f'train[{end - held_out}:]',
+    }
+
+
+def _image_key(name, features):
+    """Returns the name of the image feature, whose shape must be (H, W, 1 or 3), uint8."""
+    images = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
+    key = 'image' if 'image' in images else images[0] if len(images) == 1 else None
+    if key is None:
+        raise errors.UsageError(f'--dataset={name} must have one image feature, or one named '
+                                f'image; it has {", ".join(images) or "none"}.')
+    feature = features[key]
+    fixed = len(feature.shape) == 3 and None not in feature.shape
+    dtype = np.dtype(feature.np_dtype)
+    if not fixed or feature.shape[2] not in (1, 3) or dtype != np.uint8:
+        raise errors.UsageError(
+            f'--dataset={name} must have uint8 images of one size, (height, width, 1 or 3); '
+            f'its feature {key} is {dtype.name} {tuple(feature.shape)}.')
+    return key
+
+
+def _padding(name, shape, pad, divisor):
+    """Returns ((top, bottom), (left, right)), as even as possible, or raises if not allowed."""
+    extra = [-side % divisor for side in shape[:2]]
+    if any(extra) and not pad:
+        raise errors.UsageError(
+            f'--levels: image sides must be divisible by {divisor} (2**levels), and '
+            f'--dataset={name} has {shape[0]}x{shape[1]}: pass --pad to repeat the edges to '
+            f'{shape[0] + extra[0]}x{shape[1] + extra[1]}, or lower --levels.')
+    return tuple((e // 2, e - e // 2) for e in extra)

@@ -1,0 +1,88 @@
+"""`SplitReader`: the padded images and labels of one split, in order or shuffled."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+MEMORY_LIMIT = 2**30  # bytes: a larger split is streamed from disk
+SHUFFLE_BYTES = 2**28  # of a streamed split: how much is shuffled at once
+
+
+class SplitReader:
+    """Reads `split` (a TFDS split string) of a prepared builder.
+
+    A split of at most `MEMORY_LIMIT` bytes is decoded once, when it is first used, and kept, which
+    leaves the processor to the training. A larger one is read from disk every time.
+
+    Args:
+        builder: a prepared `tfds.core.DatasetBuilder`.
+        split: say, 'train[:90]'.
+        image_key: the name of the image feature.
+        has_labels: whether there is an integer feature `label`; labels are -1 otherwise.
+        padding: ((top, bottom), (left, right)), made by repeating the edges.
+    """
+
+    def __init__(self, builder, split, image_key, has_labels, padding):
+        self._builder = builder
+        self._split = split
+        self._image_key = image_key
+        self._has_labels = has_labels
+        height, width, channels = builder.info.features[image_key].shape
+        self._rows = _edge_indices(height, padding[0])
+        self._columns = _edge_indices(width, padding[1])
+        self.size = builder.info.splits[split].num_examples
+        self.image_bytes = len(self._rows) * len(self._columns) * channels
+
+    def in_order(self, batch_size, count):
+        """Returns batches of the first `count` images and labels; the last may be incomplete."""
+        if self._fits:
+            return tf.data.Dataset.range(count).batch(batch_size).map(self._gather)
+        return self._stream().take(count).batch(batch_size)
+
+    def shuffled(self, batch_size, seed):
+        """Returns whole batches in the order that `seed`, an int64 [2] tensor, gives.
+
+        The order of a streamed split depends on TensorFlow's global seed too, as tf.data's does.
+        """
+        if self._fits:
+            keys = tf.random.stateless_uniform([self.size], seed, None, None, tf.int32)
+            order = tf.data.Dataset.from_tensor_slices(tf.argsort(keys, stable=True))
+            return order.batch(batch_size, drop_remainder=True).map(self._gather)
+        return self._stream().shuffle(
+            min(self.size, max(1, SHUFFLE_BYTES // self.image_bytes)),
+            seed=tf.random.stateless_uniform([], seed, 1, tf.int64.max, tf.int64),
+            reshuffle_each_iteration=False).batch(batch_size, drop_remainder=True)
+
+    @property
+    def _fits(self):
+        return self.size * self.image_bytes <= MEMORY_LIMIT
+
+    @functools.cached_property
+    def _arrays(self):
+        with tf.init_scope(), tf.device('CPU:0'):  # eagerly, even if a graph asks for them first
+            batches = list(self._stream().batch(1024).as_numpy_iterator())
+            return [tf.constant(np.concatenate(parts)) for parts in zip(*batches)]
+
+    @tf.autograph.experimental.do_not_convert
+    def _gather(self, indices):
+        return tuple(tf.gather(array, indices) for array in self._arrays)
+
+    def _stream(self):
+        """Returns single (image, label) pairs, in the order of the files."""
+        config = tfds.ReadConfig(interleave_cycle_length=1, add_tfds_id=False)
+        data = self._builder.as_dataset(
+            split=self._split, shuffle_files=False, read_config=config,
+            decoders=tfds.decode.PartialDecoding(
+                {self._image_key: True, **({'label': True} if self._has_labels else {})}))
+        return data.map(self._pair)
+
+    def _pair(self, example):
+        image = tf.gather(example[self._image_key], self._rows, axis=0)
+        label = example['label'] if self._has_labels else tf.constant(-1, tf.int64)
+        return tf.gather(image, self._columns, axis=1), label
+
+
+def _edge_indices(side, padding):
+    return np.clip(np.arange(-padding[0], side + padding[1]), 0, side - 1)

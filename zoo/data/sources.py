@@ -1,0 +1,97 @@
+"""Finds a data set by name, and prepares it where that is possible. Returns TFDS builders."""
+
+import concurrent.futures
+import socket
+import urllib.parse
+import urllib.request
+
+import tensorflow_datasets as tfds
+
+from zoo import errors
+from zoo.data import embedded, folders
+
+_HINT = 'any image data set of TensorFlow Datasets by its name'
+_LOOKUP_SECONDS = 10  # for all of a data set's hosts together
+
+
+def names():
+    """Returns what `--dataset` accepts: the embedded sets, then a hint about all others."""
+    return (*embedded.BUILDERS, _HINT)
+
+
+def find_builder(name, data_dir=None):
+    """Returns the TFDS builder of the data set `name`; an embedded set is prepared as well.
+
+    Any other is looked for in `data_dir` (default: $TFDS_DATA_DIR, else ~/tensorflow_datasets) and
+    may not be there yet: see `require_prepared`.
+
+    Raises:
+        UsageError: `name` is unknown.
+    """
+    if name in embedded.BUILDERS:
+        return embedded.prepared_builder(name, data_dir)
+    folder = folders.expand(data_dir) if data_dir else folders.default_folders()[0]
+    try:
+        builder = tfds.builder(name, data_dir=str(folder))
+    except Exception as error:  # TFDS raises of many kinds for a name that it cannot read
+        there = sorted({p.relative_to(folder).parts[0] for p in folder.glob('*/*/features.json')})
+        known = ', '.join(dict.fromkeys([*embedded.BUILDERS, *there]))
+        unknown = isinstance(error, tfds.core.DatasetNotFoundError)
+        raise errors.UsageError(
+            f'--dataset must be one of {known}, or {_HINT} (with --data_dir where it is prepared); '
+            f'got {name!r}' + ('.' if unknown else f' ({_first_line(error)}).')) from error
+    if builder.data_path.exists() or ':' in name:
+        return builder
+    # TFDS looks for the version of its own code only; older data on disk serves as well.
+    others = sorted(builder.data_path.parent.glob('*.*.*/features.json'),
+                    key=lambda p: tfds.core.Version(p.parent.name))
+    return tfds.builder_from_directory(others[-1].parent) if others else builder
+
+
+def require_prepared(builder):
+    """Lets TFDS download and prepare what is not there yet, unless there is no network.
+
+    Raises:
+        UsageError: the data is absent and cannot be had.
+    """
+    if builder.data_path.exists():
+        return
+    name, folder = builder.name, folders.expand(builder.data_dir_root)
+    absent = f'--dataset={name} is not prepared in --data_dir={folder}'
+    advice = (f'pass the --data_dir where TFDS has prepared it, or use '
+              f'--dataset={" or ".join(embedded.BUILDERS)}, which need no network.')
+    if not folders.is_writable(folder):
+        raise errors.UsageError(f'{absent}, which cannot be written to download it: {advice}')
+    if not _reachable(builder):
+        raise errors.UsageError(f'{absent}, and there is no network to download it: {advice}')
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    try:
+        builder.download_and_prepare(download_config=config)
+    except Exception as error:
+        raise errors.UsageError(
+            f'{absent}, and preparing it failed ({_first_line(error)}): {advice}') from error
+
+
+def _reachable(builder):
+    """Returns False if the name of no host that serves the data can be looked up.
+
+    TFDS itself would retry for over three minutes. True if that cannot be told: the addresses are
+    not known beforehand (a user's own builder), or a proxy does the looking up.
+    """
+    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or ()} - {None}
+    if not hosts or urllib.request.getproxies():
+        return True
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=8)
+    lookups = [pool.submit(socket.getaddrinfo, host, None) for host in sorted(hosts)]
+    try:
+        finished = concurrent.futures.as_completed(lookups, timeout=_LOOKUP_SECONDS)
+        return any(lookup.exception() is None for lookup in finished)
+    except concurrent.futures.TimeoutError:
+        return False
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _first_line(error):
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0] if len(lines[0]) <= 160 else lines[0][:157] + '...'

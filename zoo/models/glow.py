@@ -1,0 +1,61 @@
+"""Glow (Kingma and Dhariwal, 2018, arXiv:1807.03039)."""
+
+import dataclasses
+
+import tfp_glow
+from zoo import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Hyper-parameters of the model; the defaults are the paper's code's, affine."""
+
+    levels: int = recipe.field(3, 'L: levels, each with half the side of the one before.')
+    steps_per_level: int = recipe.field(32, 'K: flow steps per level.')
+    width: int = recipe.field(512, 'Hidden channels of the coupling networks.')
+    coupling: str = recipe.field('affine', 'affine or additive.')
+    permutation: str = recipe.field('conv', 'conv, dense, shuffle or reverse.')
+    top_prior: str = recipe.field(
+        'channel', 'Prior of the last latent, learned per channel or position, or standard.')
+    position_bias: bool = recipe.field(
+        False, 'Learn a bias per position in the networks (not in the paper): aligned images.')
+    minimum_scale: float = recipe.field(
+        0., 'Least scale of the affine coupling; the paper has 0.')
+    reversible: bool = recipe.field(
+        True, 'Train at constant memory; false trades memory for less arithmetic.')
+    network_dtype: str = recipe.field(
+        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
+
+
+def build(config, event_shape, seed):
+    """The flow over data of `event_shape` with initial weights drawn from the integer `seed`."""
+    return tfp_glow.flows.glow(
+        event_shape, config.levels, config.steps_per_level, config.width,
+        coupling=config.coupling, permutation=config.permutation, top_prior=config.top_prior,
+        scale_map=tfp_glow.bijectors.scale_maps.sigmoid(minimum=config.minimum_scale),
+        network_options={'position_bias': config.position_bias},
+        reversible=config.reversible, network_dtype=config.network_dtype, seed=seed)
+
+
+def divisor(config):
+    """What the sides of an image must be divisible by."""
+    return 2**config.levels
+
+
+RECIPES = {
+    # The paper's quantitative CIFAR-10 run: Adamax, 10 epochs of warm-up; 40 GPU-weeks' worth.
+    'paper': (Config(), recipe.Training(
+        optimizer='adamax', learning_rate=1e-3, schedule='constant', warmup_epochs=10.,
+        batch_size=64, epochs=1500)),
+    # 8x8 digits: minutes on two cores.
+    'digits': (Config(levels=2, steps_per_level=8, width=64, top_prior='position',
+                      position_bias=True, minimum_scale=.1, reversible=False),
+               recipe.Training(learning_rate=2e-3, batch_size=64, epochs=60, ema=.99)),
+    'photo_patches': (Config(levels=3, steps_per_level=8, width=64, minimum_scale=.1),
+                      recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),
+    # 28x28 clothing: an hour on two cores.
+    'fashion_mnist': (Config(levels=2, steps_per_level=12, width=128, top_prior='position',
+                             position_bias=True, minimum_scale=.1, reversible=False,
+                             network_dtype='mixed_bfloat16'),
+                      recipe.Training(learning_rate=2e-3, batch_size=64, epochs=16, ema=.999)),
+}

@@ -1,0 +1,95 @@
+r"""Trains a model on a data set; leaves a run directory with a SavedModel and samples.
+
+    python -m zoo.train --model=glow --dataset=digits --workdir=runs/glow_digits
+
+Every hyper-parameter of the recipe is a flag. The run directory gets config.json, metrics.csv,
+TensorBoard events, checkpoints, samples.png, test.json and saved_model/1.
+"""
+
+import json
+import time
+
+from absl import flags
+
+from zoo import program
+from zoo import recipe
+from zoo import registry
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string('model', 'glow', 'Name of the model.')
+flags.DEFINE_string('dataset', None, 'digits, photo_patches, or any TFDS image data set.')
+flags.DEFINE_string('recipe', None, 'Named hyper-parameters; by default the data set\'s.')
+flags.DEFINE_string('workdir', None, 'Run directory: new, or with --resume an interrupted run\'s.')
+flags.DEFINE_string('data_dir', None, 'Where TFDS finds and keeps prepared data sets.')
+flags.DEFINE_bool('pad', False, 'Pad images whose sides the model does not divide.')
+flags.DEFINE_bool('flips', None, 'Mirror half of the training images; default: where it suits.')
+flags.DEFINE_bool('resume', False, 'Go on with the run in --workdir.')
+flags.DEFINE_integer('sample_images', 64, 'Images in samples.png.')
+flags.DEFINE_float('sample_temperature', .7, 'Their temperature.')
+flags.DEFINE_integer('verbose', 1, 'Progress: 0 none, 1 a bar, 2 a line per epoch.')
+recipe.define_flags(recipe.Training, *(m.Config for m in registry.MODELS.values()))
+
+
+def main(_):
+    """Trains, evaluates, exports, samples."""
+    program.require('dataset', 'workdir')
+    from zoo import runs  # pylint: disable=g-import-not-at-top
+    name, config, training = registry.recipe(FLAGS.model, FLAGS.recipe, FLAGS.dataset)
+    training = recipe.overridden(training)
+    training.check()
+    run = runs.Run(FLAGS.model, FLAGS.dataset, name, FLAGS.pad, FLAGS.flips,
+                   recipe.overridden(config), training)
+    data = run.load_data(FLAGS.data_dir)
+    with program.naming_flags():
+        model = run.build(data)
+    directory = runs.Directory(FLAGS.workdir)
+    directory.claim(run, FLAGS.resume)
+    print(data.describe())
+    seconds = _train(run, data, model, directory)
+    _finish(run, data, directory, seconds)
+
+
+def _train(run, data, model, directory):
+    """Trains what is left of the run; the seconds that all its epochs took."""
+    from zoo import callbacks, runs  # pylint: disable=g-import-not-at-top
+    manager = directory.checkpoints(model)
+    done = runs.restore(manager, directory)
+    directory.keep_metrics(done)
+    training = run.training
+    if done < training.epochs:
+        batches = data.train(training.batch_size, training.seed, epoch=done, repeat=True)
+        model.fit(
+            batches.map(run.prepare), epochs=training.epochs, initial_epoch=done,
+            steps_per_epoch=data.steps_per_epoch(training.batch_size), verbose=FLAGS.verbose,
+            validation_data=data.evaluation('validation', 250).map(run.prepare),
+            callbacks=callbacks.for_run(run, data, model, directory, manager))
+    return float(manager.checkpoint.seconds)
+
+
+def _finish(run, data, directory, seconds):
+    """What a finished run leaves: test figures, a SavedModel, samples."""
+    import tfp_glow  # pylint: disable=g-import-not-at-top
+    from zoo import images, measures, runs  # pylint: disable=g-import-not-at-top
+    start = time.time()
+    _, _, model = runs.load(directory.path, FLAGS.data_dir)
+    mean, error, count = measures.bits_per_dim(model, data, 'test', prepare=run.prepare)
+    result = {'bits_per_dim': float(mean), 'standard_error': float(error), 'images': count,
+              'split': data.splits['test'], 'dims': data.dims, 'seed': run.training.seed,
+              'training_seconds': seconds}
+    runs.write_atomically(directory.path / 'test.json', json.dumps(result, indent=2) + '\n')
+    print(f'test bits/dim {mean:.4f} +- {error:.4f} ({count} images of {data.splits["test"]}, '
+          f'{data.dims} dims each, 1 noise draw, averaged weights; '
+          f'training took {seconds:.0f} s, evaluation {time.time() - start:.0f} s)')
+    saved = tfp_glow.serving.export(
+        model, directory.path / 'saved_model', original_shape=data.original_shape,
+        golden_images=run.prepare(data.crop(data.take('test', 4))))
+    with model.averaged_weights() as flow:
+        samples = tfp_glow.with_temperature(flow, FLAGS.sample_temperature).sample(
+            FLAGS.sample_images, seed=[0, run.training.seed])
+    images.save_grid(data.crop(model.to_images(samples).numpy()), directory.path / 'samples.png',
+                     model.bins)
+    print(f'samples: {directory.path / "samples.png"}\nmodel:   {saved}')
+
+
+if __name__ == '__main__':
+    program.run(main)
