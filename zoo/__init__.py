@@ -2,6 +2,4 @@
 
 import os
 
-# Read by TensorFlow when it first allocates: keep freed memory instead of returning it to the
-# system, whose page faults otherwise cost as much as the arithmetic.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # Before anything imports TensorFlow.

@@ -58,7 +58,7 @@ class _Record(keras.callbacks.Callback):
         self._writer.flush()
         checkpoint.epoch.assign(epoch + 1)
         self._manager.save()
-        if not error <= _RECONSTRUCTION_LIMIT:
+        if getattr(self._run.config, 'reversible', False) and not error <= _RECONSTRUCTION_LIMIT:
             print(f'\nwarning: the round trip of validation images errs by {error:.1e} of the '
                   f'pixel range; raise --minimum_scale or give --noreversible.')
 

@@ -1,6 +1,7 @@
 """How every program of the zoo starts and fails: one line, no traceback, an exit status."""
 
 import contextlib
+import logging
 import sys
 
 from absl import app
@@ -11,6 +12,8 @@ from zoo import errors
 
 def run(main):
     """Runs `main(argv)` under absl; a user's mistake is printed in one line, exit status 2."""
+    logging.getLogger('absl').setLevel(logging.WARNING)
+    logging.getLogger('tensorflow').setLevel(logging.ERROR)
     app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
 
 

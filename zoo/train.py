@@ -11,6 +11,7 @@ import time
 
 from absl import flags
 
+from zoo import errors
 from zoo import program
 from zoo import recipe
 from zoo import registry
@@ -24,6 +25,7 @@ flags.DEFINE_string('data_dir', None, 'Where TFDS finds and keeps prepared data 
 flags.DEFINE_bool('pad', False, 'Pad images whose sides the model does not divide.')
 flags.DEFINE_bool('flips', None, 'Mirror half of the training images; default: where it suits.')
 flags.DEFINE_bool('resume', False, 'Go on with the run in --workdir.')
+flags.DEFINE_integer('stop_after', None, 'Stop after this epoch, to be resumed later.')
 flags.DEFINE_integer('sample_images', 64, 'Images in samples.png.')
 flags.DEFINE_float('sample_temperature', .7, 'Their temperature.')
 flags.DEFINE_integer('verbose', 1, 'Progress: 0 none, 1 a bar, 2 a line per epoch.')
@@ -37,6 +39,9 @@ def main(_):
     name, config, training = registry.recipe(FLAGS.model, FLAGS.recipe, FLAGS.dataset)
     training = recipe.overridden(training)
     training.check()
+    for flag, least in (('sample_images', 1), ('sample_temperature', 0), ('stop_after', 1)):
+        if FLAGS[flag].value is not None and not FLAGS[flag].value >= least:
+            raise errors.UsageError(f'--{flag} must be at least {least}; got {FLAGS[flag].value}.')
     run = runs.Run(FLAGS.model, FLAGS.dataset, name, FLAGS.pad, FLAGS.flips,
                    recipe.overridden(config), training)
     data = run.load_data(FLAGS.data_dir)
@@ -46,23 +51,29 @@ def main(_):
     directory.claim(run, FLAGS.resume)
     print(data.describe())
     seconds = _train(run, data, model, directory)
-    _finish(run, data, directory, seconds)
+    if seconds is not None:
+        _finish(run, data, directory, seconds)
 
 
 def _train(run, data, model, directory):
-    """Trains what is left of the run; the seconds that all its epochs took."""
+    """Trains what is left of the run; the seconds that all its epochs took, if they are done."""
     from zoo import callbacks, runs  # pylint: disable=g-import-not-at-top
     manager = directory.checkpoints(model)
     done = runs.restore(manager, directory)
     directory.keep_metrics(done)
     training = run.training
-    if done < training.epochs:
+    last = min(training.epochs, FLAGS.stop_after or training.epochs)
+    if done < last:
         batches = data.train(training.batch_size, training.seed, epoch=done, repeat=True)
         model.fit(
-            batches.map(run.prepare), epochs=training.epochs, initial_epoch=done,
+            batches.map(run.prepare), epochs=last, initial_epoch=done,
             steps_per_epoch=data.steps_per_epoch(training.batch_size), verbose=FLAGS.verbose,
+            shuffle=False,  # The data are shuffled, by seed and epoch.
             validation_data=data.evaluation('validation', 250).map(run.prepare),
             callbacks=callbacks.for_run(run, data, model, directory, manager))
+    if last < training.epochs:
+        print(f'stopped after epoch {last} of {training.epochs}; go on with --resume.')
+        return None
     return float(manager.checkpoint.seconds)
 
 

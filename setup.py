@@ -1,0 +1,42 @@
+"""Packaging of tfp_glow and its zoo."""
+
+import pathlib
+import re
+
+import setuptools
+
+_HERE = pathlib.Path(__file__).parent
+_VERSION = re.search(r"__version__ = '(.*)'",
+                     (_HERE / 'tfp_glow' / '__init__.py').read_text()).group(1)
+
+setuptools.setup(
+    name='tfp-glow',
+    version=_VERSION,
+    description='Image flows for TensorFlow Probability, on Keras 3, with a model zoo.',
+    long_description=(_HERE / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=setuptools.find_packages(include=['tfp_glow', 'tfp_glow.*', 'zoo', 'zoo.*']),
+    python_requires='>=3.11',
+    install_requires=[
+        'absl-py>=2.1',
+        'importlib_resources>=6.0',  # tensorflow-datasets imports it and does not declare it.
+        'keras>=3.10',
+        'numpy>=2.0',
+        'pillow>=11.0',
+        'scikit-learn>=1.5',  # The embedded data sets' images.
+        'scipy>=1.14',
+        'tensorboard>=2.18',  # tf.summary needs it; TensorFlow 2.21 does not install it.
+        'tensorflow>=2.18',
+        'tensorflow-datasets>=4.9.7',
+        'tensorflow-probability>=0.25',
+        'tf_keras>=2.18',  # TensorFlow Probability imports it.
+    ],
+    extras_require={
+        'test': ['hypothesis>=6.100', 'pytest>=8.0', 'pytest-xdist>=3.6', 'ruff>=0.9'],
+        'bench': ['matplotlib>=3.9', 'normflows>=1.7', 'torch>=2.4'],
+        'gpu': ['tensorflow[and-cuda]>=2.18'],
+    },
+    classifiers=['License :: OSI Approved :: Apache Software License',
+                 'Programming Language :: Python :: 3'],
+)

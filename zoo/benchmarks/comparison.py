@@ -1,0 +1,53 @@
+"""Training step, log_prob and sampling of one Glow for each peer."""
+
+import dataclasses
+
+from zoo.benchmarks import rows
+from zoo.benchmarks import session
+from zoo.benchmarks.job import REFERENCE
+
+_COLUMNS = {
+    'call': ('what', '{}'),
+    'peer': ('peer', '{}'),
+    'images/s': ('images_per_second', '{:.1f}'),
+    'tfp_glow is': ('speed_ratio', '{:.2f}x'),
+    'of peak': ('fraction_of_peak', '{:.0%}'),
+    'first call': ('first_seconds', '{:.1f} s'),
+    'of tfp_glow': ('first_ratio', '{:.1f}x'),
+    'peak memory': ('peak_mb', '{:.0f} MB'),
+    'beyond state': ('beyond_state_mb', '{:.0f} MB'),
+}
+_LEGEND = """\
+tfp_glow is:  its images/s over the peer's, the median of the rounds' ratios
+of peak:      arithmetic of the networks' convolutions over the matmul peak
+first call:   build, trace and the first call; 'of tfp_glow' is the ratio to its
+beyond state: peak memory beyond imports, parameters and optimizer state"""
+
+
+def run(template, peers, rounds, timeout, progress):
+    """Measures `peers` on the model of `template`, whose `peer` and `what` do not matter.
+
+    Returns:
+      dict with 'matmul_gflops' and 'rows'.
+    """
+    peak, result = None, []
+    for what in ('train', 'log_prob', 'sample'):
+        jobs = [dataclasses.replace(template, peer=peer, what=what) for peer in peers]
+        if what == 'train':  # The peak is taken in the same turns as the training steps.
+            jobs += matmul_jobs(template, peers)
+        measurements = session.measure(jobs, rounds, timeout, progress)
+        peak = peak or rows.matmul_peak(measurements)
+        by_peer = {m.job.peer: m for m in measurements if m.job.what == what}
+        result += [rows.row(by_peer[peer], by_peer.get(REFERENCE), peak) for peer in peers]
+    return {'matmul_gflops': peak, 'rows': result}
+
+
+def matmul_jobs(template, peers):
+    """One job per framework among `peers`: TensorFlow's, also if none uses it, and PyTorch's."""
+    frameworks = ['tfp_glow'] + ['normflows'] * ('normflows' in peers)
+    return [dataclasses.replace(template, peer=peer, what='matmul') for peer in frameworks]
+
+
+def text(report):
+    return '\n'.join([rows.peak_line(report), '', rows.table(report['rows'], _COLUMNS), '', _LEGEND,
+                      rows.busy_warning(report['rows'])]).strip()

@@ -1,0 +1,87 @@
+"""normflows' Glow on PyTorch: sigmoid scale, LU 1x1 convolution, no actnorm in the networks."""
+
+import time
+
+import normflows
+import torch
+
+from zoo.benchmarks import data
+from zoo.benchmarks import job as jobs
+
+_MATMUL_SIZE = 2048
+
+
+def build(job):
+    torch.manual_seed(0)
+    torch.set_num_threads(jobs.cores())
+    bases, flows, merges = [], [], []
+    for level in reversed(range(job.levels)):  # normflows counts from the latents up.
+        size, channels = job.size >> (level + 1), jobs.CHANNELS * 4 << level
+        steps = [normflows.flows.GlowBlock(channels, job.width) for _ in range(job.steps_per_level)]
+        flows.append(steps + [normflows.flows.Squeeze()])
+        is_last = level == job.levels - 1
+        if not is_last:
+            merges.append(normflows.flows.Merge())
+        latent_shape = (channels if is_last else channels // 2, size, size)
+        bases.append(normflows.distributions.DiagGaussian(latent_shape, trainable=False))
+    flow = normflows.MultiscaleFlow(bases, flows, merges, class_cond=False)
+    return TorchModel(flow, job)
+
+
+class TorchModel:
+    """Eager calls of a normflows flow, as its users make them."""
+
+    def __init__(self, flow, job):
+        self._flow = flow
+        batch = torch.from_numpy(data.uniform_images(job))
+        self._batch = batch.permute(0, 3, 1, 2).contiguous()
+        self.weights = list(flow.parameters())
+
+    def initialize(self, what):
+        if what == 'sample':
+            self._log_prob()  # normflows' actnorm initialises itself from the first batch.
+
+    def task(self, what):
+        """A call without arguments that returns when its numbers are there."""
+        return {'train': self._training_step, 'log_prob': lambda: self._log_prob,
+                'sample': lambda: self._sample}[what]()
+
+    @torch.no_grad()
+    def _log_prob(self):
+        return self._flow.log_prob(self._batch, None).numpy()
+
+    @torch.no_grad()
+    def _sample(self):
+        return self._flow.sample(len(self._batch))[0].numpy()
+
+    def _training_step(self):
+        optimizer = torch.optim.Adam(self.weights, lr=data.LEARNING_RATE)
+        # PyTorch makes an optimizer's state in its first step; one of zeros moves nothing.
+        for weight in self.weights:
+            weight.grad = torch.zeros_like(weight)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+        def step():
+            optimizer.zero_grad(set_to_none=True)
+            loss = self._flow.forward_kld(self._batch)
+            loss.backward()
+            lost = sum(weight.grad is None for weight in self.weights)
+            if lost:
+                raise RuntimeError(f'{lost} of {len(self.weights)} parameters get no gradient.')
+            optimizer.step()
+            return loss.item()
+
+        return step
+
+
+def matmul_gflops(seconds):
+    """The best rate of a large float32 matrix product, in 1e9 operations per second."""
+    torch.set_num_threads(jobs.cores())
+    matrix = torch.randn([_MATMUL_SIZE, _MATMUL_SIZE])
+    best, end = float('inf'), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        torch.matmul(matrix, matrix)
+        best = min(best, time.perf_counter() - start)
+    return 2 * _MATMUL_SIZE**3 / best / 1e9

@@ -1,0 +1,56 @@
+r"""Evaluates a run: bits/dim on a split with its standard error, and the error of the round trip.
+
+    python -m zoo.evaluate --workdir=runs/glow_digits
+
+Prints one figure a line and writes evaluation.json into the run directory.
+"""
+
+import json
+import time
+
+from absl import flags
+
+from zoo import errors
+from zoo import program
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string('workdir', None, 'Run directory of zoo.train.')
+flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
+flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'Split to evaluate on.')
+flags.DEFINE_integer('draws', 1, 'Dequantization noise draws per image, averaged.')
+flags.DEFINE_integer('limit', None, 'Evaluate on the first images only.')
+flags.DEFINE_integer('round_trip_images', 256, 'Test images of the round trip.')
+
+_LIMIT = 1e-3  # Of the pixel range.
+
+
+def main(_):
+    """Evaluates the averaged weights of the newest checkpoint, in float32."""
+    program.require('workdir')
+    for name in ('draws', 'limit', 'round_trip_images'):
+        if FLAGS[name].value is not None and FLAGS[name].value < 1:
+            raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
+    from zoo import measures, runs  # pylint: disable=g-import-not-at-top
+    run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
+    print(data.describe())
+    start = time.time()
+    mean, error, count = measures.bits_per_dim(
+        model, data, FLAGS.split, FLAGS.draws, limit=FLAGS.limit, prepare=run.prepare)
+    print(f'{FLAGS.split} bits/dim {mean:.4f} +- {error:.4f} (standard error over {count} images '
+          f'of {data.splits[FLAGS.split]}; {data.dims} dims each; {FLAGS.draws} noise draws; '
+          f'averaged weights; seed {run.training.seed}; {time.time() - start:.0f} s)')
+    images = run.prepare(data.take(FLAGS.split, min(FLAGS.round_trip_images,
+                                                    data.sizes[FLAGS.split])))
+    trips = measures.round_trip_errors(model, images)
+    for kind, largest in trips.items():
+        verdict = 'within' if largest <= _LIMIT else 'BEYOND'
+        print(f'round trip, {kind}: largest error {largest:.2e} of the pixel range, {verdict} '
+              f'{_LIMIT:g}')
+    result = {'split': data.splits[FLAGS.split], 'images': count, 'bits_per_dim': float(mean),
+              'standard_error': float(error), 'draws': FLAGS.draws, 'round_trip': trips}
+    runs.write_atomically(runs.Directory(FLAGS.workdir).path / 'evaluation.json',
+                          json.dumps(result, indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    program.run(main)
