@@ -104,4 +104,4 @@ def split(images):
     if channels is None or channels < 2:
         raise ValueError(f'a coupling needs at least 2 channels, known; got shape={images.shape}.')
     kept = (channels + 1) // 2
-    return images[..., :kept], images[..., kept:]
+    return tf.split(images, [kept, channels - kept], axis=-1)
