@@ -292,6 +292,15 @@ def test_data_of_an_older_version_is_read(folder, tmp_path, no_network):
     assert not (tmp_path / 'tiny_scenes' / '1.0.0').exists()
 
 
+@pytest.fixture
+def nothing_prepared(monkeypatch, tmp_path_factory):
+    """As on a machine where no data set has been prepared anywhere."""
+    empty = tmp_path_factory.mktemp('empty')
+    monkeypatch.setattr(embedded.folders, 'default_folders', lambda: [empty])
+    monkeypatch.setattr(embedded.folders, 'temporary_folder', lambda: empty)
+
+
+@pytest.mark.usefixtures('nothing_prepared')
 def test_an_interrupted_preparation_leaves_nothing(tmp_path, monkeypatch):
     def interrupted(self, start, stop):
         yield start, {'image': np.zeros([8, 8, 1], np.uint8), 'label': 0}
@@ -306,6 +315,7 @@ def test_an_interrupted_preparation_leaves_nothing(tmp_path, monkeypatch):
     assert data.load('digits', tmp_path).sizes['train'] == 1437
 
 
+@pytest.mark.usefixtures('nothing_prepared')
 def test_the_second_of_two_preparations_takes_the_firsts_files(tmp_path, monkeypatch):
     rename = os.rename
 
