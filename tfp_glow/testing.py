@@ -1,6 +1,7 @@
 """The contract of a bijector, for your own as for ours: `assert_bijector_contract`."""
 
 import copy
+import math
 import os
 import tempfile
 
@@ -11,17 +12,17 @@ _BATCH = 6  # Also seen as [2, 3].
 
 
 def assert_bijector_contract(bijector, event_shape, dtype=None, domain=None, jit_compile=True):
-    """Raises an `AssertionError` unless `bijector` is right by every check that can be automated.
+    """Raises an `AssertionError` unless `bijector` keeps what TFP's users rely on.
 
     * `forward` inverts `inverse` and the reverse, with TFP's cache out of the way;
     * both log-dets equal log|det| of the Jacobian by automatic differentiation;
     * event shapes, static and dynamic; leading dimensions [], [6], [2, 3] and None;
-    * eager mode, `tf.function` and XLA agree;
+    * eager mode, `tf.function` and XLA agree; no variable is read that is not listed;
     * the gradient of every trainable variable is there, finite, and not all zeros, in both
       directions, also when the same tensor was evaluated before the tape was opened;
     * after an assignment the answer on the same tensor is the new one, eager and traced;
-    * `copy()` answers alike, `copy.deepcopy` is independent, `tf.train.Checkpoint` restores, an
-      unknown argument is refused.
+    * `copy()` and `copy.deepcopy` answer alike and a deep copy is independent (where Python can
+      make one), `tf.train.Checkpoint` restores, an unknown argument is refused.
 
     Args:
       bijector: a `tfb.Bijector`; one tensor on the side of the data, one or a list on the latents'.
@@ -30,6 +31,9 @@ def assert_bijector_contract(bijector, event_shape, dtype=None, domain=None, jit
       dtype: of the data; by default the bijector's, else float32. float64 makes the test sharper.
       domain: maps standard Normal tensors to valid data, elementwise; by default the identity.
       jit_compile: whether to compile with XLA as well.
+
+    Raises:
+      AssertionError: a check failed; the message says which.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -46,21 +50,24 @@ def assert_bijector_contract(bijector, event_shape, dtype=None, domain=None, jit
     case.check_round_trip()
     case.check_log_dets()
     case.check_event_shapes()
-    case.check_batch_shapes()
+    case.check_batch_shape([])
+    case.check_batch_shape([2, 3])
     case.check_compiled(jit_compile)
     if bijector.trainable_variables:
-        case.check_gradients()
+        case.check_gradients('inverse', case.inverse, case.y)
+        case.check_gradients('forward', case.forward, case.x)
         case.check_assignment()
     case.check_copies()
 
 
 class _Case:
-    """One bijector with data and the latents that belong to them."""
+    """One bijector, data `y`, and the latents `x` that belong to them."""
 
     def __init__(self, bijector, y):
         self.bijector, self.y = bijector, y
+        self.variables = bijector.trainable_variables
         self.ndims = y.shape.rank - 1
-        self.latent_ndims = tf.nest.map_structure(  # By part, the same number of extra dimensions.
+        self.latent_ndims = tf.nest.map_structure(
             lambda n: n + self.ndims - bijector.inverse_min_event_ndims,
             bijector.forward_min_event_ndims)
         self.x, self.ildj = self.inverse(y)
@@ -68,15 +75,15 @@ class _Case:
 
     def inverse(self, y, bijector=None):
         bijector = bijector or self.bijector
-        return bijector.inverse(y), bijector.inverse_log_det_jacobian(y, event_ndims=self.ndims)
+        log_det = bijector.inverse_log_det_jacobian(y, event_ndims=self.ndims)
+        return bijector.inverse(y), _per_event(log_det, y, self.ndims)
 
-    def forward(self, x, bijector=None):
-        bijector = bijector or self.bijector
-        return (bijector.forward(x),
-                bijector.forward_log_det_jacobian(x, event_ndims=self.latent_ndims))
+    def forward(self, x):
+        log_det = self.bijector.forward_log_det_jacobian(x, event_ndims=self.latent_ndims)
+        return self.bijector.forward(x), _per_event(log_det, x, self.latent_ndims)
 
     def close(self, what, actual, expected):
-        for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected)):
+        for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
             np.testing.assert_allclose(a, e, self.tolerance, self.tolerance, err_msg=what)
 
     def check_round_trip(self):
@@ -91,97 +98,86 @@ class _Case:
                 ('inverse', self.bijector.inverse, self.y, self.ildj),
                 ('forward', self.bijector.forward, self.x, -self.ildj)):
             expected = np.linalg.slogdet(_jacobian(function, value))[1]
-            log_det = np.broadcast_to(log_det, [_BATCH])[0]
-            self.close(f'the {name} log-det must be that of the Jacobian.', log_det, expected)
+            self.close(f'the {name} log-det must be that of the Jacobian.', log_det[0], expected)
 
     def check_event_shapes(self):
-        for shape, output, static, dynamic in (
-                (self.y.shape[1:], self.x, self.bijector.inverse_event_shape,
-                 self.bijector.inverse_event_shape_tensor),
-                (tf.nest.map_structure(lambda z: z.shape[1:], self.x), self.y,
-                 self.bijector.forward_event_shape, self.bijector.forward_event_shape_tensor)):
-            expected = [z.shape[1:].as_list() for z in tf.nest.flatten(output)]
-            found = _flat_shapes(static(shape))
-            assert [s.as_list() for s in found] == expected, f'{found} must be {expected}.'
-            shape = tf.nest.map_structure(lambda s: tf.constant(s, tf.int32), _as_lists(shape))
-            found = [s.numpy().tolist() for s in tf.nest.flatten(dynamic(shape))]
-            assert found == expected, f'{found} (dynamic) must be {expected}.'
+        event_shape = tf.nest.map_structure(lambda z: z.shape[1:], (self.x, self.y))
+        sizes = tf.nest.map_structure(lambda z: tf.shape(z)[1:], (self.x, self.y))
+        for name, here, there in (('forward', 0, 1), ('inverse', 1, 0)):
+            found = getattr(self.bijector, f'{name}_event_shape')(event_shape[here])
+            assert found == event_shape[there], (
+                f'{name}_event_shape must be {event_shape[there]}; got {found}.')
+            found = getattr(self.bijector, f'{name}_event_shape_tensor')(sizes[here])
+            self.close(f'{name}_event_shape_tensor', found, sizes[there])
 
-    def check_batch_shapes(self):
-        for batch in ([], [2, 3]):
-            def shaped(z):
-                rows = z if batch else z[:1]
-                return tf.reshape(rows, [*batch, *z.shape[1:]])  # pylint: disable=cell-var-from-loop
-            expected = tf.nest.map_structure(shaped, self.x)
-            x, ildj = self.inverse(shaped(self.y))
-            self.close(f'inverse of data with leading {batch}', x, expected)
-            self.close(f'log-det with leading {batch}', tf.broadcast_to(ildj, batch),
-                       tf.reshape(tf.broadcast_to(self.ildj, [_BATCH])[:len(batch) * 3 or 1], batch))
-            self.close(f'forward of latents with leading {batch}',
-                       self.forward(expected)[0], shaped(self.y))
+    def check_batch_shape(self, batch):
+        def shaped(z):
+            return tf.reshape(z[:math.prod(batch)], [*batch, *z.shape[1:]])
+        y, x, ildj = tf.nest.map_structure(shaped, (self.y, self.x, self.ildj))
+        self.close(f'inverse with leading dimensions {batch}', self.inverse(y), (x, ildj))
+        self.close(f'forward with leading dimensions {batch}', self.forward(_fresh(x)), (y, -ildj))
 
     def check_compiled(self, jit_compile):
         def both(y):
             x, ildj = self.inverse(y)
-            again, fldj = self.forward(_fresh(x))
-            return x, ildj, again, fldj
-        expected = (self.x, self.ildj, self.y, -self.ildj)
+            return x, ildj, self.forward(_fresh(x))
+        expected = (self.x, self.ildj, (self.y, -self.ildj))
         signature = [tf.TensorSpec([None, *self.y.shape[1:]], self.y.dtype)]
-        self.close('tf.function with a None batch', tf.function(both, signature)(self.y), expected)
+        traced = tf.function(both, signature).get_concrete_function()
+        self.close('tf.function with a None batch', traced(self.y), expected)
+        listed = {id(v) for v in self.variables}
+        hidden = [v.name for v in traced.graph.trainable_variables if id(v) not in listed]
+        assert not hidden, f'trainable_variables must list what is read; missing: {hidden}.'
         if jit_compile:
-            compiled = tf.function(both, signature, jit_compile=True)
-            self.close('XLA', compiled(self.y), expected)
+            self.close('XLA', tf.function(both, signature, jit_compile=True)(self.y), expected)
 
-    def check_gradients(self):
-        for name, function, value in (('inverse', self.inverse, self.y),
-                                      ('forward', self.forward, self.x)):
-            expected = self._gradients(function, _fresh(value))
-            for v, g in zip(self.bijector.trainable_variables, expected):
-                what = f'the gradient of {name} with respect to {v.name}'
-                assert g is not None, f'{what} is None.'
-                assert np.all(np.isfinite(g)), f'{what} must be finite.'
-                assert np.any(g), f'{what} is all zeros.'
+    def check_gradients(self, name, function, value):
+        def gradients(value, what):
+            with tf.GradientTape() as tape:
+                outputs = tf.nest.flatten(function(value))
+                loss = sum(tf.reduce_sum(tf.sin(o + i)) for i, o in enumerate(outputs))
+            found = tape.gradient(loss, self.variables)
+            for v, g in zip(self.variables, found, strict=True):
+                assert g is not None, f'the gradient of {what} by {v.name} is None.'
+            return [tf.convert_to_tensor(g) for g in found]  # Some may be `tf.IndexedSlices`.
+
+        @tf.function
+        def evaluated_before(value):
             function(value)
-            for _ in range(2):
-                self._same_gradients('opened after an evaluation', function, value, expected)
-            traced = tf.function(lambda z: (function(z), self._gradients(function, z))[1])  # pylint: disable=cell-var-from-loop
-            self._same_gradients('traced', None, value, expected, traced)
+            return gradients(value, f'{name} after a traced evaluation')
 
-    def _gradients(self, function, value):
-        with tf.GradientTape() as tape:
-            outputs = tf.nest.flatten(function(value))
-            loss = sum(tf.reduce_sum(tf.sin(o + i)) for i, o in enumerate(outputs))
-        return tape.gradient(loss, self.bijector.trainable_variables)
-
-    def _same_gradients(self, what, function, value, expected, traced=None):
-        found = traced(value) if traced else self._gradients(function, value)
-        for v, a, e in zip(self.bijector.trainable_variables, found, expected):
-            assert a is not None, f'a tape {what} gives no gradient of {v.name}.'
-            self.close(f'gradient of {v.name}, tape {what}', a, e)
+        expected = gradients(_fresh(value), name)
+        for v, g in zip(self.variables, expected, strict=True):
+            assert np.all(np.isfinite(g)), f'the gradient of {name} by {v.name} must be finite.'
+            assert np.any(g), f'the gradient of {name} by {v.name} is all zeros.'
+        function(value)
+        for _ in range(2):
+            what = f'{name} after an evaluation'
+            self.close(f'gradients of {what}', gradients(value, what), expected)
+        self.close(f'gradients of {name}, traced', evaluated_before(value), expected)
 
     def check_assignment(self):
-        variables = self.bijector.trainable_variables
-        old, other = [v.numpy() for v in variables], [v.numpy() * .9 + .05 for v in variables]
-        _assign(variables, other)
-        try:
-            new = self.inverse(_fresh(self.y))
-            self.close('inverse of the same tensor after an assignment', self.inverse(self.y), new)
-            self.close('forward of the same tensor after an assignment', self.forward(self.x),
-                       self.forward(_fresh(self.x)))
-        finally:
-            _assign(variables, old)
-        changed = [not np.allclose(a, e) for a, e in zip(
-            tf.nest.flatten(new), tf.nest.flatten((self.x, self.ildj)))]
-        assert any(changed), 'assigning to the variables changes nothing.'
+        old = [v.numpy() for v in self.variables]
+        other = [.9 * value + .05 for value in old]
 
         @tf.function
         def assign_between(y):
             self.inverse(y)
-            _assign(variables, other)
+            _assign(self.variables, other)
             between = self.inverse(y)
-            _assign(variables, old)
+            _assign(self.variables, old)
             return between
-        self.close('inverse after an assignment in the same tf.function', assign_between(self.y), new)
+
+        _assign(self.variables, other)
+        new, same = self.inverse(_fresh(self.y)), self.inverse(self.y)
+        forward, same_forward = self.forward(_fresh(self.x)), self.forward(self.x)
+        _assign(self.variables, old)
+        self.close('inverse of the same tensor after an assignment', same, new)
+        self.close('forward of the same tensor after an assignment', same_forward, forward)
+        self.close('inverse after an assignment in one tf.function', assign_between(self.y), new)
+        changed = [not np.allclose(a, e) for a, e in zip(
+            tf.nest.flatten(new), tf.nest.flatten((self.x, self.ildj)), strict=True)]
+        assert any(changed), 'assigning to the variables changes nothing.'
 
     def check_copies(self):
         expected = (self.x, self.ildj)
@@ -192,16 +188,18 @@ class _Case:
             pass
         else:
             raise AssertionError('an unknown keyword argument must be refused.')
-        twin = copy.deepcopy(self.bijector)
+        with tempfile.TemporaryDirectory() as folder:
+            path = tf.train.Checkpoint(b=self.bijector).write(os.path.join(folder, 'checkpoint'))
+            _assign(self.variables, [v + 1 for v in self.variables])
+            tf.train.Checkpoint(b=self.bijector).read(path).assert_consumed()
+        self.close('a restored checkpoint', self.inverse(self.y), expected)
+        try:
+            twin = copy.deepcopy(self.bijector)
+        except TypeError:  # tfb.Invert, for one, forbids it.
+            return
         self.close('deepcopy', self.inverse(self.y, twin), expected)
-        _assign(twin.trainable_variables, [v * .9 + .05 for v in twin.trainable_variables])
+        _assign(twin.trainable_variables, [v + 1 for v in twin.trainable_variables])
         self.close('the original of a changed deepcopy', self.inverse(self.y), expected)
-        if twin.trainable_variables:
-            with tempfile.TemporaryDirectory() as folder:
-                path = os.path.join(folder, 'checkpoint')
-                tf.train.Checkpoint(bijector=self.bijector).write(path)
-                tf.train.Checkpoint(bijector=twin).read(path).assert_existing_objects_matched()
-            self.close('a restored checkpoint', self.inverse(self.y, twin), expected)
 
 
 def _fresh(structure):
@@ -210,32 +208,25 @@ def _fresh(structure):
 
 
 def _assign(variables, values):
-    for variable, value in zip(variables, values):
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 
+def _per_event(log_det, value, event_ndims):
+    """`log_det` with all leading dimensions of `value`, which TFP may leave to broadcasting."""
+    part, ndims = tf.nest.flatten(value)[0], tf.nest.flatten(event_ndims)[0]
+    return tf.broadcast_to(log_det, tf.shape(part)[:part.shape.rank - ndims])
+
+
 def _jacobian(function, value):
-    """`[n, n]`: the Jacobian at the first row of `value`, from a batch of n equal rows."""
-    parts = tf.nest.flatten(value)
-    size = sum(int(np.prod(part.shape[1:])) for part in parts)
-    value = tf.nest.map_structure(
-        lambda z: tf.repeat(z[:1], size, 0), value)
+    """`[n, n]`: the Jacobian at the first row of `value`, from one batch of n equal rows."""
+    size = sum(math.prod(part.shape[1:]) for part in tf.nest.flatten(value))
+    value = tf.nest.map_structure(lambda z: tf.repeat(z[:1], size, 0), value)
     with tf.GradientTape() as tape:
         tape.watch(value)
-        output = _rows(function(value))
-        diagonal = tf.reduce_sum(tf.linalg.diag_part(output))  # Output i of row i.
+        diagonal = tf.reduce_sum(tf.linalg.diag_part(_rows(function(value))))  # Output i of row i.
     return _rows(tape.gradient(diagonal, value, unconnected_gradients='zero')).numpy()
 
 
 def _rows(structure):
     return tf.concat([tf.reshape(z, [z.shape[0], -1]) for z in tf.nest.flatten(structure)], 1)
-
-
-def _flat_shapes(shapes):
-    return [shapes] if isinstance(shapes, tf.TensorShape) else [tf.TensorShape(s) for s in shapes]
-
-
-def _as_lists(shapes):
-    if isinstance(shapes, tf.TensorShape):
-        return np.array(shapes.as_list(), np.int32)
-    return [np.array(s.as_list(), np.int32) for s in shapes]

@@ -6,8 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow import dequantization
-from tfp_glow import initialization
+from tfp_glow import dequantization, initialization
 from tfp_glow.internal import variables as flow_variables
 
 _INITIAL_IMAGES = 256  # As many as the reference initialises from.
@@ -159,8 +158,9 @@ class FlowModel(keras.Model):
     @contextlib.contextmanager
     def averaged_weights(self):
         """Within it the flow has the weights' moving averages; afterwards its own again."""
-        averages = getattr(self.optimizer, '_model_variables_moving_average', None)
-        if not averages or not int(self.optimizer.iterations):
+        optimizer = getattr(self, 'optimizer', None)  # None before compile.
+        averages = getattr(optimizer, '_model_variables_moving_average', None)
+        if not averages or not int(optimizer.iterations):
             yield self.flow
             return
         own = [v.numpy() for v in self.trainable_variables]

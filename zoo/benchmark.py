@@ -15,11 +15,9 @@ import sys
 
 from absl import flags
 
-from zoo import program
-from zoo.benchmarks import comparison
-from zoo.benchmarks import depth
+from zoo import errors, program
+from zoo.benchmarks import comparison, depth
 from zoo.benchmarks import job as jobs
-from zoo.errors import UsageError
 
 _PEERS = flags.DEFINE_list('peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, '
                            'but backprop (tfp_glow with reversible=False) with --depth only.')
@@ -37,19 +35,18 @@ _PLOT = flags.DEFINE_string('plot', 'depth.png', 'PNG file for --depth; empty fo
 _OUT = flags.DEFINE_string('out', None, 'JSON file for all figures.')
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise UsageError(f'only flags are accepted; got {argv[1]!r}.')
+def main(_):
     template, peers, steps = _options()
     for peer, missing in [(peer, jobs.missing_packages(peer)) for peer in peers]:
         if missing:
-            print(f'{peer} left out: {", ".join(missing)} not installed; '
-                  f"pip install 'tfp_glow[{jobs.EXTRA}]'")
+            print(f'{peer} left out: {", ".join(missing)} not installed; {jobs.INSTALL}')
             peers = [other for other in peers if other != peer]
+    if not peers:
+        raise errors.Failure('no peer to measure is installed.')
     print(f'Glow {template.size}x{template.size}x{jobs.CHANNELS}, L={template.levels}, K='
           f'{",".join(map(str, steps))}, width {template.width}, batch {template.batch}; '
           f'{jobs.cores()} cores', flush=True)
-    settings = dict(rounds=_ROUNDS.value, timeout=_TIMEOUT.value, progress=_progress)
+    settings = {'rounds': _ROUNDS.value, 'timeout': _TIMEOUT.value, 'progress': _progress}
     if _DEPTH.value:
         report = depth.run(template, peers, steps, **settings)
         print(depth.text(report))
@@ -58,12 +55,14 @@ def main(argv):
         report = comparison.run(template, peers, **settings)
         print(comparison.text(report))
     if _OUT.value:
-        about = dict(size=template.size, levels=template.levels, steps_per_level=steps,
-                     width=template.width, batch=template.batch, rounds=_ROUNDS.value,
-                     cores=jobs.cores(), machine=platform.platform(),
-                     python=platform.python_version())
+        about = {'size': template.size, 'levels': template.levels, 'steps_per_level': steps,
+                 'width': template.width, 'batch': template.batch, 'rounds': _ROUNDS.value,
+                 'cores': jobs.cores(), 'machine': platform.platform(),
+                 'python': platform.python_version()}
         with open(_OUT.value, 'w', encoding='utf-8') as file:
             json.dump({**about, **report}, file, indent=2)
+    if all(row['failure'] for row in report['rows']):
+        raise errors.Failure('no peer could be measured; the table says why.')
 
 
 def _options():
@@ -71,26 +70,28 @@ def _options():
     chosen = _PEERS.value or [peer for peer in jobs.PEERS if _DEPTH.value or peer != 'backprop']
     for peer in chosen:
         if peer not in jobs.PEERS:
-            raise UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')
+            raise errors.UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')
     for flag in (_LEVELS, _STEPS, _SIZE, _WIDTH, _BATCH, _ROUNDS):
         if flag.value is not None and flag.value < 1:
-            raise UsageError(f'--{flag.name} must be at least 1; got {flag.value}.')
+            raise errors.UsageError(f'--{flag.name} must be at least 1; got {flag.value}.')
     for flag in (_SECONDS, _TIMEOUT):
         if not flag.value > 0:
-            raise UsageError(f'--{flag.name} must be positive; got {flag.value}.')
+            raise errors.UsageError(f'--{flag.name} must be positive; got {flag.value}.')
     steps = [_STEPS.value]
     if _DEPTH.value:
         if not _DEPTH_STEPS.value or not all(k.isdecimal() and int(k) for k in _DEPTH_STEPS.value):
-            raise UsageError('--depth_steps must be positive integers with commas between; '
+            raise errors.UsageError('--depth_steps must be positive integers with commas between; '
                              f'got {",".join(_DEPTH_STEPS.value)!r}.')
         steps = sorted({int(k) for k in _DEPTH_STEPS.value})
     size, width, batch = (64, 64, 16) if _DEPTH.value else (32, 128, 32)
     size = _SIZE.value or size
     if size % 2**_LEVELS.value:
-        raise UsageError(f'--size must be divisible by 2**levels = {2**_LEVELS.value}; got {size}.')
+        raise errors.UsageError(
+            f'--size must be divisible by 2**levels = {2**_LEVELS.value}; got {size}.')
     for flag in (_PLOT, _OUT):
         if flag.value and not os.path.isdir(os.path.dirname(flag.value) or '.'):
-            raise UsageError(f'--{flag.name} must be in a folder that exists; got {flag.value!r}.')
+            raise errors.UsageError(
+                f'--{flag.name} must be in a folder that exists; got {flag.value!r}.')
     template = jobs.Job(
         peer='', what='', size=size, levels=_LEVELS.value, steps_per_level=_STEPS.value,
         width=_WIDTH.value or width, batch=_BATCH.value or batch, seconds=_SECONDS.value)
@@ -101,7 +102,7 @@ def _draw(report):
     if not _PLOT.value:
         return
     if importlib.util.find_spec('matplotlib') is None:
-        print(f"no plot: matplotlib not installed; pip install 'tfp_glow[{jobs.EXTRA}]'")
+        print(f'no plot: matplotlib not installed; {jobs.INSTALL}')
     else:
         depth.plot(report, _PLOT.value)
         print(f'plot: {_PLOT.value}')

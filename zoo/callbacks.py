@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfp_glow
-from zoo import errors
-from zoo import measures
+from zoo import errors, measures
 
 _RECONSTRUCTION_LIMIT = 1e-3  # Of the pixel range: beyond it constant-memory gradients suffer.
 

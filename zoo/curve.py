@@ -10,8 +10,7 @@ import pathlib
 
 from absl import flags
 
-from zoo import errors
-from zoo import program
+from zoo import errors, program
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('workdir', None, 'Run directory of zoo.train.')

@@ -8,10 +8,7 @@ Checking needs only TensorFlow.
 
 from absl import flags
 
-from zoo import bundle
-from zoo import errors
-from zoo import program
-from zoo import verification
+from zoo import bundle, errors, program, verification
 
 _GOLDEN_IMAGES = 4
 
@@ -47,8 +44,8 @@ def export(workdir, out=None, data_dir=None):
         UsageError: `workdir` is no run directory, or `out` cannot be written.
         Failure: the model gives no finite answers.
     """
-    from zoo import runs  # Late: a check needs neither Keras nor TFP.
-    from tfp_glow import serving
+    from tfp_glow import serving  # Late: a check needs neither Keras nor TFP.
+    from zoo import runs
     run, data, model = runs.load(workdir, data_dir)
     out = out or str(runs.Directory(workdir).path / 'saved_model')
     golden = run.prepare(data.crop(data.take('test', min(_GOLDEN_IMAGES, data.sizes['test']))))

@@ -4,16 +4,14 @@ import contextlib
 import logging
 import sys
 
-from absl import app
-from absl import flags
+from absl import app, flags
+from absl import logging as absl_logging
 
 from zoo import errors
 
 
 def run(main):
     """Runs `main(argv)` under absl; a user's mistake is printed in one line, exit status 2."""
-    logging.getLogger('absl').setLevel(logging.WARNING)
-    logging.getLogger('tensorflow').setLevel(logging.ERROR)
     app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
 
 
@@ -48,6 +46,8 @@ def _parse(argv):
 
 
 def _guarded(main, argv):
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    logging.getLogger('tensorflow').setLevel(logging.ERROR)
     try:
         main(argv)
     except errors.UsageError as error:

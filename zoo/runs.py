@@ -12,9 +12,7 @@ import tensorflow as tf
 
 import tfp_glow
 from zoo import data as zoo_data
-from zoo import errors
-from zoo import recipe
-from zoo import registry
+from zoo import errors, recipe, registry
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,13 +6,11 @@ r"""Draws images from a SavedModel bundle, where only TensorFlow and Pillow are 
 import os
 import pathlib
 
-from absl import flags
 import numpy as np
+from absl import flags
 
-from zoo import bundle
-from zoo import errors
+from zoo import bundle, errors, program
 from zoo import images as zoo_images
-from zoo import program
 
 _BATCH = 64  # Images drawn at once.
 

@@ -11,10 +11,7 @@ import time
 
 from absl import flags
 
-from zoo import errors
-from zoo import program
-from zoo import recipe
-from zoo import registry
+from zoo import errors, program, recipe, registry
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('model', 'glow', 'Name of the model.')

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from zoo import bundle
-from zoo import errors
+from zoo import bundle, errors
 
 _LEVELS_SHARE = .01  # of integers that may differ by one level, on other devices
 _RELATIVE = 1e-3  # by which real answers may differ, on other devices

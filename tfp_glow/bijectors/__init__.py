@@ -2,20 +2,18 @@
 
 from tfp_glow.bijectors import scale_maps
 from tfp_glow.bijectors.act_norm import ActNorm
-from tfp_glow.bijectors.affine import Additive
-from tfp_glow.bijectors.affine import AffineInner
-from tfp_glow.bijectors.affine import ShiftScale
+from tfp_glow.bijectors.affine import Additive, AffineInner, ShiftScale
 from tfp_glow.bijectors.base import OnePassBijector
 from tfp_glow.bijectors.chain import Chain
 from tfp_glow.bijectors.coupling import Coupling
-from tfp_glow.bijectors.invertible_conv import DenseConv1x1
-from tfp_glow.bijectors.invertible_conv import InvertibleConv1x1
-from tfp_glow.bijectors.invertible_conv import plu_parameters
-from tfp_glow.bijectors.invertible_conv import rotation
+from tfp_glow.bijectors.invertible_conv import (
+    DenseConv1x1,
+    InvertibleConv1x1,
+    plu_parameters,
+    rotation,
+)
 from tfp_glow.bijectors.multi_scale import MultiScale
-from tfp_glow.bijectors.permutation import random_permutation
-from tfp_glow.bijectors.permutation import Reverse
-from tfp_glow.bijectors.permutation import Shuffle
+from tfp_glow.bijectors.permutation import Reverse, Shuffle, random_permutation
 from tfp_glow.bijectors.repeat import Repeat
 from tfp_glow.bijectors.squeeze import Squeeze
 

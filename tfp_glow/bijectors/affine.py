@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base
-from tfp_glow.bijectors import scale_maps
+from tfp_glow.bijectors import base, scale_maps
 from tfp_glow.internal import tfp_compat
 
 
@@ -23,7 +22,7 @@ class ShiftScale(base.OnePassBijector):
 
     ```python
     >>> import tfp_glow
-    >>> tfp_glow.bijectors.ShiftScale(shift=1., log_scale=0.).inverse(2.).numpy()
+    >>> float(tfp_glow.bijectors.ShiftScale(shift=1., log_scale=0.).inverse(2.))
     3.0
 
     ```

@@ -4,8 +4,7 @@ import itertools
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base
-from tfp_glow.bijectors import channel_affine
+from tfp_glow.bijectors import base, channel_affine
 
 
 class Chain(base.OnePassBijector):

@@ -50,7 +50,7 @@ class ChannelAffine(base.OnePassBijector):
 
 
 class Folded(ChannelAffine):
-    """Neighbouring `ChannelAffine` bijectors as one: `forward` applies the last of `parts` first."""
+    """Neighbouring `ChannelAffine`s as one: `forward` applies the last of `parts` first."""
 
     def __init__(self, parts, name='folded'):
         parameters = dict(locals())

@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import affine, base
 from tfp_glow.internal import keras_bridge
 
 

@@ -3,8 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import base
-from tfp_glow.bijectors import coupling
+from tfp_glow.bijectors import base, coupling
 
 
 class MultiScale(base.OnePassBijector):
@@ -16,7 +15,8 @@ class MultiScale(base.OnePassBijector):
     to noise given what stays.
 
     ```none
-    h_0 = y;  [h_l+1, z_l] = split(exits[l].inverse(levels[l].inverse(h_l)));  z_L = levels[L].inverse(h_L)
+    h_0 = y;  [h_l+1, z_l] = split(exits[l].inverse(levels[l].inverse(h_l)));
+    z_L = levels[L].inverse(h_L)
     inverse(y) = [z_0, ..., z_L]        forward([z_0, ..., z_L]) = y
     log|det J_inverse| = the sum over levels and exits
     ```

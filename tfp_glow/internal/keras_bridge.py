@@ -124,7 +124,7 @@ def clone(layer):
 
 
 def _owners(layer):
-    """For each variable of `layer`, by id: the sublayer that has it as an attribute, and its name."""
+    """Variable of `layer`, by id -> (the sublayer that has it as an attribute, its name there)."""
     owners = {}
     for sublayer in layer._flatten_layers():
         for attribute, value in vars(sublayer).items():

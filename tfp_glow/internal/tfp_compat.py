@@ -3,8 +3,7 @@
 import tensorflow as tf
 from tensorflow.python.eager import record
 from tensorflow_probability.python.distributions import joint_distribution_sequential
-from tensorflow_probability.python.internal import cache_util
-from tensorflow_probability.python.internal import parameter_properties
+from tensorflow_probability.python.internal import cache_util, parameter_properties
 
 ParameterProperties = parameter_properties.ParameterProperties
 
@@ -79,10 +78,17 @@ def _state(bijector):
         return 'eager', [v.read_value() for v in bijector.variables]
     graph = tf.compat.v1.get_default_graph()
     handles = {id(outer): inner for outer, inner in getattr(graph, 'captures', ())}
-    inner = [handles.get(id(getattr(v, 'handle', None))) for v in bijector.variables]
+    inner = [handles.get(id(_handle(v))) for v in bijector.variables]
     writes = [0 if h is None else sum(op.type not in _READS for op in h.consumers())
               for h in inner]
     return graph, writes
+
+
+def _handle(variable):
+    try:
+        return variable.handle
+    except ValueError:  # A replicated variable has none outside a replica; its copies do.
+        return variable.values[0].handle
 
 
 def _is_unrecorded(edge):

@@ -21,6 +21,7 @@ def hidden(flow, event_shape):
     """Names of the trainable variables that `flow.log_prob` reads and the flow does not list."""
     trace = tf.function(flow.log_prob).get_concrete_function(
         tf.TensorSpec([2, *event_shape], flow.dtype))
-    listed = {id(v) for v in flow.trainable_variables}
+    listed = {id(copy) for v in flow.trainable_variables  # A replicated one is read by its copies.
+              for copy in (v, *getattr(v, 'values', ()))}
     read = trace.graph.trainable_variables
     return [v.name for v in read if id(v) not in listed]

@@ -4,8 +4,7 @@ A network may have a method `initialize(inputs)` that sets data-dependent weight
 remembers that in a weight.
 """
 
-from tfp_glow.networks.conv import conv_network
-from tfp_glow.networks.conv import ConvNetwork
+from tfp_glow.networks.conv import ConvNetwork, conv_network
 from tfp_glow.networks.scaled_conv import ScaledConv2D
 
-__all__ = ['conv_network', 'ConvNetwork', 'ScaledConv2D']
+__all__ = ['ConvNetwork', 'ScaledConv2D', 'conv_network']

@@ -33,7 +33,8 @@ class ConvNetwork(keras.Model):
         if outputs < 1 or width < 1:
             raise ValueError(f'outputs and width must be positive; got {outputs=}, {width=}.')
         self._config = {'outputs': outputs, 'width': width, 'act_norm': act_norm,
-                        'edge_indicator': edge_indicator, 'position_bias': position_bias, 'seed': seed}
+                        'edge_indicator': edge_indicator, 'position_bias': position_bias,
+                        'seed': seed}
         hidden = {'rate': 1. if act_norm else None, 'normalise': act_norm,
                   'edge_indicator': edge_indicator, 'dtype': self.dtype_policy}
         self.convolutions = [
@@ -71,7 +72,7 @@ def conv_network(input_shape, outputs, width, **options):
     >>> import tfp_glow
     >>> network = tfp_glow.networks.conv_network((8, 8, 6), outputs=12, width=16)
     >>> network.count_params()
-    2524
+    3190
 
     ```
     """

@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from zoo.benchmarks import rows
-from zoo.benchmarks import session
+from zoo.benchmarks import rows, session
 from zoo.benchmarks.job import REFERENCE
 
 _COLUMNS = {

@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from zoo.benchmarks import rows
-from zoo.benchmarks import session
+from zoo.benchmarks import rows, session
 from zoo.benchmarks.comparison import matmul_jobs
 from zoo.benchmarks.job import REFERENCE
 

@@ -15,6 +15,7 @@ PEERS = {
     'tfb': (),
 }
 EXTRA = 'bench'
+INSTALL = f"pip install 'tfp-glow[{EXTRA}]'"
 
 
 @dataclasses.dataclass(frozen=True)

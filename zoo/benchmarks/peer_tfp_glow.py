@@ -1,7 +1,6 @@
 """This library's Glow, without what the peers lack: inner actnorms, edge indicator, priors."""
 
 import tfp_glow
-
 from zoo.benchmarks import tensorflow_model
 from zoo.benchmarks.job import CHANNELS
 
@@ -12,7 +11,7 @@ def build(job, reversible=True):
     flow = tfp_glow.flows.glow(
         event_shape=(job.size, job.size, CHANNELS), levels=job.levels,
         steps_per_level=job.steps_per_level, width=job.width, coupling='affine',
-        network_options=dict(act_norm=False, edge_indicator=False), exit_prior=False,
+        network_options={'act_norm': False, 'edge_indicator': False}, exit_prior=False,
         top_prior='standard', reversible=reversible)
     return tensorflow_model.TensorFlowModel(
         flow, job, lambda batch: tfp_glow.initialize(flow, batch))

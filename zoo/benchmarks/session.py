@@ -1,5 +1,6 @@
 """Starts workers and times them in turns, so that a disturbance of the machine meets all."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -22,7 +23,7 @@ class Measurement:
         self.rounds = []
         self.failure = None
         self._timeout = timeout
-        self._errors = tempfile.TemporaryFile('w+')
+        self._errors = tempfile.TemporaryFile('w+')  # noqa: SIM115, closed in close().
         self._process = subprocess.Popen(
             [sys.executable, '-m', 'zoo.benchmarks.worker', *job.arguments()],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
@@ -37,10 +38,8 @@ class Measurement:
     def take_turn(self):
         if self.failure:
             return
-        try:
+        with contextlib.suppress(BrokenPipeError):  # A dead worker's missing report says why.
             print(file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # The worker has died; the missing report says why.
         report = self._read()
         if report:
             self.rounds.append(report)

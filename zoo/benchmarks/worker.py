@@ -11,9 +11,7 @@ import statistics
 import sys
 import time
 
-from zoo.benchmarks import flops
-from zoo.benchmarks import load
-from zoo.benchmarks import memory
+from zoo.benchmarks import flops, load, memory
 from zoo.benchmarks.job import Job
 
 WARM_UP_CALLS = 2
@@ -59,7 +57,7 @@ def _serve(measurement):
 
 
 def _memory(peak):
-    return dict(peak_mb=peak.peak_mb(), beyond_state_mb=peak.beyond_mb())
+    return {'peak_mb': peak.peak_mb(), 'beyond_state_mb': peak.beyond_mb()}
 
 
 def _seconds_per_call(call, seconds):

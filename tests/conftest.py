@@ -1,0 +1,52 @@
+"""Settings and shared fixtures of the tests."""
+
+import os
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+os.environ.setdefault('CUDA_VISIBLE_DEVICES', '-1')
+
+import catalogue
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_glow
+
+
+@pytest.fixture(scope='session')
+def digits():
+    """scikit-learn's digits: `[1797, 8, 8, 1]` uint8 with values 0 .. 16."""
+    from sklearn import datasets
+    return datasets.load_digits().images.astype(np.uint8)[..., np.newaxis]
+
+
+@pytest.fixture(scope='session')
+def data(digits):
+    """The first 32 digits as data of a flow, float32 in [-1/2, 1/2)."""
+    return tfp_glow.dequantization.dequantize(digits[:32], bins=17, seed=[1, 2])
+
+
+@pytest.fixture(scope='session')
+def make_flow():
+    """`make_flow(seed=0, **options)`: a small perturbed Glow over 8x8x1 images, float32."""
+    def make(seed=0, **options):
+        options = dict({'levels': 2, 'steps_per_level': 2, 'width': 4}, **options)
+        flow = tfp_glow.flows.glow((8, 8, 1), seed=seed, **options)
+        return catalogue.perturb(flow, seed, scale=.1)
+    return make
+
+
+@pytest.fixture(scope='session')
+def flow(make_flow):
+    """A perturbed flow for tests that leave its variables as they are."""
+    return make_flow()
+
+
+@pytest.fixture
+def assert_close():
+    """`assert_close(actual, expected, tolerance)`, relative to the largest expected value."""
+    def close(actual, expected, tolerance=1e-5):
+        for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+            np.testing.assert_allclose(a, e, rtol=tolerance,
+                                       atol=tolerance * np.max(np.abs(e), initial=1e-30))
+    return close

@@ -1,0 +1,39 @@
+"""`Frame`: the padding between the images that users see and those that a flow models."""
+
+import numpy as np
+import tensorflow as tf
+
+
+class Frame:
+    """Pads `[B, h, w, C]` to `[B, H, W, C]` by repeating the edges, centred; and crops.
+
+    Args:
+      event_shape: `(H, W, C)` of the flow.
+      original_shape: `(h, w, C)` of the images, no larger.
+
+    Raises:
+      ValueError: `original_shape` does not fit in `event_shape`.
+    """
+
+    def __init__(self, event_shape, original_shape):
+        self.event_shape, self.image_shape = tuple(event_shape), tuple(original_shape)
+        if (len(self.image_shape) != 3 or self.image_shape[2] != self.event_shape[2]
+                or min(self.image_shape) < 1
+                or any(o > e for o, e in zip(self.image_shape, self.event_shape))):
+            raise ValueError(f'original_shape must be (height, width, channels) within the event '
+                             f'shape {self.event_shape}; got original_shape={self.image_shape}.')
+        extra = [e - o for e, o in zip(self.event_shape, self.image_shape)]
+        self._top, self._left = extra[0] // 2, extra[1] // 2
+
+    def pad(self, images):
+        """From the images' shape to the flow's."""
+        if self.image_shape == self.event_shape:
+            return images
+        rows = np.clip(np.arange(self.event_shape[0]) - self._top, 0, self.image_shape[0] - 1)
+        columns = np.clip(np.arange(self.event_shape[1]) - self._left, 0, self.image_shape[1] - 1)
+        return tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
+
+    def crop(self, images):
+        """From the flow's shape to the images'."""
+        height, width, _ = self.image_shape
+        return images[:, self._top:self._top + height, self._left:self._left + width]
