@@ -220,6 +220,18 @@ def test_old_answers_of_a_tfp_part_are_not_reused():
     close(first, [[[[1 / 2, 1 / 3]]]], 1e-6)
 
 
+@pytest.mark.parametrize('channels', [1, 3, 4])
+@pytest.mark.parametrize('make', [
+    lambda: tgb.ActNorm([0., 1.], [1., 2.]), lambda: tgb.DenseConv1x1([[1., 1.], [0., 1.]]),
+    lambda: tgb.Shuffle([1, 0]), lambda: tgb.Reverse(2),
+    lambda: tgb.Chain([tgb.ActNorm([0., 1.], [1., 2.]), tgb.Reverse(2)])])
+def test_other_channels_are_refused(make, channels):
+    """Neither broadcast, nor dropped, nor taken for a grouped convolution."""
+    for direction in (make().forward, make().inverse):
+        with pytest.raises(ValueError, match=rf'must have 2 channels; .*, {channels}\)'):
+            direction(tf.ones([1, 2, 2, channels]))
+
+
 @pytest.mark.parametrize('make, message', [
     (lambda: tgb.ActNorm([[1.]], [0.]), r'shift must be a vector.*\(1, 1\)'),
     (lambda: tgb.ActNorm([1.], 0.), r'log_scale must be a vector.*\(\)'),

@@ -48,6 +48,17 @@ def test_density_integrates_to_one():
     assert abs(weights.mean() - 1) < 4 * error
 
 
+def test_leading_dimensions(flow, data, assert_close):
+    assert_close(flow.log_prob(tf.reshape(data, [4, 8, 8, 8, 1])),
+                 tf.reshape(flow.log_prob(data), [4, 8]))
+    assert flow.log_prob(data[0]).shape == ()
+
+
+def test_images_of_other_channels_are_refused(flow):
+    with pytest.raises(ValueError, match='must have 4 channels'):
+        flow.log_prob(tf.zeros([1, 8, 8, 2]))
+
+
 def test_sample_shapes(flow):
     assert flow.sample(seed=1).shape == (8, 8, 1)
     assert flow.sample([2, 3], seed=1).shape == (2, 3, 8, 8, 1)

@@ -128,7 +128,9 @@ def test_stacked_network_is_its_copies(assert_close):
     (lambda: networks.ScaledConv2D(2, 3, rate=None, normalise=True),
      'normalise needs a rate; got normalise=True, rate=None'),
     (lambda: networks.ScaledConv2D(2, 3, edge_indicator=True)(keras.Input((None, 4, 1))),
-     r'edge_indicator needs a known height and width; got \(None, 4\)')])
+     r'edge_indicator needs a known height and width; got \(None, 4\)'),
+    (lambda: networks.conv_network((4, 4, 2), 2, 3)(np.zeros([1, 4, 4, 4], np.float32)),
+     r'expected axis -1 of input shape to have value 2')])
 def test_bad_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -83,11 +83,13 @@ class ActNorm(channel_affine.ChannelAffine):
             tf.linalg.diag(scale), -self._shift * scale, -tf.reduce_sum(log_scale))
 
     def _forward_and_log_det(self, x):
+        channel_affine.check_channels(x, self._shift.shape[0])
         log_scale = tf.convert_to_tensor(self._log_scale)
         return (x * tf.exp(log_scale) + self._shift,
                 channel_affine.pixels(x) * tf.reduce_sum(log_scale))
 
     def _inverse_and_log_det(self, y):
+        channel_affine.check_channels(y, self._shift.shape[0])
         log_scale = tf.convert_to_tensor(self._log_scale)
         return ((y - self._shift) * tf.exp(-log_scale),
                 -channel_affine.pixels(y) * tf.reduce_sum(log_scale))

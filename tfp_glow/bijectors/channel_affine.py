@@ -87,6 +87,7 @@ class Frozen(ChannelAffine):
 
 def apply(affine, images):
     """`images [B, H, W, C]` through the map, as a 1x1 convolution; also H * W * log_det."""
+    check_channels(images, affine.matrix.shape[0])  # A convolution takes multiples, as groups.
     output = tf.nn.conv2d(images, affine.matrix[tf.newaxis, tf.newaxis], 1, 'VALID')
     output = tf.nn.bias_add(output, affine.bias)
     return output, pixels(images) * affine.log_det
@@ -98,6 +99,12 @@ def pixels(images):
     if height is not None and width is not None:
         return tf.constant(height * width, images.dtype)
     return tf.cast(tf.reduce_prod(tf.shape(images)[-3:-1]), images.dtype)
+
+
+def check_channels(images, channels):
+    """Raises where `images` are known to have other channels, before they broadcast."""
+    if None not in (images.shape[-1], channels) and images.shape[-1] != channels:
+        raise ValueError(f'images must have {channels} channels; got shape={images.shape}.')
 
 
 def check_vector(name, value):

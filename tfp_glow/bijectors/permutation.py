@@ -65,9 +65,11 @@ class Shuffle(channel_affine.ChannelAffine):
         return channel_affine.Affine(matrix, tf.zeros_like(matrix[0]), tf.zeros([], self.dtype))
 
     def _inverse_and_log_det(self, y):
+        channel_affine.check_channels(y, self._permutation.shape[0])
         return tf.gather(y, self._permutation, axis=-1), tf.zeros([], self.dtype)
 
     def _forward_and_log_det(self, x):
+        channel_affine.check_channels(x, self._permutation.shape[0])
         return (tf.gather(x, tf.argsort(tf.convert_to_tensor(self._permutation)), axis=-1),
                 tf.zeros([], self.dtype))
 
@@ -113,6 +115,7 @@ class Reverse(channel_affine.ChannelAffine):
     _inverse_affine = _forward_affine
 
     def _forward_and_log_det(self, x):
+        channel_affine.check_channels(x, self._channels)
         return tf.reverse(x, [-1]), tf.zeros([], self.dtype)
 
     _inverse_and_log_det = _forward_and_log_det

@@ -47,6 +47,7 @@ class ScaledConv2D(keras.layers.Layer):
         self.position_bias = position_bias
 
     def build(self, input_shape):
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
         side = (self.kernel_size, self.kernel_size)
         self.kernel = self.add_weight(
             name='kernel', shape=(*side, input_shape[-1], self.filters),

@@ -75,6 +75,7 @@ def plot(report, path):
     panels = [('beyond_state_mb', 'peak memory beyond state [MB]'),
               ('images_times_steps', 'training: images/s x K'),
               ('first_seconds', 'time to the first step [s]')]
+    steps = sorted({v['steps_per_level'] for v in report['rows']})
     for axes, (key, label) in zip(figure.subplots(1, len(panels)), panels):
         for peer in report['spreads']:
             points = [(v['steps_per_level'], v[key]) for v in report['rows']
@@ -82,6 +83,7 @@ def plot(report, path):
             if points:
                 axes.plot(*zip(*points), marker='o', label=peer)
         axes.set_xscale('log', base=2)
+        axes.set_xticks(steps, map(str, steps))
         axes.set_ylim(bottom=0)
         axes.set_xlabel('steps per level K')
         axes.set_ylabel(label)
