@@ -35,7 +35,10 @@ class _Record(keras.callbacks.Callback):
         self._run, self._data, self._flow_model = run, data, model
         self._directory, self._manager = directory, manager
         self._writer = tf.summary.create_file_writer(str(directory.path / 'tensorboard'))
-        self._probe = data.take('validation', min(16, data.sizes['validation']))
+        self._probe = run.prepare(data.take('validation', min(16, data.sizes['validation'])))
+        self._round_trip = measures.RoundTrip(model)
+        tempered = tfp_glow.with_temperature(model.flow, .7)
+        self._draw = tf.function(lambda: tempered.sample(16, seed=[0, 1]))
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.time()
@@ -43,7 +46,7 @@ class _Record(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         model, checkpoint = self._flow_model, self._manager.checkpoint
         checkpoint.seconds.assign_add(time.time() - self._start)
-        error = measures.round_trip_errors(model, self._run.prepare(self._probe))['test images']
+        error = self._round_trip.error(self._probe)
         row = {'epoch': epoch + 1, 'step': int(model.optimizer.iterations),
                'seconds': round(float(checkpoint.seconds), 1),
                'learning_rate': float(model.optimizer.learning_rate),
@@ -62,8 +65,7 @@ class _Record(keras.callbacks.Callback):
                   f'pixel range; raise --minimum_scale or give --noreversible.')
 
     def _samples(self):
-        with self._flow_model.averaged_weights() as flow:
-            tempered = tfp_glow.with_temperature(flow, .7)
-            data = tf.function(lambda: tempered.sample(16, seed=[0, 1]))()
+        with self._flow_model.averaged_weights():
+            data = self._draw()
         images = self._data.crop(self._flow_model.to_images(data))
         return tf.cast(images, tf.float32) / (self._flow_model.bins - 1)

@@ -28,16 +28,25 @@ def round_trip_errors(model, images):
     constant = np.broadcast_to(levels[:, None, None, None], (17, *images.shape[1:]))
     kinds = {'test images': images, 'uniform noise': rng.integers(0, model.bins, shape),
              'constant images': constant}
-    with model.averaged_weights() as flow:
-        return {kind: _round_trip(flow.bijector, (np.asarray(x, np.float32) + .5) / model.bins - .5)
-                for kind, x in kinds.items()}
+    trip = RoundTrip(model)
+    return {kind: trip.error(x) for kind, x in kinds.items()}
 
 
-def _round_trip(bijector, data):
-    """Two separate graphs, so that no cache can answer."""
-    latents = tf.function(bijector.inverse)(tf.constant(data))
-    again = tf.function(bijector.forward)([tf.constant(z.numpy()) for z in latents])
-    return float(np.max(np.abs(again - data)))
+class RoundTrip:
+    """The error of `forward(inverse(y))`, by two separate graphs, so that no cache can answer."""
+
+    def __init__(self, model):
+        self._model = model
+        self._inverse = tf.function(model.flow.bijector.inverse, reduce_retracing=True)
+        self._forward = tf.function(model.flow.bijector.forward, reduce_retracing=True)
+
+    def error(self, images):
+        """The largest error over `images`, with the averaged weights, in units of the range."""
+        data = (np.asarray(images, np.float32) + .5) / self._model.bins - .5
+        with self._model.averaged_weights():
+            latents = self._inverse(tf.constant(data))
+            again = self._forward([tf.constant(z.numpy()) for z in latents])
+        return float(np.max(np.abs(again - data)))
 
 
 def _per_image(model, batches, draw):

@@ -50,7 +50,7 @@ RECIPES = {
     # 8x8 digits: minutes on two cores.
     'digits': (Config(levels=2, steps_per_level=8, width=64, top_prior='position',
                       position_bias=True, minimum_scale=.1, reversible=False),
-               recipe.Training(learning_rate=2e-3, batch_size=64, epochs=60, ema=.99)),
+               recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
     'photo_patches': (Config(levels=3, steps_per_level=8, width=64, minimum_scale=.1),
                       recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),
     # 28x28 clothing: an hour on two cores.
