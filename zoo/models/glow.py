@@ -1,7 +1,7 @@
 """Glow (Kingma and Dhariwal, 2018, arXiv:1807.03039).
 
 The recipe `paper` follows the reference. The small ones differ on purpose: Adam with cosine decay
-for runs of minutes; a least scale of the coupling, so that sampling cannot explode; for `digits`
+for short runs; a least scale of the coupling, which bounds what sampling divides by; for `digits`
 and `fashion_mnist`, whose objects are centred, biases and a top prior per position.
 """
 
