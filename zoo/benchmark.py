@@ -19,8 +19,9 @@ from zoo import errors, program
 from zoo.benchmarks import comparison, depth
 from zoo.benchmarks import job as jobs
 
-_PEERS = flags.DEFINE_list('peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, '
-                           'but backprop (tfp_glow with reversible=False) with --depth only.')
+_PEERS = flags.DEFINE_list(
+    'peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, but unrolled with --depth '
+    'only. backprop is tfp_glow with reversible=False, unrolled the same without a loop.')
 _SIZE = flags.DEFINE_integer('size', None, 'Height and width of the images [32, --depth: 64].')
 _LEVELS = flags.DEFINE_integer('levels', 3, 'Levels L.')
 _STEPS = flags.DEFINE_integer('steps_per_level', 16, 'Steps per level K, without --depth.')
@@ -67,7 +68,7 @@ def main(_):
 
 def _options():
     """The flags, checked: a job to copy, the peers and the values of K."""
-    chosen = _PEERS.value or [peer for peer in jobs.PEERS if _DEPTH.value or peer != 'backprop']
+    chosen = _PEERS.value or [peer for peer in jobs.PEERS if _DEPTH.value or peer != 'unrolled']
     for peer in chosen:
         if peer not in jobs.PEERS:
             raise errors.UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')

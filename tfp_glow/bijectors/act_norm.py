@@ -96,10 +96,12 @@ class ActNorm(channel_affine.ChannelAffine):
 
     def _initialize(self, y):
         settable = isinstance(self._shift, tf.Variable) and isinstance(self._log_scale, tf.Variable)
-        if settable and self._initialized is not None and not bool(self._initialized):
+        if settable and self._initialized is not None:
             mean, variance = tf.nn.moments(y, axes=list(range(y.shape.rank - 1)))
-            self._shift.assign(mean)
-            self._log_scale.assign(tf.math.log(tf.sqrt(variance) + _EPSILON))
+            log_scale = tf.math.log(tf.sqrt(variance) + _EPSILON)
+            done = tf.convert_to_tensor(self._initialized)
+            self._shift.assign(tf.where(done, self._shift, mean))
+            self._log_scale.assign(tf.where(done, self._log_scale, log_scale))
             self._initialized.assign(True)
         return super()._initialize(y)
 

@@ -115,21 +115,22 @@ class Repeat(base.OnePassBijector):
     def _backward(self, output, doutput, dlog_det, flat, learns, forward):
         """Rebuilds the input step by step; the gradients of the input and of the parameters."""
         learned = [k for k, learn in enumerate(learns) if learn]
-        arrays = [tf.TensorArray(flat[k].dtype, self._times, element_shape=flat[k].shape[1:])
-                  for k in learned]
 
-        def body(i, value, dvalue, arrays):
+        def body(i, value, dvalue, stacked):
             index = self._index(i, not forward)
             slices = _slices(flat, index)
             with Pullback([slices[k] for k in learned]) as pullback:
                 product = base.forward_pullback if forward else base.inverse_pullback
                 value, dvalue = product(self._step(slices), value, dvalue, dlog_det, pullback)
-            arrays = [a.write(index, g) for a, g in zip(arrays, pullback.gradients())]
-            return i + 1, value, dvalue, arrays
-        _, _, dvalue, arrays = _while(self._times, body, (output, doutput, arrays))
+            # Written in place: a TensorArray would hold all slices, and their stack, at once.
+            stacked = [tf.tensor_scatter_nd_update(s, [[index]], g[tf.newaxis])
+                       for s, g in zip(stacked, pullback.gradients())]
+            return i + 1, value, dvalue, stacked
+        zeros = [tf.zeros_like(flat[k]) for k in learned]
+        _, _, dvalue, stacked = _while(self._times, body, (output, doutput, zeros))
         gradients = [None] * len(flat)
-        for k, array in zip(learned, arrays):
-            gradients[k] = array.stack()
+        for k, gradient in zip(learned, stacked):
+            gradients[k] = gradient
         return dvalue, gradients
 
     def _step(self, slices):
@@ -139,17 +140,22 @@ class Repeat(base.OnePassBijector):
         return self._times - 1 - i if forward else i
 
     def _initialize(self, y):
-        """Initialises step after step on variables that hold one slice each, and writes back."""
+        """Initialises step after step on variables that hold one slice each, and writes back.
+
+        The step is traced once, in a loop: only the variables' values change from step to step.
+        """
         flat = tf.nest.flatten(self._params)
-        columns = []
-        for k in range(self._times):
-            slices = [tf.Variable(p[k], trainable=False) for p in flat]
+        slices = [tf.Variable(p[0], trainable=False) for p in flat]
+
+        def body(i, y):
+            for s, p in zip(slices, flat):
+                s.assign(tf.gather(p, i))
             y = base.initialize_part(self._step(slices), y)
-            columns.append([s.value() for s in slices])
-        for p, values in zip(flat, zip(*columns)):
-            if isinstance(p, tf.Variable):
-                p.assign(tf.stack(values))
-        return y
+            for s, p in zip(slices, flat):
+                if isinstance(p, tf.Variable):
+                    p.scatter_nd_update([[i]], s[tf.newaxis])
+            return i + 1, y
+        return tf.function(lambda y: _while(self._times, body, (y,)))(y)[1]
 
     def _frozen_values(self):
         each = [base.frozen_values(self.step(i)) for i in range(self._times)]

@@ -11,6 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# Initialisers whose distribution does not depend on the shape of what is drawn.
+_SHAPELESS = (keras.initializers.RandomNormal, keras.initializers.RandomUniform,
+              keras.initializers.TruncatedNormal)
+
 
 def as_module(network):
     """`network` as something whose weights TFP, `tf.Module` and checkpoints see.
@@ -77,11 +81,10 @@ class StackedNetwork:
         owners = _owners(layer)
         self.weights = []
         for index, variable in enumerate(layer.variables):
-            values = [_draw(owners.get(id(variable)), variable, (seed, index, copy))
-                      for copy in range(times)]
             path = variable.path.split('/', 1)[-1]
             self.weights.append(tf.Variable(
-                tf.stack(values), trainable=variable.trainable, name=f'{name}/{path}'))
+                _draw(owners.get(id(variable)), variable, times, (seed, index)),
+                trainable=variable.trainable, name=f'{name}/{path}'))
 
     def bind(self, weights):
         """The network run with `weights`: slices of `self.weights`, or variables of that shape."""
@@ -133,16 +136,21 @@ def _owners(layer):
     return owners
 
 
-def _draw(owner, variable, seed):
-    """A fresh initial value of `variable`, by the Keras convention of `<name>_initializer`."""
+def _draw(owner, variable, times, seed):
+    """Fresh initial values `[times, ...]`, by the Keras convention of `<name>_initializer`."""
     initializer = None
     if owner is not None:
         initializer = getattr(owner[0], f'{owner[1]}_initializer', None)
     if initializer is None or 'seed' not in inspect.signature(type(initializer)).parameters:
-        return tf.convert_to_tensor(variable.value)
-    config = dict(initializer.get_config(),
-                  seed=int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1))
-    return type(initializer).from_config(config)(variable.shape, dtype=variable.dtype)
+        return tf.stack([variable.value] * times)
+
+    def drawn(shape, *seed):
+        config = dict(initializer.get_config(),
+                      seed=int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1))
+        return type(initializer).from_config(config)(shape, dtype=variable.dtype)
+    if isinstance(initializer, _SHAPELESS):  # One draw serves all copies.
+        return drawn((times, *variable.shape), *seed)
+    return tf.stack([drawn(variable.shape, *seed, copy) for copy in range(times)])
 
 
 def _check_built(layer):

@@ -59,7 +59,8 @@ class ConvNetwork(keras.Model):
     def initialize(self, inputs):
         """Sets the data-dependent weights of the hidden layers from `inputs`, once."""
         first, second, _ = self.convolutions
-        second.initialize(keras.ops.relu(first.initialize(inputs)))
+        if first.normalise:
+            second.initialize(keras.ops.relu(first.initialize(inputs)))
 
     def get_config(self):
         return dict(super().get_config(), **self._config)

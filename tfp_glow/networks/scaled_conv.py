@@ -92,14 +92,16 @@ class ScaledConv2D(keras.layers.Layer):
     def initialize(self, inputs):
         """Sets bias and scale from `inputs` once; returns the output."""
         ops = keras.ops
-        if self.normalise and not ops.convert_to_numpy(self.initialized):
+        if self.normalise:
+            old = [ops.copy(v) for v in (self.bias, self.log_scale)]
             self.bias.assign(ops.zeros_like(self.bias))
             self.log_scale.assign(ops.zeros_like(self.log_scale))
             mean, variance = ops.moments(ops.cast(self(inputs), 'float32'), axes=[0, 1, 2])
             mean, variance = (ops.cast(v, self.bias.dtype) for v in (mean, variance))
-            self.bias.assign(-mean)
-            self.log_scale.assign(
-                -ops.log(ops.sqrt(variance) + _EPSILON) / self.rate)
+            new = [-mean, -ops.log(ops.sqrt(variance) + _EPSILON) / self.rate]
+            done = ops.cast(self.initialized, 'bool')
+            for weight, before, after in zip((self.bias, self.log_scale), old, new):
+                weight.assign(ops.where(done, before, after))
             self.initialized.assign(1.)
         return self(inputs)
 

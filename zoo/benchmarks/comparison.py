@@ -3,13 +3,14 @@
 import dataclasses
 
 from zoo.benchmarks import rows, session
-from zoo.benchmarks.job import REFERENCE
+from zoo.benchmarks.job import REFERENCE, TRAINING_MODES
 
 _COLUMNS = {
     'call': ('what', '{}'),
     'peer': ('peer', '{}'),
     'images/s': ('images_per_second', '{:.1f}'),
     'tfp_glow is': ('speed_ratio', '{:.2f}x'),
+    'backprop is': ('backprop_ratio', '{:.2f}x'),
     'of peak': ('fraction_of_peak', '{:.0%}'),
     'first call': ('first_seconds', '{:.1f} s'),
     'of tfp_glow': ('first_ratio', '{:.1f}x'),
@@ -17,7 +18,8 @@ _COLUMNS = {
     'beyond state': ('beyond_state_mb', '{:.0f} MB'),
 }
 _LEGEND = """\
-tfp_glow is:  its images/s over the peer's, the median of the rounds' ratios
+tfp_glow is:  its images/s over the peer's, the median of the rounds' ratios. It trains at constant
+              memory; backprop is the same flow trained as the peers are, keeping activations
 of peak:      arithmetic of the networks' convolutions over the matmul peak
 first call:   build, trace and the first call; 'of tfp_glow' is the ratio to its
 beyond state: peak memory beyond imports, parameters and optimizer state"""
@@ -31,13 +33,17 @@ def run(template, peers, rounds, timeout, progress):
     """
     peak, result = None, []
     for what in ('train', 'log_prob', 'sample'):
-        jobs = [dataclasses.replace(template, peer=peer, what=what) for peer in peers]
+        jobs = [dataclasses.replace(template, peer=peer, what=what)
+                for peer in peers if what == 'train' or peer not in TRAINING_MODES]
         if what == 'train':  # The peak is taken in the same turns as the training steps.
             jobs += matmul_jobs(template, peers)
         measurements = session.measure(jobs, rounds, timeout, progress)
         peak = peak or rows.matmul_peak(measurements)
         by_peer = {m.job.peer: m for m in measurements if m.job.what == what}
-        result += [rows.row(by_peer[peer], by_peer.get(REFERENCE), peak) for peer in peers]
+        for measurement in by_peer.values():
+            result.append(rows.row(measurement, by_peer.get(REFERENCE), peak))
+            ratio = rows.speed_ratio(by_peer.get('backprop'), measurement)
+            result[-1].update({'backprop_ratio': ratio} if ratio else {})
     return {'matmul_gflops': peak, 'rows': result}
 
 

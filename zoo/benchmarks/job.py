@@ -10,10 +10,12 @@ REFERENCE = 'tfp_glow'
 # Peer -> the packages its worker imports, beyond what this library itself needs.
 PEERS = {
     'tfp_glow': (),
-    'backprop': (),  # tfp_glow with reversible=False: every activation is kept.
+    'backprop': (),  # tfp_glow with reversible=False: the loop's every activation is kept.
+    'unrolled': (),  # K separate steps, no loop: what ordinary backprop means without `Repeat`.
     'normflows': ('torch', 'normflows'),
     'tfb': (),
 }
+TRAINING_MODES = ('backprop', 'unrolled')  # Of one model: they differ in training alone.
 EXTRA = 'bench'
 INSTALL = f"pip install 'tfp-glow[{EXTRA}]'"
 

@@ -39,10 +39,18 @@ def row(measurement, reference=None, peak_gflops=None):
     if peak_gflops:
         values['fraction_of_peak'] = speed * flops.flops(job) / (peak_gflops * 1e9)
     if reference and reference.rounds:
-        pairs = zip(reference.per_round('images_per_second'), speeds)
-        values['speed_ratio'] = statistics.median(ours / theirs for ours, theirs in pairs)
+        values['speed_ratio'] = speed_ratio(reference, measurement)
         values['first_ratio'] = values['first_seconds'] / reference.first['first_seconds']
     return values
+
+
+def speed_ratio(reference, measurement):
+    """The median over the rounds of the reference's images/s over the other's; None without."""
+    if not (reference and reference.rounds and measurement.rounds):
+        return None
+    pairs = zip(reference.per_round('images_per_second'),
+                measurement.per_round('images_per_second'))
+    return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
 def busy_warning(rows):
