@@ -19,7 +19,7 @@ TOP_PRIORS = ('channel', 'position', 'standard')
 def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affine',
          permutation='conv', scale_map=None, network=None, network_options=None,
          exit_prior=True, top_prior='channel', reversible=True, dtype=tf.float32,
-         network_dtype=None, seed=0, name='glow'):
+         network_dtype=None, classes=None, condition_channels=None, seed=0, name='glow'):
     """Glow: `levels` of squeeze and `steps_per_level` x (actnorm, 1x1 convolution, coupling).
 
     Args:
@@ -41,13 +41,18 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
       dtype: of data and parameters.
       network_dtype: Keras dtype or policy of the coupling networks, by default `dtype`;
         'mixed_bfloat16' computes them in bfloat16 and keeps weights, flow and log-dets in `dtype`.
+      classes: `condition=` is a label per image, one of so many classes: it enters each coupling's
+        network and the prior of the last latent.
+      condition_channels: `condition=` is a feature map of so many channels, `[B, h, w, C]`, of any
+        size, brought to each network's.
       seed: integer; the same seed gives the same initial weights.
       name: prefix of the variables' names.
 
     Returns:
       `tfd.TransformedDistribution` over images. Its base has one part per level, so
       `flow.bijector.inverse(x)` is a list of `levels` latents, the finest first. Call
-      `tfp_glow.initialize(flow, batch)` before training.
+      `tfp_glow.initialize(flow, batch)` before training. A conditional flow wants `condition=` in
+      `log_prob`, `sample` and the bijector's methods; see `transformed`.
 
     Raises:
       ValueError: an argument out of its range; the message names it.
@@ -74,9 +79,14 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
     widths = list(width) if isinstance(width, (list, tuple)) else [width] * levels
     if len(widths) != levels:
         raise ValueError(f'width must be one number or one per level, {levels}; got {width=}.')
+    if classes is not None and condition_channels is not None:
+        raise ValueError('at most one of classes and condition_channels may be given; '
+                         f'got {classes=}, {condition_channels=}.')
+    condition = {key: value for key, value in (('classes', classes), (
+        'condition_channels', condition_channels)) if value is not None}
     network = functools.partial(network or networks.conv_network,
                                 dtype=network_dtype or tf.as_dtype(dtype).name,
-                                **(network_options or {}))
+                                **condition, **(network_options or {}))
     inner = tgb.Additive() if coupling == 'additive' else tgb.AffineInner(scale_map)
 
     shape, level_bijectors, exits, shapes = (height, width_, channels), [], [], []
@@ -87,7 +97,10 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
         steps = _steps(shape, steps_per_level, permutation, inner,
                        functools.partial(network, width=widths[level]), seeds, dtype, path,
                        reversible)
-        level_bijectors.append(tgb.Chain([tgb.Squeeze(2), steps], name=f'level_{level}'))
+        parts = [tgb.Squeeze(2), steps]
+        if classes is not None and level == levels - 1:
+            parts.append(_class_prior(shape[2], classes, dtype, path))
+        level_bijectors.append(tgb.Chain(parts, name=f'level_{level}'))
         if level < levels - 1:
             kept = (shape[2] + 1) // 2
             if exit_prior:
@@ -96,10 +109,38 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
             shapes.append((*shape[:2], shape[2] - kept))
             shape = (*shape[:2], kept)
     shapes.append(shape)
-    return tfd.TransformedDistribution(
-        distribution=_base(shapes, top_prior, dtype, name),
-        bijector=tgb.MultiScale(level_bijectors, exits if exit_prior else None, name=name),
-        name=name)
+    return transformed(
+        _base(shapes, top_prior, dtype, name),
+        tgb.MultiScale(level_bijectors, exits if exit_prior else None, name=name), name)
+
+
+def transformed(distribution, bijector, name=None):
+    """`tfd.TransformedDistribution` whose `condition=` reaches the bijector, and nothing else does.
+
+    `log_prob(y, condition=c)`, `sample(n, seed=s, condition=c)` and the like give `condition` to
+    each bijector and network in it that takes one. Axis 0 of `c`, a tensor or a structure of them,
+    is the batch: of the size of the innermost batch dimension of y, or n, or 1.
+
+    Raises (when called):
+      TypeError: any other keyword.
+      ValueError: a condition for a flow that takes none, or none for a flow that takes one.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> flow = tfp_glow.flows.glow((4, 4, 1), 1, 1, width=4, classes=3)
+    >>> flow.sample(2, seed=1, condition=tf.constant([0, 2])).shape
+    TensorShape([2, 4, 4, 1])
+
+    ```
+    """
+    return tfd.TransformedDistribution(distribution, bijector, kwargs_split_fn=_split, name=name)
+
+
+def _split(kwargs):
+    unknown = set(kwargs) - {'condition'}
+    if unknown:
+        raise TypeError(f'a flow may be given condition=; got an unknown keyword {min(unknown)!r}.')
+    return {}, kwargs
 
 
 def _steps(shape, times, permutation, inner, network, seeds, dtype, path, reversible):
@@ -159,6 +200,15 @@ def _exit(input_shape, channels, dtype, path, position_bias):
     with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
         prior.build((None, *input_shape))
     return tgb.Coupling(prior, tgb.AffineInner(tgb.scale_maps.exponential()), name='exit')
+
+
+def _class_prior(channels, classes, dtype, path):
+    """Shift and scale of the last latent per class, zero at first."""
+    prior = networks.ConditionBias(2 * channels, classes=classes, dtype=tf.as_dtype(dtype).name,
+                                   name='class_prior')
+    with tf.name_scope(path):
+        prior.build()
+    return tgb.Conditioned(prior, name='class_prior')
 
 
 def _base(shapes, top_prior, dtype, name):

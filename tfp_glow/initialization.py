@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def initialize(flow, batch):
+def initialize(flow, batch, condition=None):
     """Sets the data-dependent parameters of `flow` from `batch`, layer by layer, once.
 
     Walks the flow from the data to the latents; each `ActNorm`, in the flow and inside its
@@ -16,6 +16,7 @@ def initialize(flow, batch):
       flow: a `tfd.TransformedDistribution` or a bijector.
       batch: data, `[B, *event_shape]`, preprocessed and dequantized as for `log_prob`; the
         reference takes 256 images.
+      condition: of the batch, as for `log_prob`, if the flow takes one.
 
     Raises:
       ValueError: `batch` has values that are not finite, or is no batch of events.
@@ -29,7 +30,8 @@ def initialize(flow, batch):
                          f'got shape={batch.shape}.')
     if not np.all(np.isfinite(batch)):
         raise ValueError('batch must be finite; it holds NaN or infinity.')
-    bijector._initialize(batch)
+    kwargs = bijector._checked({'condition': condition}, batch, bijector.inverse_min_event_ndims)
+    bijector._initialize(batch, **kwargs)
 
 
 def is_initialized(flow):

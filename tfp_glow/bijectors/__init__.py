@@ -5,6 +5,7 @@ from tfp_glow.bijectors.act_norm import ActNorm
 from tfp_glow.bijectors.affine import Additive, AffineInner, ShiftScale
 from tfp_glow.bijectors.base import OnePassBijector
 from tfp_glow.bijectors.chain import Chain
+from tfp_glow.bijectors.conditioned import Conditioned
 from tfp_glow.bijectors.coupling import Coupling
 from tfp_glow.bijectors.invertible_conv import (
     DenseConv1x1,
@@ -15,10 +16,12 @@ from tfp_glow.bijectors.invertible_conv import (
 from tfp_glow.bijectors.multi_scale import MultiScale
 from tfp_glow.bijectors.permutation import Reverse, Shuffle, random_permutation
 from tfp_glow.bijectors.repeat import Repeat
+from tfp_glow.bijectors.reversible import Reversible
 from tfp_glow.bijectors.squeeze import Squeeze
 
 __all__ = [
-    'ActNorm', 'Additive', 'AffineInner', 'Chain', 'Coupling', 'DenseConv1x1', 'InvertibleConv1x1',
-    'MultiScale', 'OnePassBijector', 'Repeat', 'Reverse', 'ShiftScale', 'Shuffle', 'Squeeze',
+    'ActNorm', 'Additive', 'AffineInner', 'Chain', 'Conditioned', 'Coupling', 'DenseConv1x1',
+    'InvertibleConv1x1', 'MultiScale', 'OnePassBijector', 'Repeat', 'Reverse', 'Reversible',
+    'ShiftScale', 'Shuffle', 'Squeeze',
     'plu_parameters', 'random_permutation', 'rotation', 'scale_maps',
 ]

@@ -1,5 +1,8 @@
 """The one-pass contract: value and log-det of a bijector from a single evaluation."""
 
+import functools
+import inspect
+
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
@@ -28,6 +31,12 @@ class OnePassBijector(tfb.Bijector):
     * `_initialize(y) -> x`: sets data-dependent parameters from a batch of data `y` and returns
       what the next bijector sees. Called through `tfp_glow.initialize` only.
 
+    A bijector that depends on a condition, such as class labels or a feature map, says so by
+    `takes_condition`; its methods above then have one more argument, `condition`: the tensor or
+    structure of tensors that the caller gave as `forward(x, condition=...)`, `inverse`, `log_prob`
+    or `sample`. Axis 0 of each of them is the batch, of the size of the input's innermost batch
+    dimension or 1. Containers hand it to the parts that take one.
+
     And two more for export: `_frozen_values()` is a structure of all that can be computed from the
     parameters alone, and `_with_frozen(values)` an equal bijector that reads it there instead.
 
@@ -46,6 +55,11 @@ class OnePassBijector(tfb.Bijector):
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         return {}
+
+    @property
+    def takes_condition(self):
+        """Whether `condition=` must be given to `forward`, `inverse` and the log-dets."""
+        return False
 
     def _forward_and_log_det(self, x):
         raise NotImplementedError(f'{type(self).__name__} must write _forward_and_log_det.')
@@ -75,10 +89,11 @@ class OnePassBijector(tfb.Bijector):
                                          self.forward_min_event_ndims)
         part, ndims = tf.nest.flatten(value)[0], tf.nest.flatten(ndims_in)[0]
         if ndims == 0:
-            return pair(value, **kwargs)
+            return pair(value, **self._checked(kwargs))
         if part.shape.rank is None or part.shape.rank < ndims:
             raise ValueError(f'{self.name}: the input must have at least {ndims} dimensions; '
                              f'got shape={part.shape}.')
+        kwargs = self._checked(kwargs, part, ndims)
         batch_shape = tf.shape(part)[:-ndims]
         static = part.shape[:-ndims]
         if part.shape.rank == ndims + 1:
@@ -91,16 +106,40 @@ class OnePassBijector(tfb.Bijector):
             log_det = tf.broadcast_to(log_det, batch_shape)
         return output, tf.ensure_shape(tf.reshape(log_det, batch_shape), static)
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback):
-        return pull_through(self._inverse_and_log_det, self._forward_and_log_det,
+    def _checked(self, kwargs, part=None, ndims=None):
+        """`kwargs` of a public call, with the condition's batch that of the folded input `part`."""
+        unknown = set(kwargs) - {'condition'}
+        if unknown:
+            raise TypeError(f'{self.name} got an unknown keyword {min(unknown)!r}; it may be given '
+                            "'condition'.")
+        condition = kwargs.get('condition')
+        if not self.takes_condition:
+            if condition is not None:
+                raise ValueError(f'condition must not be given to {self.name}, which depends on '
+                                 'none; got one.')
+            return {}
+        if condition is None:
+            raise ValueError(f'condition must be given to {self.name}, which depends on it; '
+                             'got None.')
+        if part is None:
+            return {'condition': condition}
+        innermost = part.shape[-ndims - 1] if part.shape.rank > ndims else 1
+        count = tf.reduce_prod(tf.shape(part)[:-ndims])
+        return {'condition': tf.nest.map_structure(
+            lambda c: _fold_condition(c, innermost, count, self.name), condition)}
+
+    def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
+        return pull_through(functools.partial(self._inverse_and_log_det, **condition),
+                            functools.partial(self._forward_and_log_det, **condition),
                             y, dy, dlog_det, pullback)
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback):
-        return pull_through(self._forward_and_log_det, self._inverse_and_log_det,
+    def _inverse_pullback(self, x, dx, dlog_det, pullback, **condition):
+        return pull_through(functools.partial(self._forward_and_log_det, **condition),
+                            functools.partial(self._inverse_and_log_det, **condition),
                             x, dx, dlog_det, pullback)
 
-    def _initialize(self, y):
-        return self._inverse_and_log_det(y)[0]
+    def _initialize(self, y, **condition):
+        return self._inverse_and_log_det(y, **condition)[0]
 
     def _frozen_values(self):
         return ()
@@ -110,47 +149,87 @@ class OnePassBijector(tfb.Bijector):
         return self
 
 
-def forward_and_log_det(bijector, x, event_ndims):
+def common_event_ndims(bijectors):
+    """Dimensions of the events that all `bijectors` can share; images' 3 if all are elementwise."""
+    return max(part.inverse_min_event_ndims for part in bijectors) or 3
+
+
+def leaves(condition):
+    """The tensors of a condition, which may be None."""
+    return [] if condition is None else tf.nest.flatten(condition)
+
+
+def repack(condition, tensors):
+    """The inverse of `leaves`."""
+    return None if condition is None else tf.nest.pack_sequence_as(condition, list(tensors))
+
+
+def takes_condition(bijector):
+    """Whether any TFP bijector wants `condition=`: by its property, else by `_forward`'s form."""
+    if isinstance(bijector, OnePassBijector):
+        return bijector.takes_condition
+    return 'condition' in inspect.signature(bijector._forward).parameters
+
+
+def given(bijector, condition):
+    """The keyword arguments of `bijector`'s methods: the condition, if it takes one."""
+    return {'condition': condition} if takes_condition(bijector) else {}
+
+
+def forward_and_log_det(bijector, x, event_ndims, condition=None):
     """`(forward(x), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
+    kwargs = given(bijector, condition)
     if not isinstance(bijector, OnePassBijector):
         x = tf.identity(x)  # TFP's cache answers an old tensor with old values, unrecorded.
-        log_det = bijector.forward_log_det_jacobian(x, event_ndims=event_ndims)
-        return bijector.forward(x), tf.broadcast_to(log_det, tf.shape(x)[:-event_ndims])
-    y, log_det = bijector._forward_and_log_det(x)
-    return y, _sum_event(log_det, event_ndims - bijector.forward_min_event_ndims)
+        log_det = bijector.forward_log_det_jacobian(x, event_ndims=event_ndims, **kwargs)
+        return (bijector.forward(x, **kwargs),
+                tf.broadcast_to(log_det, tf.shape(x)[:-event_ndims]))
+    if tf.nest.flatten(bijector.forward_min_event_ndims)[0] in (0, event_ndims):
+        y, log_det = bijector._forward_and_log_det(x, **kwargs)
+    else:  # Of vectors, say, within images: what is left of the event is batch to it.
+        y, log_det = bijector._flattened('_forward', x, kwargs)
+    return y, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
 
 
-def inverse_and_log_det(bijector, y, event_ndims):
+def inverse_and_log_det(bijector, y, event_ndims, condition=None):
     """`(inverse(y), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
+    kwargs = given(bijector, condition)
     if not isinstance(bijector, OnePassBijector):
         y = tf.identity(y)
-        log_det = bijector.inverse_log_det_jacobian(y, event_ndims=event_ndims)
-        return bijector.inverse(y), tf.broadcast_to(log_det, tf.shape(y)[:-event_ndims])
-    x, log_det = bijector._inverse_and_log_det(y)
+        log_det = bijector.inverse_log_det_jacobian(y, event_ndims=event_ndims, **kwargs)
+        return (bijector.inverse(y, **kwargs),
+                tf.broadcast_to(log_det, tf.shape(y)[:-event_ndims]))
+    if bijector.inverse_min_event_ndims in (0, event_ndims):
+        x, log_det = bijector._inverse_and_log_det(y, **kwargs)
+    else:
+        x, log_det = bijector._flattened('_inverse', y, kwargs)
     return x, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
 
 
-def forward_pullback(bijector, y, dy, dlog_det, pullback):
-    """`_forward_pullback` of any TFP bijector over images."""
-    if isinstance(bijector, OnePassBijector):
-        return bijector._forward_pullback(y, dy, dlog_det, pullback)
-    return pull_through(lambda v: inverse_and_log_det(bijector, v, 3),
-                        lambda v: forward_and_log_det(bijector, v, 3), y, dy, dlog_det, pullback)
+def forward_pullback(bijector, y, dy, dlog_det, pullback, condition=None, event_ndims=3):
+    """`_forward_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
+    if _is_one_pass_over(bijector, event_ndims):
+        return bijector._forward_pullback(y, dy, dlog_det, pullback, **given(bijector, condition))
+    return pull_through(lambda v: inverse_and_log_det(bijector, v, event_ndims, condition),
+                        lambda v: forward_and_log_det(bijector, v, event_ndims, condition),
+                        y, dy, dlog_det, pullback)
 
 
-def inverse_pullback(bijector, x, dx, dlog_det, pullback):
-    """`_inverse_pullback` of any TFP bijector over images."""
-    if isinstance(bijector, OnePassBijector):
-        return bijector._inverse_pullback(x, dx, dlog_det, pullback)
-    return pull_through(lambda v: forward_and_log_det(bijector, v, 3),
-                        lambda v: inverse_and_log_det(bijector, v, 3), x, dx, dlog_det, pullback)
+def inverse_pullback(bijector, x, dx, dlog_det, pullback, condition=None, event_ndims=3):
+    """`_inverse_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
+    if _is_one_pass_over(bijector, event_ndims):
+        return bijector._inverse_pullback(x, dx, dlog_det, pullback, **given(bijector, condition))
+    return pull_through(lambda v: forward_and_log_det(bijector, v, event_ndims, condition),
+                        lambda v: inverse_and_log_det(bijector, v, event_ndims, condition),
+                        x, dx, dlog_det, pullback)
 
 
-def initialize_part(bijector, y):
+def initialize_part(bijector, y, condition=None):
     """Initialises `bijector`, if it knows how, from data `y`; returns what comes before it."""
+    kwargs = given(bijector, condition)
     if isinstance(bijector, OnePassBijector):
-        return bijector._initialize(y)
-    return bijector.inverse(y)
+        return bijector._initialize(y, **kwargs)
+    return bijector.inverse(y, **kwargs)
 
 
 def frozen_values(bijector):
@@ -161,6 +240,11 @@ def frozen_values(bijector):
 def with_frozen(bijector, values):
     """`bijector` reading `values`, its `frozen_values` as tensors or variables."""
     return bijector._with_frozen(values) if isinstance(bijector, OnePassBijector) else bijector
+
+
+def _is_one_pass_over(bijector, event_ndims):
+    return (isinstance(bijector, OnePassBijector)
+            and bijector.inverse_min_event_ndims == event_ndims)
 
 
 def _sum_event(log_det, ndims):
@@ -182,6 +266,25 @@ def pull_through(rebuild, function, output, doutput, dlog_det, pullback):
 def like(dlog_det, log_det):
     """The cotangent of `log_det`, which may be one scalar for the whole batch."""
     return tf.reduce_sum(dlog_det) if log_det.shape.rank == 0 else dlog_det
+
+
+def _fold_condition(condition, innermost, count, name):
+    """`condition [n, ...]`, n = 1 or the innermost batch dimension, repeated to `[count, ...]`."""
+    condition = tf.convert_to_tensor(condition)
+    if condition.shape.rank == 0:
+        condition = condition[tf.newaxis]
+    given_ = condition.shape[0]
+    if given_ == innermost and given_ is not None and tf.get_static_value(count) == given_:
+        return condition
+    if None not in (given_, innermost) and given_ not in (1, innermost):
+        raise ValueError(f'condition must have 1 or {innermost} entries along its first axis, as '
+                         f'the input of {name}; got shape={condition.shape}.')
+    size = tf.shape(condition)[0]
+    with tf.control_dependencies([tf.debugging.assert_equal(
+            count % size, 0, 'condition must have as many entries as the batch, or 1.')]):
+        repeats = count // size
+    ones = tf.ones([condition.shape.rank - 1], tf.int32)
+    return tf.tile(condition, tf.concat([[repeats], ones], 0))
 
 
 def _fold_batch(tensor, ndims):

@@ -44,7 +44,8 @@ class Chain(base.OnePassBijector):
         self._parts = list(parts)
         if not self._parts:
             raise ValueError(f'parts must hold at least one bijector; got {parts=}.')
-        super().__init__(parameters=parameters, name=name)
+        self._ndims = base.common_event_ndims(self._parts)
+        super().__init__(forward_min_event_ndims=self._ndims, parameters=parameters, name=name)
         self._folded = self._no_dependency(_fold(self._parts))
 
     @property
@@ -52,33 +53,39 @@ class Chain(base.OnePassBijector):
         """The bijectors, in `tfb.Chain`'s order."""
         return tuple(self._parts)
 
-    def _forward_and_log_det(self, x):
+    @property
+    def takes_condition(self):
+        return any(map(base.takes_condition, self._parts))
+
+    def _forward_and_log_det(self, x, condition=None):
         total = tf.zeros([], x.dtype)
         for part in reversed(self._folded):
-            x, log_det = base.forward_and_log_det(part, x, 3)
+            x, log_det = base.forward_and_log_det(part, x, self._ndims, condition)
             total += log_det
         return x, total
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y, condition=None):
         total = tf.zeros([], y.dtype)
         for part in self._folded:
-            y, log_det = base.inverse_and_log_det(part, y, 3)
+            y, log_det = base.inverse_and_log_det(part, y, self._ndims, condition)
             total += log_det
         return y, total
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback):
+    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
         for part in self._folded:
-            y, dy = base.forward_pullback(part, y, dy, dlog_det, pullback)
+            y, dy = base.forward_pullback(
+                part, y, dy, dlog_det, pullback, condition, self._ndims)
         return y, dy
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback):
+    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
         for part in reversed(self._folded):
-            x, dx = base.inverse_pullback(part, x, dx, dlog_det, pullback)
+            x, dx = base.inverse_pullback(
+                part, x, dx, dlog_det, pullback, condition, self._ndims)
         return x, dx
 
-    def _initialize(self, y):
+    def _initialize(self, y, condition=None):
         for part in self._parts:
-            y = base.initialize_part(part, y)
+            y = base.initialize_part(part, y, condition)
         return y
 
     def _frozen_values(self):

@@ -54,32 +54,36 @@ class Coupling(base.OnePassBijector):
         """The network, as given or wrapped."""
         return self._conditioner
 
-    def _forward_and_log_det(self, x):
+    @property
+    def takes_condition(self):
+        return keras_bridge.takes_condition(self._conditioner)
+
+    def _forward_and_log_det(self, x, **condition):
         x1, x2 = split(x)
-        y2, log_det = base.forward_and_log_det(self._inner(self._raw(x1)), x2, 3)
+        y2, log_det = base.forward_and_log_det(self._inner(self._raw(x1, condition)), x2, 3)
         return tf.concat([x1, y2], -1), log_det
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y, **condition):
         y1, y2 = split(y)
-        x2, log_det = base.inverse_and_log_det(self._inner(self._raw(y1)), y2, 3)
+        x2, log_det = base.inverse_and_log_det(self._inner(self._raw(y1, condition)), y2, 3)
         return tf.concat([y1, x2], -1), log_det
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback):
-        return self._pull(y, dy, dlog_det, pullback,
+    def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
+        return self._pull(y, dy, dlog_det, pullback, condition,
                           base.inverse_and_log_det, base.forward_and_log_det)
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback):
-        return self._pull(x, dx, dlog_det, pullback,
+    def _inverse_pullback(self, x, dx, dlog_det, pullback, **condition):
+        return self._pull(x, dx, dlog_det, pullback, condition,
                           base.forward_and_log_det, base.inverse_and_log_det)
 
-    def _raw(self, kept):
-        return tf.cast(self._conditioner(kept), kept.dtype)  # A network may compute in bfloat16.
+    def _raw(self, kept, condition):  # A network may compute in bfloat16.
+        return tf.cast(self._conditioner(kept, **condition), kept.dtype)
 
-    def _pull(self, outputs, doutputs, dlog_det, pullback, rebuild, function):
+    def _pull(self, outputs, doutputs, dlog_det, pullback, condition, rebuild, function):
         """One run of the network serves the rebuilding and both products."""
         kept, moved = split(outputs)
         dkept, dmoved = split(doutputs)
-        raw = self._raw(pullback.watch(kept))
+        raw = self._raw(pullback.watch(kept), condition)
         with pullback.paused():
             cut = tf.identity(raw)
         inner = self._inner(pullback.watch(cut))
@@ -91,10 +95,10 @@ class Coupling(base.OnePassBijector):
         dconditioner, = pullback.pull([raw], [kept], [draw])
         return tf.concat([kept, before], -1), tf.concat([dkept + dconditioner, dbefore], -1)
 
-    def _initialize(self, y):
+    def _initialize(self, y, **condition):
         if hasattr(self._conditioner, 'initialize'):
-            self._conditioner.initialize(split(y)[0])
-        return super()._initialize(y)
+            self._conditioner.initialize(split(y)[0], **condition)
+        return super()._initialize(y, **condition)
 
 
 def split(images):

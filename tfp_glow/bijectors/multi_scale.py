@@ -67,33 +67,59 @@ class MultiScale(base.OnePassBijector):
         """The conditional priors of the latents that leave early, the finest first."""
         return tuple(self._exits)
 
-    def _forward_and_log_det(self, x):
+    @property
+    def takes_condition(self):
+        return any(map(base.takes_condition, [*self._levels, *self._exits]))
+
+    def _forward_and_log_det(self, x, condition=None):
         *exited, h = x
-        h, total = base.forward_and_log_det(self._levels[-1], h, 3)
+        h, total = base.forward_and_log_det(self._levels[-1], h, 3, condition)
         for level, exit_, z in reversed(list(zip(self._levels, self._exits, exited))):
-            h, exit_log_det = base.forward_and_log_det(exit_, tf.concat([h, z], -1), 3)
-            h, log_det = base.forward_and_log_det(level, h, 3)
+            h, exit_log_det = base.forward_and_log_det(exit_, tf.concat([h, z], -1), 3, condition)
+            h, log_det = base.forward_and_log_det(level, h, 3, condition)
             total += exit_log_det + log_det
         return h, total
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y, condition=None):
         h, latents, total = y, [], tf.zeros([], y.dtype)
         for level, exit_ in zip(self._levels, self._exits):
-            h, log_det = base.inverse_and_log_det(level, h, 3)
-            h, exit_log_det = base.inverse_and_log_det(exit_, h, 3)
+            h, log_det = base.inverse_and_log_det(level, h, 3, condition)
+            h, exit_log_det = base.inverse_and_log_det(exit_, h, 3, condition)
             h, z = coupling.split(h)
             latents.append(z)
             total += log_det + exit_log_det
-        h, log_det = base.inverse_and_log_det(self._levels[-1], h, 3)
+        h, log_det = base.inverse_and_log_det(self._levels[-1], h, 3, condition)
         return [*latents, h], total + log_det
 
-    def _initialize(self, y):
+    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+        rest = (dlog_det, pullback, condition)
+        latents, dlatents = [], []
+        for level, exit_ in zip(self._levels, self._exits):
+            y, dy = base.forward_pullback(level, y, dy, *rest)
+            y, dy = base.forward_pullback(exit_, y, dy, *rest)
+            (y, z), (dy, dz) = coupling.split(y), coupling.split(dy)
+            latents.append(z)
+            dlatents.append(dz)
+        y, dy = base.forward_pullback(self._levels[-1], y, dy, *rest)
+        return [*latents, y], [*dlatents, dy]
+
+    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+        rest = (dlog_det, pullback, condition)
+        (*exited, h), (*dexited, dh) = x, dx
+        h, dh = base.inverse_pullback(self._levels[-1], h, dh, *rest)
+        for level, exit_, z, dz in reversed(list(zip(self._levels, self._exits, exited, dexited))):
+            h, dh = tf.concat([h, z], -1), tf.concat([dh, dz], -1)
+            h, dh = base.inverse_pullback(exit_, h, dh, *rest)
+            h, dh = base.inverse_pullback(level, h, dh, *rest)
+        return h, dh
+
+    def _initialize(self, y, condition=None):
         latents = []
         for level, exit_ in zip(self._levels, self._exits):
-            y = base.initialize_part(exit_, base.initialize_part(level, y))
+            y = base.initialize_part(exit_, base.initialize_part(level, y, condition), condition)
             y, z = coupling.split(y)
             latents.append(z)
-        return [*latents, base.initialize_part(self._levels[-1], y)]
+        return [*latents, base.initialize_part(self._levels[-1], y, condition)]
 
     def _frozen_values(self):
         return [base.frozen_values(part) for part in [*self._levels, *self._exits]]

@@ -47,13 +47,14 @@ class Pullback:
             sources = [*inputs, *self._parameters]
             found = self._tape.gradient(outputs, sources, output_gradients=output_gradients)
             found_inputs, found_parameters = found[:len(inputs)], found[len(inputs):]
-            self._gradients = [_add(old, new)
-                               for old, new in zip(self._gradients, found_parameters)]
+            self._gradients = [
+                _add(old, None if new is None else tf.convert_to_tensor(new))
+                for old, new in zip(self._gradients, found_parameters)]
             return [tf.zeros_like(t) if g is None else g for t, g in zip(inputs, found_inputs)]
 
     def gradients(self):
         """The parameters' gradients, in order; zeros for a parameter that nothing used."""
-        return [tf.zeros_like(p) if g is None else tf.convert_to_tensor(g)
+        return [tf.zeros_like(p) if g is None else g
                 for p, g in zip(self._parameters, self._gradients)]
 
 

@@ -59,7 +59,10 @@ class Repeat(base.OnePassBijector):
             if value.shape.rank == 0 or value.shape[0] != times:
                 raise ValueError(f'each parameter must have {times=} as its leading axis; '
                                  f'got shape={value.shape}.')
-        super().__init__(parameters=parameters, name=name)
+        step = self.step(0)
+        self._takes_condition = base.takes_condition(step)
+        self._ndims = base.common_event_ndims([step])
+        super().__init__(forward_min_event_ndims=self._ndims, parameters=parameters, name=name)
 
     @property
     def times(self):
@@ -77,61 +80,101 @@ class Repeat(base.OnePassBijector):
             raise ValueError(f'index must be in [0, {self._times}); got {index=}.')
         return self._make_step(tf.nest.map_structure(lambda p: p[index], self._params))
 
-    def _forward_and_log_det(self, x):
-        return self._run(x, forward=True)
+    @property
+    def takes_condition(self):
+        return self._takes_condition
 
-    def _inverse_and_log_det(self, y):
-        return self._run(y, forward=False)
+    def _forward_and_log_det(self, x, condition=None):
+        return self._run(x, condition, forward=True)
 
-    def _run(self, value, forward):
+    def _inverse_and_log_det(self, y, condition=None):
+        return self._run(y, condition, forward=False)
+
+    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+        return self._pull(y, dy, dlog_det, pullback, condition, forward=True)
+
+    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+        return self._pull(x, dx, dlog_det, pullback, condition, forward=False)
+
+    def _run(self, value, condition, forward):
         flat = [tf.convert_to_tensor(p) for p in tf.nest.flatten(self._params)]
         if not self._reversible:
-            return self._loop(value, flat, forward)
-        learns = [_is_trained(p) for p in tf.nest.flatten(self._params)]
+            return self._loop(value, flat, condition, forward)
+        count, learns = len(flat), self._learns()
 
         @tf.custom_gradient
-        def run(value, *flat):
+        def run(value, *tensors):
+            flat = tensors[:count]
+            given = base.repack(condition, tensors[count:])
             with tf.name_scope('repeat'):
-                output, log_det = self._loop(value, flat, forward)
+                output, log_det = self._loop(value, flat, given, forward)
 
             def gradient(doutput, dlog_det):
                 with tf.name_scope('repeat_backward'):
-                    dvalue, dflat = self._backward(
-                        output, doutput, dlog_det, flat, learns, forward)
-                return [dvalue, *dflat]
+                    _, dvalue, dflat, dcondition = self._walk_back(
+                        output, doutput, dlog_det, flat, learns, given, forward)
+                return [dvalue, *dflat, *dcondition]
             return (output, log_det), gradient
-        return run(value, *flat)
+        return run(value, *flat, *base.leaves(condition))
 
-    def _loop(self, value, flat, forward):
+    def _pull(self, output, doutput, dlog_det, pullback, condition, forward):
+        """The reverse product within that of a container: gradients go through its tape."""
+        flat = [tf.convert_to_tensor(p) for p in tf.nest.flatten(self._params)]
+        learns = self._learns()
+        with pullback.paused():
+            value, dvalue, dflat, dcondition = self._walk_back(
+                output, doutput, dlog_det, flat, learns, condition, forward)
+        learned = [(p, d) for p, d in zip([*flat, *base.leaves(condition)], [*dflat, *dcondition])
+                   if d is not None]
+        if learned:
+            parameters, gradients = zip(*learned)
+            pullback.pull(list(parameters), [], list(gradients))
+        return value, dvalue
+
+    def _learns(self):
+        return [_is_trained(p) for p in tf.nest.flatten(self._params)]
+
+    def _loop(self, value, flat, condition, forward):
         def body(i, value, total):
             step = self._step(_slices(flat, self._index(i, forward)))
             pair = base.forward_and_log_det if forward else base.inverse_and_log_det
-            value, log_det = pair(step, value, 3)
+            value, log_det = pair(step, value, self._ndims, condition)
             return i + 1, value, total + log_det
         total = tf.zeros([tf.shape(value)[0]], value.dtype)
         _, output, total = _while(self._times, body, (value, total))
         return output, total
 
-    def _backward(self, output, doutput, dlog_det, flat, learns, forward):
-        """Rebuilds the input step by step; the gradients of the input and of the parameters."""
-        learned = [k for k, learn in enumerate(learns) if learn]
+    def _walk_back(self, output, doutput, dlog_det, flat, learns, condition, forward):
+        """Rebuilds the input step by step.
 
-        def body(i, value, dvalue, stacked):
+        Returns:
+          the input, its cotangent, and lists of the gradients of the parameters and of the
+          condition's tensors, None for those that do not learn.
+        """
+        learned = [k for k, learn in enumerate(learns) if learn]
+        given = [c for c in base.leaves(condition) if c.dtype.is_floating]
+
+        def body(i, value, dvalue, stacked, summed):
             index = self._index(i, not forward)
             slices = _slices(flat, index)
-            with Pullback([slices[k] for k in learned]) as pullback:
+            with Pullback([slices[k] for k in learned] + given) as pullback:
                 product = base.forward_pullback if forward else base.inverse_pullback
-                value, dvalue = product(self._step(slices), value, dvalue, dlog_det, pullback)
+                value, dvalue = product(self._step(slices), value, dvalue, dlog_det, pullback,
+                                        condition, self._ndims)
+            found = pullback.gradients()
             # Written in place: a TensorArray would hold all slices, and their stack, at once.
             stacked = [tf.tensor_scatter_nd_update(s, [[index]], g[tf.newaxis])
-                       for s, g in zip(stacked, pullback.gradients())]
-            return i + 1, value, dvalue, stacked
+                       for s, g in zip(stacked, found)]
+            summed = [s + g for s, g in zip(summed, found[len(learned):])]
+            return i + 1, value, dvalue, stacked, summed
         zeros = [tf.zeros_like(flat[k]) for k in learned]
-        _, _, dvalue, stacked = _while(self._times, body, (output, doutput, zeros))
-        gradients = [None] * len(flat)
-        for k, gradient in zip(learned, stacked):
-            gradients[k] = gradient
-        return dvalue, gradients
+        _, value, dvalue, stacked, summed = _while(
+            self._times, body, (output, doutput, zeros, [tf.zeros_like(c) for c in given]))
+        stacked, summed = iter(stacked), iter(summed)
+        dflat = [next(stacked) if learn else None for learn in learns]
+        dcondition = [next(summed) if c.dtype.is_floating else None
+                      for c in base.leaves(condition)]
+        return value, dvalue, dflat, dcondition
 
     def _step(self, slices):
         return self._make_step(tf.nest.pack_sequence_as(self._params, slices))
@@ -139,7 +182,7 @@ class Repeat(base.OnePassBijector):
     def _index(self, i, forward):
         return self._times - 1 - i if forward else i
 
-    def _initialize(self, y):
+    def _initialize(self, y, condition=None):
         """Initialises step after step on variables that hold one slice each, and writes back.
 
         The step is traced once, in a loop: only the variables' values change from step to step.
@@ -150,7 +193,7 @@ class Repeat(base.OnePassBijector):
         def body(i, y):
             for s, p in zip(slices, flat):
                 s.assign(tf.gather(p, i))
-            y = base.initialize_part(self._step(slices), y)
+            y = base.initialize_part(self._step(slices), y, condition)
             for s, p in zip(slices, flat):
                 if isinstance(p, tf.Variable):
                     p.scatter_nd_update([[i]], s[tf.newaxis])

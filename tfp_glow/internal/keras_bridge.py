@@ -34,6 +34,36 @@ def as_module(network):
     return network
 
 
+def takes_condition(network):
+    """Whether `network` is called with `condition=` beside its input.
+
+    It says so by an attribute `takes_condition`, else by an argument of that name; a functional
+    Keras model, by having two inputs.
+    """
+    if isinstance(network, (KerasModule, BoundNetwork)):
+        network = network.layer
+    if isinstance(network, keras.Layer):
+        return getattr(network, 'takes_condition', _is_pair(network)
+                       or 'condition' in inspect.signature(network.call).parameters)
+    if hasattr(network, 'takes_condition'):
+        return network.takes_condition
+    try:
+        return 'condition' in inspect.signature(network).parameters
+    except ValueError:  # A function of C has no signature.
+        return False
+
+
+def _is_pair(layer):
+    return isinstance(layer, keras.Model) and len(getattr(layer, 'inputs', None) or ()) == 2
+
+
+def _arguments(layer, inputs, condition):
+    """Positional and keyword arguments of a call of `layer`."""
+    if condition and _is_pair(layer):
+        return [[inputs, condition['condition']]], {}
+    return [inputs], condition
+
+
 class KerasModule(tf.Module):
     """A built Keras network as a `tf.Module`: calls it, and owns its variables."""
 
@@ -48,13 +78,14 @@ class KerasModule(tf.Module):
         """The Keras network."""
         return self._layer
 
-    def __call__(self, inputs):
-        return self._layer(inputs)
+    def __call__(self, inputs, **condition):
+        args, kwargs = _arguments(self._layer, inputs, condition)
+        return self._layer(*args, **kwargs)
 
-    def initialize(self, inputs):
+    def initialize(self, inputs, **condition):
         """Lets the network set data-dependent weights, if it can; see `networks`."""
         if hasattr(self._layer, 'initialize'):
-            self._layer.initialize(inputs)
+            self._layer.initialize(inputs, **condition)
 
     def __deepcopy__(self, memo):
         copy = type(self)(clone(self._layer))
@@ -98,20 +129,26 @@ class BoundNetwork:
         self._layer = layer
         self._weights = list(weights)
 
-    def __call__(self, inputs):
+    @property
+    def layer(self):
+        """The Keras network that is the template."""
+        return self._layer
+
+    def __call__(self, inputs, **condition):
+        args, kwargs = _arguments(self._layer, inputs, condition)
         named = dict(zip(map(id, self._layer.variables), self._weights))
         outputs, _ = self._layer.stateless_call(
             [named[id(v)] for v in self._layer.trainable_variables],
-            [named[id(v)] for v in self._layer.non_trainable_variables], inputs)
+            [named[id(v)] for v in self._layer.non_trainable_variables], *args, **kwargs)
         return outputs
 
-    def initialize(self, inputs):
+    def initialize(self, inputs, **condition):
         """Runs the network's data-dependent initialisation and writes it to the weights."""
         if not hasattr(self._layer, 'initialize'):
             return
         for own, given in zip(self._layer.variables, self._weights):
             own.assign(given)
-        self._layer.initialize(inputs)
+        self._layer.initialize(inputs, **condition)
         for own, given in zip(self._layer.variables, self._weights):
             given.assign(own.value)
 

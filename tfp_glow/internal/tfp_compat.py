@@ -38,18 +38,21 @@ class OnePassCache(cache_util.BijectorCache):
     """
 
     def _invoke(self, input, fn_name, kwargs, attributes):  # pylint: disable=redefined-builtin
+        kwargs = {name: value.structure for name, value in kwargs.items()}
         output, log_det = self.bijector._flattened(fn_name, input, kwargs)
         attributes['ildj'] = -log_det if fn_name == self._forward_name else log_det
         attributes['state'] = _state(self.bijector)
         return output
 
     def _lookup(self, input, forward_name, inverse_name, **kwargs):
+        kwargs = _by_identity(kwargs)
         edge = self._get_or_create_edge(input, forward_name, kwargs)
         if tf.executing_eagerly() or self._is_stale(edge):
             self._forget(edge)
         return super()._lookup(input, forward_name, inverse_name, **kwargs)
 
     def _attributes(self, input, fn_name, **kwargs):
+        kwargs = _by_identity(kwargs)
         edge = self._get_or_create_edge(input, fn_name, kwargs)
         if 'ildj' in edge.attributes and not self._is_stale(edge):
             return edge.attributes
@@ -70,6 +73,28 @@ class OnePassCache(cache_util.BijectorCache):
             if reference is not None and reference in self.storage:
                 reference.cancel()
                 self.storage.pop(reference)
+
+
+class _Identity:
+    """A structure of tensors as part of a key: equal to another if it holds the same tensors.
+
+    The tensors are held, so that no other gets their place in memory while the key is alive.
+    """
+
+    def __init__(self, structure):
+        self.structure = structure
+        self._key = tuple(map(id, tf.nest.flatten(structure)))
+
+    def __hash__(self):
+        return hash(self._key)
+
+    def __eq__(self, other):
+        return isinstance(other, _Identity) and self._key == other._key
+
+
+def _by_identity(kwargs):
+    return {name: value if isinstance(value, _Identity) else _Identity(value)
+            for name, value in kwargs.items()}
 
 
 def _state(bijector):

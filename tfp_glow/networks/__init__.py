@@ -4,7 +4,8 @@ A network may have a method `initialize(inputs)` that sets data-dependent weight
 remembers that in a weight.
 """
 
+from tfp_glow.networks.condition import ConditionBias
 from tfp_glow.networks.conv import ConvNetwork, conv_network
 from tfp_glow.networks.scaled_conv import ScaledConv2D
 
-__all__ = ['ConvNetwork', 'ScaledConv2D', 'conv_network']
+__all__ = ['ConditionBias', 'ConvNetwork', 'ScaledConv2D', 'conv_network']

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfp_glow.networks.condition import ConditionBias
 from tfp_glow.networks.scaled_conv import ScaledConv2D
 
 
@@ -18,6 +19,9 @@ class ConvNetwork(keras.Model):
       act_norm: normalise the hidden layers from data and scale the last.
       edge_indicator: tell the 3x3 convolutions where the image ends.
       position_bias: give the 3x3 convolutions a bias per position, see `ScaledConv2D`.
+      classes: the network is called with `condition=`, labels `[B]` of so many classes, which
+        add a learned bias to the first hidden layer; see `ConditionBias`.
+      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`.
       seed: integer for the initial weights.
 
     Raises:
@@ -28,12 +32,13 @@ class ConvNetwork(keras.Model):
     """
 
     def __init__(self, outputs, width, act_norm=True, edge_indicator=True, position_bias=False,
-                 seed=0, **kwargs):
+                 classes=None, condition_channels=None, seed=0, **kwargs):
         super().__init__(**kwargs)
         if outputs < 1 or width < 1:
             raise ValueError(f'outputs and width must be positive; got {outputs=}, {width=}.')
         self._config = {'outputs': outputs, 'width': width, 'act_norm': act_norm,
                         'edge_indicator': edge_indicator, 'position_bias': position_bias,
+                        'classes': classes, 'condition_channels': condition_channels,
                         'seed': seed}
         hidden = {'rate': 1. if act_norm else None, 'normalise': act_norm,
                   'edge_indicator': edge_indicator, 'dtype': self.dtype_policy}
@@ -46,21 +51,42 @@ class ConvNetwork(keras.Model):
                          edge_indicator=edge_indicator, position_bias=position_bias,
                          dtype=self.dtype_policy, name='conv_out')]
 
+    @property
+    def takes_condition(self):
+        """Whether the network is called with `condition=`."""
+        return any(self._config[key] is not None for key in ('classes', 'condition_channels'))
+
     def build(self, input_shape):
+        if self.takes_condition:
+            self.condition_bias = ConditionBias(
+                self._config['width'], self._config['classes'], self._config['condition_channels'],
+                input_shape[1:3], keras.initializers.RandomNormal(
+                    0., .05, seed=self._config['seed'] + 2),
+                dtype=self.dtype_policy, name='condition_bias')
+            self.condition_bias.build()
         for layer in self.convolutions:
             layer.build(input_shape)
             input_shape = (*input_shape[:-1], layer.filters)
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs, condition=None):
         first, second, last = self.convolutions
-        return last(keras.ops.relu(second(keras.ops.relu(first(inputs)))))
+        hidden = keras.ops.relu(self._conditioned(first(inputs), condition))
+        return last(keras.ops.relu(second(hidden)))
 
-    def initialize(self, inputs):
+    def initialize(self, inputs, condition=None):
         """Sets the data-dependent weights of the hidden layers from `inputs`, once."""
         first, second, _ = self.convolutions
         if first.normalise:
-            second.initialize(keras.ops.relu(first.initialize(inputs)))
+            hidden = self._conditioned(first.initialize(inputs), condition)
+            second.initialize(keras.ops.relu(hidden))
+
+    def _conditioned(self, hidden, condition):
+        if not self.takes_condition:
+            return hidden
+        if condition is None:
+            raise ValueError(f'condition must be given to {self.name!r}, built for one; got None.')
+        return hidden + self.condition_bias(condition)
 
     def get_config(self):
         return dict(super().get_config(), **self._config)

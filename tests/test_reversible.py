@@ -1,0 +1,116 @@
+"""`Reversible`: ordinary backprop's gradients for whole flows, with nothing kept on the way."""
+
+import catalogue
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from test_one_pass import operations
+
+import tfp_glow
+from tfp_glow import bijectors as tgb
+
+RNG = np.random.default_rng(11)
+NAMES = [name for name, make in catalogue.CATALOGUE.items()
+         if make()[0].inverse_min_event_ndims == 3]
+
+
+def gradients(bijector, direction, value, variables, **kwargs):
+    """Of a function of value and log-det, by the input and the variables."""
+    @tf.function
+    def run(value):
+        with tf.GradientTape() as tape:
+            tape.watch(value)
+            output = getattr(bijector, direction)(value, **kwargs)
+            ndims = tf.nest.map_structure(lambda _: 3, value)
+            log_det = getattr(bijector, f'{direction}_log_det_jacobian')(value, ndims, **kwargs)
+            loss = tf.reduce_sum(tf.sin(log_det))
+            for part in tf.nest.flatten(output):
+                loss += tf.reduce_sum(tf.cos(part) * part)
+        found = tape.gradient(loss, [*tf.nest.flatten(value), *variables],
+                              unconnected_gradients='zero')
+        return [output, log_det, *map(tf.convert_to_tensor, found)]
+    return run(value)
+
+
+@pytest.mark.parametrize('direction', ['inverse', 'forward'])
+@pytest.mark.parametrize('name', NAMES)
+def test_gradients(name, direction, assert_close):
+    bijector, event_shape = catalogue.build(name)
+    value = tf.constant(RNG.standard_normal([3, *event_shape]), bijector.dtype or catalogue.DTYPE)
+    if direction == 'forward':
+        value = tf.nest.map_structure(tf.identity, bijector.inverse(value))
+    variables = bijector.trainable_variables
+    expected = gradients(bijector, direction, value, variables)
+    found = gradients(tgb.Reversible(bijector), direction, value, variables)
+    for a, b in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+        assert_close(a, b, 1e-8)
+
+
+def test_nothing_is_kept():
+    """A chain of unlike steps: the backward pass reads no activation of the forward pass."""
+    steps = [tgb.ActNorm(tf.Variable(tf.zeros(4)), tf.Variable(tf.zeros(4))),
+             tgb.Coupling(tfp_glow.networks.conv_network((2, 2, 2), 4, 4)), tfb.Shift(1.),
+             tgb.Coupling(tf.sin, tgb.Additive())]
+    counts = []
+    for bijector in (tgb.Chain(steps), tgb.Reversible(tgb.Chain(steps))):
+        def step(y, bijector=bijector):
+            with tf.GradientTape() as tape:
+                loss = sum(map(tf.reduce_sum, (
+                    bijector.inverse(y), bijector.inverse_log_det_jacobian(y, 3))))
+            return tape.gradient(loss, bijector.trainable_variables)
+        counts.append(operations(step, tf.TensorSpec([2, 2, 2, 4])))
+    assert counts[1]['Conv2D'] == 2 * counts[0]['Conv2D']  # Each network once more, backward.
+
+
+def test_whole_conditional_flow(assert_close):
+    flow = catalogue.perturb(catalogue.glow(condition_channels=2))
+    condition = tf.constant(RNG.standard_normal([3, 4, 4, 2]))
+    y = tf.constant(RNG.standard_normal([3, 4, 4, 1]))
+    variables = [condition, *flow.trainable_variables]
+
+    def of(bijector):
+        with tf.GradientTape() as tape:
+            tape.watch(condition)
+            loss = tf.reduce_sum(bijector.inverse_log_det_jacobian(y, 3, condition=condition))
+        return tape.gradient(loss, variables, unconnected_gradients='zero')
+    for a, b in zip(of(tgb.Reversible(flow.bijector)), of(flow.bijector), strict=True):
+        assert_close(a, b, 1e-8)
+
+
+def test_tensors_as_parameters(assert_close):
+    """Held tensors, such as a slice of a variable or another network's output, are trained."""
+    v = tf.Variable([.5, .25])
+    y = tf.ones([1, 1, 1, 2])
+
+    def loss(wrap):
+        chain = tgb.Chain([tgb.ActNorm(v**2, tf.zeros(2)), tgb.Reverse(2),
+                           tgb.ActNorm(tf.zeros(2), tf.sin(v))])
+        return tf.reduce_sum(wrap(chain).inverse(y)**2)
+    found = []
+    for wrap in (tgb.Reversible, lambda chain: chain):
+        with tf.GradientTape() as tape:
+            total = loss(wrap)
+        found.append(tape.gradient(total, v))
+
+        @tf.function
+        def traced(wrap=wrap):
+            with tf.GradientTape() as tape:
+                total = loss(wrap)
+            return tape.gradient(total, v)
+        found.append(traced())
+    for gradient in found[1:]:
+        assert_close(gradient, found[0])
+
+
+def test_xla(assert_close):
+    bijector, event_shape = catalogue.build('multi_scale_exit')
+    y = tf.constant(RNG.standard_normal([2, *event_shape]))
+    reversible = tgb.Reversible(bijector)
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(reversible.inverse_log_det_jacobian(y, 3))
+        return tape.gradient(loss, bijector.trainable_variables)
+    for a, b in zip(tf.function(step, jit_compile=True)(), step(), strict=True):
+        assert_close(a, b, 1e-8)

@@ -1,0 +1,66 @@
+"""An inner transform whose parameters come from the condition alone."""
+
+import tensorflow as tf
+
+from tfp_glow.bijectors import affine, base
+from tfp_glow.internal import keras_bridge
+
+
+class Conditioned(base.OnePassBijector):
+    """Transforms the whole input given the condition: `[..., H, W, C] -> [..., H, W, C]`.
+
+    ```none
+    inverse(y) = inner(conditioner(condition)).inverse(y)
+    forward(x) = inner(conditioner(condition)).forward(x)
+    ```
+
+    As the last part of a flow on the side of the latents it is a conditional prior: N(mean, scale)
+    by class, say.
+
+    Args:
+      conditioner: a built Keras network or any callable, `condition -> raw`, with what `inner`
+        wants along the last axis; raw must broadcast with the input.
+      inner: as in `Coupling`; by default affine with scale exp(s).
+      name: name of the bijector.
+
+    Raises:
+      ValueError: the Keras network is not built.
+
+    #### References
+    Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 5: the prior of a class.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> means = tf.constant([[0., 0.], [1., 2.]])
+    >>> prior = tfp_glow.bijectors.Conditioned(
+    ...     lambda label: -tf.gather(means, label)[:, tf.newaxis, tf.newaxis],
+    ...     inner=tfp_glow.bijectors.Additive())
+    >>> prior.forward(tf.zeros([1, 1, 1, 2]), condition=tf.constant([1])).numpy()
+    array([[[[1., 2.]]]], dtype=float32)
+
+    ```
+    """
+
+    def __init__(self, conditioner, inner=None, name='conditioned'):
+        parameters = dict(locals())
+        self._conditioner = keras_bridge.as_module(conditioner)
+        self._inner = inner or affine.AffineInner(lambda s: s)
+        super().__init__(parameters=parameters, name=name)
+
+    @property
+    def conditioner(self):
+        """The network, as given or wrapped."""
+        return self._conditioner
+
+    @property
+    def takes_condition(self):
+        return True
+
+    def _forward_and_log_det(self, x, condition):
+        return base.forward_and_log_det(self._bound(x, condition), x, 3)
+
+    def _inverse_and_log_det(self, y, condition):
+        return base.inverse_and_log_det(self._bound(y, condition), y, 3)
+
+    def _bound(self, images, condition):
+        return self._inner(tf.cast(self._conditioner(condition), images.dtype))

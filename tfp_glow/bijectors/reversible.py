@@ -1,0 +1,139 @@
+"""The constant-memory gradient of `Repeat` for chains of unlike bijectors and whole flows."""
+
+import tensorflow as tf
+
+from tfp_glow.bijectors import base
+from tfp_glow.bijectors.pullback import Pullback
+
+
+class Reversible(base.OnePassBijector):
+    """`bijector`, trained at constant memory: the backward pass rebuilds inputs from outputs.
+
+    ```none
+    forward(x) = bijector.forward(x)        inverse(y) = bijector.inverse(y)
+    ```
+
+    Ordinary backprop keeps what every part of a chain computed until the backward pass. Here the
+    backward pass walks the parts in the other direction, rebuilds each part's input from its output
+    and asks for its reverse vector-Jacobian product, so that activations of one part at a time are
+    in memory. Gradients equal ordinary backprop's up to the error of that reconstruction. Whatever
+    the bijector's methods do in one evaluation, such as an inverse by iteration, is done once more.
+
+    Gradients reach the input, the condition, every `tf.Variable` and every tensor that is an
+    attribute of the bijector or its parts. A tensor hidden in a closure is seen by neither
+    `tf.Module` nor this class: make it an attribute, or use `Repeat`.
+
+    Args:
+      bijector: a `Chain`, a `MultiScale` or any other bijector over images, also a multi-part one.
+      name: name of the bijector.
+
+    #### References
+    Gomez et al., *The Reversible Residual Network*, 2017, arXiv:1707.04585.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> from tfp_glow import bijectors as tgb
+    >>> chain = tgb.Chain([tgb.Squeeze(2), tgb.ActNorm(tf.Variable(tf.ones(4)), tf.zeros(4))])
+    >>> tgb.Reversible(chain).inverse(tf.ones([1, 2, 2, 1])).numpy()
+    array([[[[0., 0., 0., 0.]]]], dtype=float32)
+
+    ```
+    """
+
+    def __init__(self, bijector, name='reversible'):
+        parameters = dict(locals())
+        self._bijector = bijector
+        self._ndims = base.common_event_ndims([bijector])
+        super().__init__(
+            forward_min_event_ndims=tf.nest.map_structure(
+                lambda n: n or self._ndims, bijector.forward_min_event_ndims),
+            inverse_min_event_ndims=self._ndims, dtype=bijector.dtype, parameters=parameters,
+            name=name)
+
+    @property
+    def bijector(self):
+        """The bijector whose values these are."""
+        return self._bijector
+
+    @property
+    def takes_condition(self):
+        return base.takes_condition(self._bijector)
+
+    def _forward_and_log_det(self, x, condition=None):
+        return self._run(base.forward_and_log_det, base.forward_pullback, x, condition)
+
+    def _inverse_and_log_det(self, y, condition=None):
+        return self._run(base.inverse_and_log_det, base.inverse_pullback, y, condition)
+
+    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+        return base.forward_pullback(
+            self._bijector, y, dy, dlog_det, pullback, condition, self._ndims)
+
+    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+        return base.inverse_pullback(
+            self._bijector, x, dx, dlog_det, pullback, condition, self._ndims)
+
+    def _run(self, pair, product, value, condition):
+        inputs, given, held = tf.nest.flatten(value), base.leaves(condition), self._held()
+
+        @tf.custom_gradient
+        def run(*tensors):
+            start, end = len(inputs), len(inputs) + len(given)
+            condition_ = base.repack(condition, tensors[start:end])
+            output, log_det = pair(
+                self._bijector, tf.nest.pack_sequence_as(value, list(tensors[:start])),
+                self._ndims, condition_)
+            log_det += tf.zeros([tf.shape(inputs[0])[0]], log_det.dtype)
+
+            def gradient(*upstream, variables=None):
+                variables = list(variables or ())
+                *doutput, dlog_det = upstream
+                learned = [c for c in tensors[start:end] if c.dtype.is_floating]
+                # `held` are the bijector's own tensors: what it computes with and the tape sees.
+                with Pullback([*variables, *learned, *held]) as pullback:
+                    _, dvalue = product(
+                        self._bijector, output, tf.nest.pack_sequence_as(output, list(doutput)),
+                        dlog_det, pullback, condition_, self._ndims)
+                found = iter(pullback.gradients())
+                dvariables = [next(found) for _ in variables]
+                dcondition = [next(found) if c.dtype.is_floating else None
+                              for c in tensors[start:end]]
+                dtensors = [*tf.nest.flatten(dvalue), *dcondition, *found]
+                return (dtensors, dvariables) if variables else dtensors
+            return (output, log_det), gradient
+        return run(*inputs, *given, *held)
+
+    def _held(self):
+        """Tensors that the bijector and its parts hold and that may depend on what is learned."""
+        found = self._bijector._flatten(predicate=lambda v: isinstance(v, tf.Tensor))
+        # A constant from outside of the function that is traced depends on nothing in it.
+        return list({id(t): t for t in found if t.dtype.is_floating
+                     and (tf.executing_eagerly() or not hasattr(t, 'numpy'))}.values())
+
+    def _initialize(self, y, condition=None):
+        return base.initialize_part(self._bijector, y, condition)
+
+    def _frozen_values(self):
+        return base.frozen_values(self._bijector)
+
+    def _with_frozen(self, values):
+        return base.with_frozen(self._bijector, values)
+
+    def _forward_dtype(self, input_dtype, **kwargs):
+        return self._bijector.forward_dtype(input_dtype)
+
+    def _inverse_dtype(self, output_dtype, **kwargs):
+        return self._bijector.inverse_dtype(output_dtype)
+
+    def _forward_event_shape(self, shape):
+        return self._bijector.forward_event_shape(shape)
+
+    def _inverse_event_shape(self, shape):
+        return self._bijector.inverse_event_shape(shape)
+
+    def _forward_event_shape_tensor(self, shape):
+        return self._bijector.forward_event_shape_tensor(shape)
+
+    def _inverse_event_shape_tensor(self, shape):
+        return self._bijector.inverse_event_shape_tensor(shape)
+

@@ -1,0 +1,73 @@
+"""How a condition enters a network: as a bias per class, or as a map added to a hidden layer."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class ConditionBias(keras.layers.Layer):
+    """What a condition adds to images of `filters` channels.
+
+    * `classes=n`: integer labels `[B]`, 0 .. n-1, to `[B, 1, 1, filters]`, a learned row for each
+      class; other labels give zeros.
+    * `channels=c`: feature maps `[B, h, w, c]` to `[B, H, W, filters]`, a 1x1 convolution of the
+      map brought to the images' size: averaged where h and w are multiples of theirs,
+      interpolated else.
+
+    Args:
+      filters: channels of the result.
+      classes: number of classes, or None.
+      channels: channels of the feature map, or None.
+      side: `(H, W)`; needed with `channels`.
+      initializer: a Keras initialiser of the weights.
+
+    Raises:
+      ValueError: not exactly one of `classes` and `channels` is given, or it is not positive.
+    """
+
+    def __init__(self, filters, classes=None, channels=None, side=None, initializer='zeros',
+                 **kwargs):
+        super().__init__(**kwargs)
+        if (classes is None) == (channels is None):
+            raise ValueError('exactly one of classes and channels must be given; '
+                             f'got {classes=}, {channels=}.')
+        if (classes or channels) < 1:
+            raise ValueError(f'classes and channels must be positive; got {classes=}, {channels=}.')
+        if channels is not None and side is None:
+            raise ValueError(f'side must be given with channels; got {side=}.')
+        self.filters, self.classes, self.channels = filters, classes, channels
+        self.side = None if side is None else tuple(side)
+        self.kernel_initializer = keras.initializers.get(initializer)
+
+    def build(self, input_shape=None):
+        self.kernel = self.add_weight(name='kernel', initializer=self.kernel_initializer,
+                                      shape=(self.classes or self.channels, self.filters))
+
+    def call(self, condition):
+        ops = keras.ops
+        kernel = ops.convert_to_tensor(self.kernel)
+        if self.classes is not None:
+            if len(condition.shape) != 1:
+                raise ValueError('condition must be one label per image, [B]; '
+                                 f'got shape={tuple(condition.shape)}.')
+            rows = ops.one_hot(ops.cast(condition, 'int32'), self.classes, dtype=kernel.dtype)
+            return ops.matmul(rows, kernel)[:, None, None]
+        if len(condition.shape) != 4 or condition.shape[-1] != self.channels:
+            raise ValueError(f'condition must be a map [B, h, w, {self.channels}]; '
+                             f'got shape={tuple(condition.shape)}.')
+        return ops.matmul(_resized(ops.cast(condition, kernel.dtype), self.side), kernel)
+
+    def get_config(self):
+        return dict(super().get_config(), filters=self.filters, classes=self.classes,
+                    channels=self.channels, side=self.side,
+                    initializer=keras.initializers.serialize(self.kernel_initializer))
+
+
+def _resized(images, side):
+    given = tuple(images.shape[1:3])
+    if given == side:
+        return images
+    if all(g is not None and g % s == 0 for g, s in zip(given, side)):
+        factors = tuple(g // s for g, s in zip(given, side))
+        return keras.ops.average_pool(images, factors, factors)
+    return keras.ops.image.resize(images, side, interpolation='bilinear',
+                                  data_format='channels_last')
