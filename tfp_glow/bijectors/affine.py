@@ -1,8 +1,13 @@
-"""Elementwise inner transforms of a coupling: additive and affine."""
+"""Elementwise inner transforms of a coupling: additive, multiplicative and affine.
+
+An inner transform is a callable `raw -> bijector` with an attribute `outputs_per_channel`, the
+number n of parameters of each transformed channel: of C channels, raw's last axis holds n blocks of
+C, one block per parameter. One with variables of its own is a `tf.Module`.
+"""
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, scale_maps
+from tfp_glow.bijectors import base, scale_maps, values
 from tfp_glow.internal import tfp_compat
 
 
@@ -16,9 +21,12 @@ class ShiftScale(base.OnePassBijector):
     ```
 
     Args:
-      shift: tensor that broadcasts with the input.
-      log_scale: tensor that broadcasts with the input, or None for a pure shift.
+      shift: tensor or `tf.Variable` that broadcasts with the input, or None for a pure scale.
+      log_scale: tensor or `tf.Variable` that broadcasts with the input, or None for a pure shift.
       name: name of the bijector.
+
+    Raises:
+      ValueError: neither is given, or they have not one floating dtype.
 
     ```python
     >>> import tfp_glow
@@ -28,12 +36,16 @@ class ShiftScale(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, shift, log_scale=None, name='shift_scale'):
+    def __init__(self, shift=None, log_scale=None, name='shift_scale'):
         parameters = dict(locals())
+        if shift is None and log_scale is None:
+            raise ValueError(f'shift or log_scale must be given; got {shift=}, {log_scale=}.')
         with tf.name_scope(name):
-            self._shift = tf.convert_to_tensor(shift)
-            self._log_scale = None if log_scale is None else tf.convert_to_tensor(log_scale)
-            super().__init__(forward_min_event_ndims=0, dtype=self._shift.dtype,
+            found = values.floats(**{name: value for name, value in (
+                ('shift', shift), ('log_scale', log_scale)) if value is not None})
+            self._shift = None if shift is None else found[0]
+            self._log_scale = None if log_scale is None else found[-1]
+            super().__init__(forward_min_event_ndims=0, dtype=found[0].dtype,
                              parameters=parameters, name=name)
 
     @classmethod
@@ -42,18 +54,30 @@ class ShiftScale(base.OnePassBijector):
                 'log_scale': tfp_compat.ParameterProperties(event_ndims=0)}
 
     def _forward_and_log_det(self, x):
-        if self._log_scale is None:
-            return x - self._shift, tf.zeros_like(x)
-        return x * tf.exp(-self._log_scale) - self._shift, -self._log_scale + tf.zeros_like(x)
+        shift, log_scale = self._read()
+        y, log_det = x, tf.zeros_like(x)
+        if log_scale is not None:
+            y, log_det = y * tf.exp(-log_scale), log_det - log_scale
+        return y if shift is None else y - shift, log_det
 
     def _inverse_and_log_det(self, y):
-        if self._log_scale is None:
-            return y + self._shift, tf.zeros_like(y)
-        return (y + self._shift) * tf.exp(self._log_scale), self._log_scale + tf.zeros_like(y)
+        shift, log_scale = self._read()
+        x, log_det = y if shift is None else y + shift, tf.zeros_like(y)
+        if log_scale is not None:
+            x, log_det = x * tf.exp(log_scale), log_det + log_scale
+        return x, log_det
+
+    def _read(self):
+        return [None if p is None else tf.convert_to_tensor(p)
+                for p in (self._shift, self._log_scale)]
 
 
 class Additive:
-    """Inner transform of a `Coupling`: `raw -> ShiftScale(shift=raw)`; one raw channel each."""
+    """Inner transform of a `Coupling`: `raw -> ShiftScale(shift=raw)`; one raw channel each.
+
+    #### References
+    Dinh et al., *NICE*, 2014, arXiv:1410.8516, section 3.2: the additive coupling law.
+    """
 
     outputs_per_channel = 1
 
@@ -61,7 +85,27 @@ class Additive:
         return ShiftScale(raw)
 
 
-class AffineInner:
+class Multiplicative(tf.Module):
+    """Inner transform of a `Coupling`: `raw -> ShiftScale(log_scale=scale_map(raw))`.
+
+    Args:
+      scale_map: `raw -> log_scale`; by default `scale_maps.sigmoid()`.
+
+    #### References
+    Dinh et al., *NICE*, 2014, arXiv:1410.8516, section 3.2: the multiplicative coupling law.
+    """
+
+    outputs_per_channel = 1
+
+    def __init__(self, scale_map=None):
+        super().__init__()
+        self._scale_map = scale_map or scale_maps.sigmoid()
+
+    def __call__(self, raw):
+        return ShiftScale(log_scale=self._scale_map(raw))
+
+
+class AffineInner(tf.Module):
     """Inner transform of a `Coupling`: raw = [shift, s] -> `ShiftScale(shift, scale_map(s))`.
 
     The raw output's first half is the shift and its second half s (the reference interleaves
@@ -74,8 +118,17 @@ class AffineInner:
     outputs_per_channel = 2
 
     def __init__(self, scale_map=None):
+        super().__init__()
         self._scale_map = scale_map or scale_maps.sigmoid()
 
     def __call__(self, raw):
         shift, s = tf.split(raw, 2, axis=-1)
         return ShiftScale(shift, self._scale_map(s))
+
+
+def per_channel(raw, count):
+    """The blocks of raw, one row for each channel: `[..., count * C] -> [..., C, count]`."""
+    shape = tf.shape(raw)
+    sides = [shape[i] if side is None else side for i, side in enumerate(raw.shape)]
+    blocks = tf.reshape(raw, [*sides[:-1], count, sides[-1] // count])
+    return tf.linalg.matrix_transpose(blocks)

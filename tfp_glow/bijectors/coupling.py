@@ -1,15 +1,15 @@
-"""Coupling: part of the channels conditions an invertible transform of the rest."""
+"""Coupling: part of an event conditions an invertible transform of the rest."""
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base
+from tfp_glow.bijectors import affine, base, splits
 from tfp_glow.internal import keras_bridge
 
 
 class Coupling(base.OnePassBijector):
-    """Transforms the last channels given the first: `[..., H, W, C] -> [..., H, W, C]`.
+    """Transforms one part of an event given the other: `[..., H, W, C] -> [..., H, W, C]`.
 
-    With y = [y1, y2] split along the channels, the first ceil(C / 2) in y1:
+    With y = [y1, y2] taken apart by `split`, by default the first ceil(C / 2) channels in y1:
 
     ```none
     inverse(y) = [y1, inner(conditioner(y1)).inverse(y2)]
@@ -17,37 +17,52 @@ class Coupling(base.OnePassBijector):
     log|det J| = the sum of the inner transform's
     ```
 
-    The network runs once an evaluation, and once in the constant-memory backward pass.
+    The network runs once an evaluation, and once in the constant-memory backward pass. The inner
+    transform is evaluated where entries move and nowhere else, whatever the split.
 
     Args:
-      conditioner: a built Keras network or any callable, `[B, H, W, ceil(C/2)] -> raw`, where raw
-        has what `inner` wants: C//2 channels if additive, 2 * (C//2) if affine.
-      inner: `raw -> bijector` of y2; `Additive()` or `AffineInner(scale_map)`, or a function that
-        returns any TFP bijector. Default `AffineInner()`, Glow's.
+      conditioner: a built Keras network or any callable, `y1 -> raw`, by default `[B, H, W,
+        ceil(C/2)] -> [B, H, W, n * (C//2)]`, n being the inner transform's `outputs_per_channel`:
+        1 if additive, 2 if affine. With a split by pixels it sees the whole image, zeros where
+        pixels move, and gives n * C channels, see `splits`.
+      inner: `raw -> bijector` of y2; `Additive()`, `Multiplicative(scale_map)`,
+        `AffineInner(scale_map)`, `SplineInner(bins)`, `MixtureCDFInner(components)`, or a function
+        that returns any TFP bijector. Default `AffineInner()`, Glow's.
+      split: what conditions and what moves, from `splits`; by default `splits.channels()`.
+      event_ndims: dimensions of the events: 3 for images, 1 for vectors `[..., D]`, of which the
+        network sees `[B, D']`.
       name: name of the bijector.
 
     Raises:
-      ValueError: the input has fewer than two channels; the Keras network is not built.
+      ValueError: the event cannot be split so, as one with fewer than two channels; the network
+        gives another number of channels than `inner` wants; the Keras network is not built.
 
     #### References
-    Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, equations 4 to 8.
+    Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, equations 4 to 8, and 9 for masks.
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.3.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
-    >>> coupling = tfp_glow.bijectors.Coupling(
-    ...     conditioner=lambda x1: 3. * x1, inner=tfp_glow.bijectors.Additive())
+    >>> from tfp_glow import bijectors as tgb
+    >>> coupling = tgb.Coupling(conditioner=lambda x1: 3. * x1, inner=tgb.Additive())
     >>> coupling.inverse(tf.ones([1, 1, 1, 2])).numpy()
     array([[[[1., 4.]]]], dtype=float32)
+    >>> nice = tgb.Coupling(lambda x1: 3. * x1, tgb.Additive(), tgb.splits.even_odd(), 1)
+    >>> nice.inverse([1., 2., 3., 4.]).numpy()
+    array([ 1.,  5.,  3., 13.], dtype=float32)
 
     ```
     """
 
-    def __init__(self, conditioner, inner=None, name='coupling'):
+    def __init__(self, conditioner, inner=None, split=None, event_ndims=3, name='coupling'):
         parameters = dict(locals())
+        if event_ndims < 1:
+            raise ValueError(f'event_ndims must be positive; got {event_ndims=}.')
         self._conditioner = keras_bridge.as_module(conditioner)
         self._inner = inner or affine.AffineInner()
-        super().__init__(parameters=parameters, name=name)
+        self._split = split or splits.channels()
+        self._split.check_event_ndims(event_ndims)
+        super().__init__(forward_min_event_ndims=event_ndims, parameters=parameters, name=name)
 
     @property
     def conditioner(self):
@@ -59,14 +74,17 @@ class Coupling(base.OnePassBijector):
         return keras_bridge.takes_condition(self._conditioner)
 
     def _forward_and_log_det(self, x, **condition):
-        x1, x2 = split(x)
-        y2, log_det = base.forward_and_log_det(self._inner(self._raw(x1, condition)), x2, 3)
-        return tf.concat([x1, y2], -1), log_det
+        return self._transform(x, condition, base.forward_and_log_det)
 
     def _inverse_and_log_det(self, y, **condition):
-        y1, y2 = split(y)
-        x2, log_det = base.inverse_and_log_det(self._inner(self._raw(y1, condition)), y2, 3)
-        return tf.concat([y1, x2], -1), log_det
+        return self._transform(y, condition, base.inverse_and_log_det)
+
+    def _transform(self, event, condition, function):
+        kept, moved = self._split.apart(event)
+        inner = self._inner(self._raw(kept, moved, condition))
+        after, log_det = function(inner, moved, moved.shape.rank - 1)
+        after.set_shape(moved.shape)  # Which not every TFP bijector keeps.
+        return self._split.together(kept, after), log_det
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
         return self._pull(y, dy, dlog_det, pullback, condition,
@@ -76,35 +94,42 @@ class Coupling(base.OnePassBijector):
         return self._pull(x, dx, dlog_det, pullback, condition,
                           base.forward_and_log_det, base.inverse_and_log_det)
 
-    def _raw(self, kept, condition):  # A network may compute in bfloat16.
-        return tf.cast(self._conditioner(kept, **condition), kept.dtype)
+    def _raw(self, kept, moved, condition):
+        # A network may compute in bfloat16.
+        raw = tf.cast(self._conditioner(kept, **condition), kept.dtype)
+        each = getattr(self._inner, 'outputs_per_channel', None)
+        channels = self._split.channels_of(kept, moved)
+        if None not in (each, channels, raw.shape[-1]) and raw.shape[-1] != each * channels:
+            raise ValueError(
+                f'conditioner must give {each * channels} channels, {each} for each of {channels}, '
+                f'as {type(self._inner).__name__} wants; got {raw.shape[-1]}.')
+        return self._split.gather(raw, kept)
 
     def _pull(self, outputs, doutputs, dlog_det, pullback, condition, rebuild, function):
         """One run of the network serves the rebuilding and both products."""
-        kept, moved = split(outputs)
-        dkept, dmoved = split(doutputs)
-        raw = self._raw(pullback.watch(kept), condition)
+        kept, moved = self._split.apart(outputs)
+        dkept, dmoved = self._split.apart(doutputs)
+        ndims = moved.shape.rank - 1
+        raw = self._raw(pullback.watch(kept), moved, condition)
         with pullback.paused():
             cut = tf.identity(raw)
         inner = self._inner(pullback.watch(cut))
         with pullback.paused():
-            before, _ = rebuild(inner, moved, 3)
-        again, log_det = function(inner, pullback.watch(before), 3)
+            before, _ = rebuild(inner, moved, ndims)
+            before.set_shape(moved.shape)
+        again, log_det = function(inner, pullback.watch(before), ndims)
         dbefore, draw = pullback.pull(
             [again, log_det], [before, cut], [dmoved, base.like(dlog_det, log_det)])
         dconditioner, = pullback.pull([raw], [kept], [draw])
-        return tf.concat([kept, before], -1), tf.concat([dkept + dconditioner, dbefore], -1)
+        return (self._split.together(kept, before),
+                self._split.together(dkept + dconditioner, dbefore))
 
     def _initialize(self, y, **condition):
         if hasattr(self._conditioner, 'initialize'):
-            self._conditioner.initialize(split(y)[0], **condition)
+            self._conditioner.initialize(self._split.apart(y)[0], **condition)
         return super()._initialize(y, **condition)
 
 
 def split(images):
     """The first ceil(C / 2) channels and the rest."""
-    channels = images.shape[-1]
-    if channels is None or channels < 2:
-        raise ValueError(f'a coupling needs at least 2 channels, known; got shape={images.shape}.')
-    kept = (channels + 1) // 2
-    return tf.split(images, [kept, channels - kept], axis=-1)
+    return splits.channels().apart(images)

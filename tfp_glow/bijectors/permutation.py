@@ -22,7 +22,7 @@ class Shuffle(channel_affine.ChannelAffine):
       name: name of the bijector.
 
     Raises:
-      ValueError: `permutation` is no vector, or known and no permutation.
+      ValueError: `permutation` is no vector of integers, or known and no permutation.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.2 and figure 3.
@@ -41,6 +41,9 @@ class Shuffle(channel_affine.ChannelAffine):
         with tf.name_scope(name):
             self._permutation = (permutation if isinstance(permutation, tf.Variable)
                                  else tf.convert_to_tensor(permutation, tf.int32))
+            if not self._permutation.dtype.is_integer:
+                raise ValueError('permutation must hold integers; '
+                                 f'got dtype={self._permutation.dtype.name}.')
             channel_affine.check_vector('permutation', self._permutation)
             known = tf.get_static_value(tf.convert_to_tensor(self._permutation))
             if known is not None and sorted(known) != list(range(len(known))):

@@ -37,3 +37,60 @@ def exponential(bound=None):
     if bound <= 0:
         raise ValueError(f'bound must be positive; got {bound=}.')
     return lambda raw: bound * tf.tanh(raw / bound)
+
+
+def bounded_tanh(factor):
+    """scale = exp(factor * tanh(raw)), whose factor may be trained: RealNVP's.
+
+    Args:
+      factor: tensor or `tf.Variable` that broadcasts with raw, such as a scalar or one number per
+        transformed channel, or a Python number; a variable is among the coupling's.
+
+    Raises:
+      ValueError: `factor` is the number 0, which leaves nothing to learn.
+
+    #### References
+    Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, section 4.1.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> from tfp_glow import bijectors as tgb
+    >>> scale_map = tgb.scale_maps.bounded_tanh(tf.Variable(1., name='factor'))
+    >>> coupling = tgb.Coupling(lambda y1: 0. * y1, tgb.Multiplicative(scale_map))
+    >>> [v.name for v in coupling.trainable_variables]
+    ['factor:0']
+
+    ```
+    """
+    return _BoundedTanh(factor)
+
+
+def clamped_exp(limit):
+    """scale = exp(limit * 2/pi * atan(raw / limit)), softly clamped to less than e^+-limit.
+
+    Unlike a hard clip it has a gradient everywhere, and unlike tanh one that fades slowly; at raw =
+    0 its slope is 2/pi.
+
+    Raises:
+      ValueError: `limit` is not positive.
+
+    #### References
+    Ardizzone et al., *Guided Image Generation with Conditional Invertible Neural Networks*, 2019,
+    arXiv:1907.02392.
+    """
+    if limit <= 0:
+        raise ValueError(f'limit must be positive; got {limit=}.')
+    return lambda raw: limit * 2 / math.pi * tf.atan(raw / limit)
+
+
+class _BoundedTanh(tf.Module):
+    """See `bounded_tanh`; a module, so that the factor is found where it is held."""
+
+    def __init__(self, factor):
+        super().__init__()
+        if isinstance(factor, (int, float)) and factor == 0:
+            raise ValueError(f'factor must not be 0; got {factor=}.')
+        self._factor = factor
+
+    def __call__(self, raw):
+        return self._factor * tf.tanh(raw)

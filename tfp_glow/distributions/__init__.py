@@ -1,5 +1,7 @@
-"""Bases of flows: the latents of a multi-scale flow, and their temperature."""
+"""Bases of flows and their temperature; flows as distributions over integers."""
 
+from tfp_glow.distributions.dequantized import Dequantized
 from tfp_glow.distributions.latents import latents, with_temperature
+from tfp_glow.distributions.noise import VariationalNoise
 
-__all__ = ['latents', 'with_temperature']
+__all__ = ['Dequantized', 'VariationalNoise', 'latents', 'with_temperature']

@@ -1,0 +1,222 @@
+"""Autoregressive flows: each dimension is transformed given those before it in an order."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow.bijectors import affine, base
+from tfp_glow.internal import keras_bridge
+
+
+class _Autoregressive(base.OnePassBijector):
+    """The two passes of a triangular transform; subclasses say which is forward and inverse."""
+
+    def __init__(self, network, inner=None, event_ndims=None, name=None):
+        parameters = dict(locals())
+        self._network = keras_bridge.as_module(network)
+        self._inner = inner or affine.AffineInner()
+        described = getattr(self._network, 'layer', self._network)
+        self._shape = getattr(described, 'event_shape', None)
+        if event_ndims is None:
+            event_ndims = 1 if self._shape is None else len(self._shape)
+        if event_ndims < 1 or (self._shape is not None and len(self._shape) != event_ndims):
+            raise ValueError('event_ndims must be positive and, if the network has an event_shape, '
+                             f'its length; got {event_ndims=}, event_shape={self._shape}.')
+        self._order = _checked_order(getattr(described, 'order', None), self._shape)
+        self._outputs = getattr(self._inner, 'outputs_per_channel', None)
+        outputs = getattr(described, 'outputs_per_dim', None)
+        if None not in (outputs, self._outputs) and outputs != self._outputs:
+            raise ValueError(f'network must have the {self._outputs} outputs per dimension that '
+                             f'inner takes; got outputs_per_dim={outputs}.')
+        super().__init__(forward_min_event_ndims=event_ndims, parameters=parameters, name=name)
+
+    @property
+    def network(self):
+        """The network, as given or wrapped."""
+        return self._network
+
+    @property
+    def takes_condition(self):
+        return keras_bridge.takes_condition(self._network)
+
+    def _parallel(self, value, condition):
+        """`inner(network(value)).inverse(value)` and its log-det, in one evaluation."""
+        inner = self._bound(self._raw(value, condition))
+        found, log_det = base.inverse_and_log_det(
+            inner, value[..., tf.newaxis], self.forward_min_event_ndims + 1)
+        return tf.squeeze(found, -1), log_det
+
+    def _serial(self, value, condition):
+        """The inverse of `_parallel`: one dimension a step, each with one run of the network."""
+        self._check_event(value)
+        size = value.shape[1:].num_elements()
+        if size is None:
+            size = tf.reduce_prod(tf.shape(value)[1:])
+        order = tf.range(size) if self._order is None else tf.constant(self._order)
+        flat = tf.reshape(value, [-1, size])
+
+        def body(step, found, total):
+            index = order[step]
+            known = tf.ensure_shape(tf.reshape(found, tf.shape(value)), value.shape)
+            raw = self._raw(known, condition)
+            raw = tf.gather(tf.reshape(raw, [-1, size, raw.shape[-1]]), [index], axis=1)
+            new, log_det = base.forward_and_log_det(
+                self._bound(raw), tf.gather(flat, [index], axis=1)[..., tf.newaxis], 2)
+            # What is not due yet stays zero: a value made of half the inputs might be infinite.
+            found = tf.where(tf.range(size) == index, tf.squeeze(new, -1), found)
+            return (step + 1, tf.ensure_shape(found, flat.shape),
+                    tf.ensure_shape(total + log_det, flat.shape[:1]))
+        _, found, total = tf.while_loop(
+            lambda step, *_: step < size, body,
+            (tf.constant(0), tf.zeros_like(flat), tf.zeros_like(flat[:, 0])),
+            parallel_iterations=1, maximum_iterations=size)
+        return tf.ensure_shape(tf.reshape(found, tf.shape(value)), value.shape), total
+
+    def _raw(self, value, condition):
+        """`[B, ..., k]`: what the network says of each dimension of `value [B, ...]`."""
+        self._check_event(value)
+        raw = tf.cast(self._network(value, **condition), value.dtype)
+        wanted = value.shape[1:].concatenate([self._outputs])
+        if (not raw.shape[1:].is_compatible_with(wanted) or raw.shape.rank is None
+                or raw.shape[-1] is None):
+            shape = ', '.join(map(str, wanted))
+            raise ValueError(f'network must return the shape [batch, {shape}], of which inner '
+                             f'takes the last; got shape={raw.shape}.')
+        return raw
+
+    def _bound(self, raw):
+        """The inner transform of values [..., 1]: each is the one channel of a pixel to it."""
+        inner = self._inner(raw)
+        if inner.forward_min_event_ndims != 0:
+            raise ValueError('inner must return an elementwise bijector, whose '
+                             'forward_min_event_ndims is 0; got one with '
+                             f'{inner.forward_min_event_ndims}.')
+        return inner
+
+    def _check_event(self, value):
+        given = value.shape[1:]
+        if self._shape is not None and not given.is_compatible_with(self._shape):
+            raise ValueError(f'{self.name}: the event must have the shape {tuple(self._shape)} of '
+                             f"the network's; got event_shape={given}.")
+        if self._order is not None and given.num_elements() not in (None, len(self._order)):
+            raise ValueError(f'{self.name}: the event must have {len(self._order)} dimensions, '
+                             f'as the order of the network; got event_shape={given}.')
+
+
+class MaskedAutoregressive(_Autoregressive):
+    """MAF: the network sees the data, so that density is parallel; `[..., D] -> [..., D]`.
+
+    With the order o of the dimensions,
+
+    ```none
+    inverse(y)[i] = inner(network(y)[i]).inverse(y[i])       # All i at once: one network run.
+    forward(x)[i] = inner(network(y)[i]).forward(x[i])       # One by one: i = o[0], o[1], ...
+    log|det J| = the sum of the inner transforms'
+    ```
+
+    where `network(y)[o[t]]` depends on y[o[0]], ..., y[o[t-1]] alone. The forward loop holds the
+    network once, whatever D. Its gradient by backprop keeps the activations of its D runs; the
+    constant-memory gradient of `Repeat` and `Reversible` of the *inverse* runs that loop
+    to rebuild y, so that training a MAF by density is faster without (`reversible=False`).
+
+    Args:
+      network: a built Keras network or any callable, `[B, D] -> [B, D, k]` or, over images,
+        `[B, H, W, C] -> [B, H, W, C, k]`: `networks.made` or `networks.masked_conv`. Of these the
+        attributes `event_shape`, `outputs_per_dim` and `order` are read, the last an int32 vector
+        of dimensions (of the flattened event), the first determined first; a callable without
+        has the natural order 0, 1, ...
+      inner: `raw [..., k] -> bijector` of `[..., 1]`, elementwise and the same for all dimensions:
+        `Additive()`, with k = 1, `AffineInner(scale_map)`, with k = 2, `SplineInner(bins)`, or a
+        function that returns any TFP bijector. Default `AffineInner()`.
+      event_ndims: 1 for vectors, 3 for images; by default the network's, or 1.
+      name: name of the bijector.
+
+    Raises:
+      ValueError: the Keras network is not built; its order is no permutation; its outputs do not
+        fit `inner`; the event is not of its shape.
+
+    #### References
+    Papamakarios, Pavlakou and Murray, *Masked Autoregressive Flow for Density Estimation*, 2017,
+    arXiv:1705.07057, equations 3 to 5.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> def before(y):
+    ...     return tf.cumsum(y, axis=-1, exclusive=True)[..., tf.newaxis]
+    >>> maf = tfp_glow.bijectors.MaskedAutoregressive(before, tfp_glow.bijectors.Additive())
+    >>> maf.inverse(tf.ones([1, 3])).numpy()
+    array([[1., 2., 3.]], dtype=float32)
+    >>> maf.forward(tf.constant([[1., 2., 3.]])).numpy()
+    array([[1., 1., 1.]], dtype=float32)
+
+    ```
+    """
+
+    def _forward_and_log_det(self, x, **condition):
+        return self._serial(x, condition)
+
+    def _inverse_and_log_det(self, y, **condition):
+        return self._parallel(y, condition)
+
+    def _initialize(self, y, **condition):
+        if hasattr(self._network, 'initialize'):
+            self._network.initialize(y, **condition)
+        return super()._initialize(y, **condition)
+
+
+class InverseAutoregressive(_Autoregressive):
+    """IAF: the network sees the latents, so that sampling is parallel; `[..., D] -> [..., D]`.
+
+    The inverse of `MaskedAutoregressive` with the same arguments, inner transform included:
+
+    ```none
+    forward(x)[i] = inner(network(x)[i]).inverse(x[i])       # All i at once: one network run.
+    inverse(y)[i] = inner(network(x)[i]).forward(y[i])       # One by one: i = o[0], o[1], ...
+    log|det J| = the sum of the inner transforms'
+    ```
+
+    With the default inner transform, forward(x) = (x + shift) * sigmoid(s + 2): a gate
+    that cannot explode, as in the reference.
+
+    Args:
+      network: see `MaskedAutoregressive`.
+      inner: see `MaskedAutoregressive`.
+      event_ndims: see `MaskedAutoregressive`.
+      name: name of the bijector.
+
+    Raises:
+      ValueError: see `MaskedAutoregressive`.
+
+    #### References
+    Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
+    arXiv:1606.04934, algorithm 1.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> def before(x):
+    ...     return tf.cumsum(x, axis=-1, exclusive=True)[..., tf.newaxis]
+    >>> iaf = tfp_glow.bijectors.InverseAutoregressive(before, tfp_glow.bijectors.Additive())
+    >>> iaf.forward(tf.ones([1, 3])).numpy()
+    array([[1., 2., 3.]], dtype=float32)
+
+    ```
+    """
+
+    def _forward_and_log_det(self, x, **condition):
+        return self._parallel(x, condition)
+
+    def _inverse_and_log_det(self, y, **condition):
+        return self._serial(y, condition)
+
+
+def _checked_order(order, shape):
+    """The order as an int32 vector; None if nothing is known of it."""
+    if order is None:
+        return None
+    order = np.asarray(order)
+    size = order.size if shape is None else math.prod(shape)
+    if order.ndim != 1 or sorted(order.tolist()) != list(range(size)):
+        raise ValueError(f'order of the network must hold each of 0 .. {size - 1} once; '
+                         f'got order={order.tolist()}.')
+    return order.astype(np.int32)

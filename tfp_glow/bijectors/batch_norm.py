@@ -1,0 +1,229 @@
+"""Batch normalisation as a bijector, its training and evaluation modes apart."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow.bijectors import base, channel_affine, moments, values
+from tfp_glow.internal import tfp_compat
+
+
+class BatchNorm(base.OnePassBijector):
+    """Normalises each channel by statistics of the data: `[..., H, W, C]` or `[..., D]`.
+
+    ```none
+    inverse(y) = (y - mean) / sqrt(variance + epsilon) * exp(log_scale) + shift
+    forward(x) = (x - shift) * exp(-log_scale) * sqrt(variance + epsilon) + mean
+    log|det J_inverse| = H * W * sum(log_scale - log(variance + epsilon) / 2)
+    ```
+
+    With zeros for `shift` and `log_scale` this is RealNVP's; MAF trains them.
+
+    **Evaluation mode**, `training=False`: the statistics are those given, and this is an ordinary
+    bijector. Set them by `update`, a moving average, or by `fit`, a pass over the data.
+
+    **Training mode**, `training=True`: `inverse` and its log-det use mean and variance of the batch
+    they are given, over all of its entries and pixels, instead. What is differentiated: the
+    gradient goes through these statistics, in the value and in the log-det. The log-det is that of
+    each row's map with the statistics held fixed, as in RealNVP. The rows of a batch are not
+    independent then: the Jacobian of the whole batch's map is another one, which is not even
+    regular (a constant added to all rows cancels), and a batch's log-density is no sum over rows.
+    As the output no longer tells the statistics, there is no `forward`: it raises, and so does the
+    backward pass of `Reversible` or of `Repeat(reversible=True)`, which would rebuild the input.
+    Train with `Repeat(reversible=False)`; sample and evaluate with `with_training(False)`. Under
+    `tf.distribute` each replica normalises by its own part of the batch.
+
+    Evaluating changes no variable in either mode.
+
+    Args:
+      shift: `[C]`, tensor or `tf.Variable`.
+      log_scale: `[C]`, tensor or `tf.Variable`.
+      mean: `[C]`, tensor or, to be set by `update` or `fit`, `tf.Variable(trainable=False)`.
+      variance: `[C]`, likewise; not negative.
+      training: whether to normalise by the statistics of each batch.
+      momentum: weight of the old statistics in `update`, in [0, 1); RealNVP's code has .9.
+      epsilon: positive, added to the variance; RealNVP's code has 1e-4.
+      event_ndims: 3 for images, 1 for vectors; the channels are the last dimension.
+      name: name of the bijector.
+
+    See also: `ActNorm`; `tfb.BatchNormalization`, which changes its statistics as it evaluates and
+    gives another `forward` than the inverse of its training mode.
+
+    Raises:
+      ValueError: the four are not vectors of one length and floating dtype; a negative variance;
+        another argument out of its range; `forward` in training mode; `inverse` in training mode
+        of a batch with a single value per channel.
+
+    #### References
+    Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.7, appendix E.
+    Papamakarios, Pavlakou and Murray, *Masked Autoregressive Flow*, 2017, arXiv:1705.07057,
+    appendix B.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> batch_norm = tfp_glow.bijectors.BatchNorm(
+    ...     shift=[0.], log_scale=[0.], mean=tf.Variable([0.], trainable=False),
+    ...     variance=tf.Variable([1.], trainable=False), event_ndims=1)
+    >>> batch_norm.fit([tf.constant([[4.], [6.]]), tf.constant([[5.]])])
+    >>> batch_norm.mean.numpy()
+    array([5.], dtype=float32)
+    >>> batch_norm.with_training(True).inverse([[0.], [2.]]).numpy().round(2)
+    array([[-1.], [ 1.]], dtype=float32)
+
+    ```
+    """
+
+    def __init__(self, shift, log_scale, mean, variance, training=False, momentum=.9, epsilon=1e-4,
+                 event_ndims=3, name='batch_norm'):
+        parameters = dict(locals())
+        if not isinstance(training, bool):
+            raise ValueError(f'training must be True or False; got {training=}.')
+        if not 0 <= momentum < 1:
+            raise ValueError(f'momentum must be in [0, 1); got {momentum=}.')
+        if not 0 < epsilon < np.inf:
+            raise ValueError(f'epsilon must be positive; got {epsilon=}.')
+        if event_ndims < 1:
+            raise ValueError(f'event_ndims must be at least 1; got {event_ndims=}.')
+        self._training, self._momentum, self._epsilon = training, momentum, epsilon
+        with tf.name_scope(name):
+            self._shift, self._log_scale, self._mean, self._variance = values.floats(
+                shift=shift, log_scale=log_scale, mean=mean, variance=variance)
+            _check_vectors(shift=self._shift, log_scale=self._log_scale, mean=self._mean,
+                           variance=self._variance)
+            known = tf.get_static_value(tf.convert_to_tensor(self._variance))
+            if known is not None and not np.all(known >= 0):
+                raise ValueError(f'variance must not be negative; got variance={known.tolist()}.')
+            super().__init__(forward_min_event_ndims=event_ndims, dtype=self._mean.dtype,
+                             parameters=parameters, name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {name: tfp_compat.ParameterProperties(event_ndims=1)
+                for name in ('shift', 'log_scale', 'mean', 'variance')}
+
+    @property
+    def mean(self):
+        """`[C]`: the mean that evaluation subtracts."""
+        return self._mean
+
+    @property
+    def variance(self):
+        """`[C]`: the variance that evaluation divides by, without epsilon."""
+        return self._variance
+
+    @property
+    def training(self):
+        """Whether each batch is normalised by its own statistics."""
+        return self._training
+
+    def with_training(self, training):
+        """This bijector in the given mode, with the same variables."""
+        return self.copy(training=training)
+
+    def update(self, y):
+        """Moves the statistics towards those of the batch `y`, data that reaches this bijector.
+
+        ```none
+        mean     <- momentum * mean     + (1 - momentum) * mean(y)
+        variance <- momentum * variance + (1 - momentum) * variance(y)
+        ```
+
+        Raises:
+          ValueError: `mean` or `variance` is no `tf.Variable`; `y` has other channels or too few
+            dimensions.
+          tf.errors.InvalidArgumentError: `y` is not finite.
+        """
+        y = tf.convert_to_tensor(y, self.dtype)
+        if y.shape.rank <= self.forward_min_event_ndims:
+            raise ValueError(f'y must have at least {self.forward_min_event_ndims + 1} dimensions, '
+                             f'the batch first; got shape={y.shape}.')
+        self._check_channels(y.shape)
+        self._check_settable()
+        old, new = self._momentum, 1 - self._momentum
+        mean, variance = (tf.debugging.check_numerics(v, 'y must be finite') for v in _moments(y))
+        self._mean.assign(old * self._mean + new * mean)
+        self._variance.assign(old * self._variance + new * variance)
+
+    def fit(self, batches):
+        """Sets the statistics to those of all `batches` of data that reaches this bijector.
+
+        One pass in float64, accurate for any sizes of the batches; the variance is divided by the
+        number of values, not by one less.
+
+        Args:
+          batches: iterable of `[n, *event_shape]`, such as a `tf.data.Dataset`, or one such array.
+
+        Raises:
+          ValueError: as `update`; a batch of other dimensions, or that is not finite; no data.
+        """
+        self._check_settable()
+        ndims = self.forward_min_event_ndims + 1
+
+        def rows():
+            for batch in moments.batches_of(batches, 'batches', ndims):
+                self._check_channels(batch.shape)
+                yield batch.reshape(-1, batch.shape[-1])
+        count, mean, variance = moments.merge(rows(), moments.variances)
+        if not count:
+            raise ValueError('batches must hold data; got none.')
+        self._mean.assign(mean.astype(self.dtype.as_numpy_dtype))
+        self._variance.assign(variance.astype(self.dtype.as_numpy_dtype))
+
+    def _forward_and_log_det(self, x):
+        self._check_channels(x.shape)
+        if self._training:
+            raise ValueError(
+                f'training must be False for forward of {self.name}: the statistics of a batch '
+                'cannot be told from its normalised values. Use with_training(False) to sample and '
+                'Repeat(reversible=False) to train; got training=True.')
+        log_std = .5 * tf.math.log(self._variance + self._epsilon) - self._log_scale
+        return ((x - self._shift) * tf.exp(log_std) + self._mean,
+                self._positions(x) * tf.reduce_sum(log_std))
+
+    def _inverse_and_log_det(self, y):
+        self._check_channels(y.shape)
+        mean, variance = self._statistics(y)
+        log_scale = self._log_scale - .5 * tf.math.log(variance + self._epsilon)
+        return ((y - mean) * tf.exp(log_scale) + self._shift,
+                self._positions(y) * tf.reduce_sum(log_scale))
+
+    def _statistics(self, y):
+        if not self._training:
+            return self._mean, self._variance
+        if y.shape[:-1].num_elements() == 1:
+            raise ValueError(f'{self.name} in training mode needs at least 2 values per channel in '
+                             f'a batch; got shape={y.shape}.')
+        return _moments(y)
+
+    def _positions(self, y):
+        """H * W of images, 1 of vectors."""
+        ndims = self.forward_min_event_ndims
+        count = y.shape[-ndims:-1].num_elements()
+        if count is not None:
+            return tf.constant(count, y.dtype)
+        return tf.cast(tf.reduce_prod(tf.shape(y)[-ndims:-1]), y.dtype)
+
+    def _check_channels(self, shape):
+        channels = self._mean.shape[0]
+        if None not in (shape[-1], channels) and shape[-1] != channels:
+            raise ValueError(f'the input of {self.name} must have {channels} channels; '
+                             f'got shape={shape}.')
+
+    def _check_settable(self):
+        for name, value in (('mean', self._mean), ('variance', self._variance)):
+            if not isinstance(value, tf.Variable):
+                raise ValueError(f'{name} must be a tf.Variable to be set; '
+                                 f'got {type(value).__name__}.')
+
+
+def _moments(y):
+    return tf.nn.moments(y, axes=list(range(y.shape.rank - 1)))
+
+
+def _check_vectors(**vectors):
+    """Raises unless all have the length of the first."""
+    first, size = next((name, v.shape) for name, v in vectors.items())
+    for name, value in vectors.items():
+        channel_affine.check_vector(name, value)
+        if value.shape != size:
+            raise ValueError(f'{name} must have {size[0]} entries, as {first}; '
+                             f'got shape={value.shape}.')

@@ -1,0 +1,190 @@
+"""Whitening: an affine map, fitted to data, after which all covariances are those of noise."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow.bijectors import base, moments, values
+from tfp_glow.internal import tfp_compat
+
+_KINDS = ('pca', 'zca')
+
+
+class Whitening(base.OnePassBijector):
+    """Decorrelates events and scales them to variance 1: `[..., *event_shape]` to the same.
+
+    With y, x and mean flattened to vectors of D, V = axes and s = exp(log_scale):
+
+    ```none
+    pca: inverse(y) = (y - mean) V / s          forward(x) = (x * s) V' + mean
+    zca: inverse(y) = ((y - mean) V / s) V'     forward(x) = ((x V) * s) V' + mean
+    log|det J_inverse| = -sum(log_scale)
+    ```
+
+    PCA's latents are coordinates along the principal axes, in their order; ZCA turns back, to the
+    whitened data that are nearest to the data. V is orthogonal, so that nothing is inverted and
+    the log-det is exact; `mean` and `log_scale` may be trained. `fit_whitening` makes one from
+    data. Cost O(D^2) an event.
+
+    Args:
+      mean: `[D]`, tensor or `tf.Variable`.
+      axes: `[D, D]`, orthogonal, one principal axis per column; tensor or
+        `tf.Variable(trainable=False)`.
+      log_scale: `[D]`, log of the deviation along each axis.
+      kind: 'pca' or 'zca'.
+      event_shape: of the data, with D entries in all; by default `[D]`.
+      name: name of the bijector.
+
+    Raises:
+      ValueError: shapes that do not fit; `axes` not orthogonal, or trainable; another `kind`.
+
+    #### References
+    Bell and Sejnowski, *The "independent components" of natural scenes are edge filters*, Vision
+    Research 37(23), 1997, for ZCA.
+    Kessy, Lewin and Strimmer, *Optimal whitening and decorrelation*, 2018, arXiv:1512.00809.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> whitening = tfp_glow.bijectors.Whitening(
+    ...     mean=[1., 1.], axes=[[0., 1.], [1., 0.]], log_scale=[0., 0.])
+    >>> whitening.inverse(tf.constant([[2., 4.]])).numpy()
+    array([[3., 1.]], dtype=float32)
+
+    ```
+    """
+
+    def __init__(self, mean, axes, log_scale, kind='pca', event_shape=None, name='whitening'):
+        parameters = dict(locals())
+        _check_kind(kind)
+        self._kind = kind
+        with tf.name_scope(name):
+            self._mean, self._axes, self._log_scale = values.floats(
+                mean=mean, axes=axes, log_scale=log_scale)
+            size = self._mean.shape[0] if self._mean.shape.rank == 1 else None
+            for label, value, shape in (('mean', self._mean, [size]),
+                                        ('axes', self._axes, [size, size]),
+                                        ('log_scale', self._log_scale, [size])):
+                if size is None or value.shape != shape:
+                    raise ValueError(f'{label} must be of shape [{", ".join("D" * len(shape))}], '
+                                     f'D = {size or "the size of mean"}; got shape={value.shape}.')
+            _check_orthogonal(self._axes)
+            shape = tf.TensorShape([size] if event_shape is None else event_shape)
+            if not shape.rank or shape.num_elements() != size:
+                raise ValueError(f'event_shape must have {size} entries in all, as mean; '
+                                 f'got {event_shape=}.')
+            self._event_shape = shape
+            super().__init__(forward_min_event_ndims=shape.rank,
+                             dtype=self._mean.dtype, parameters=parameters, name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {'mean': tfp_compat.ParameterProperties(event_ndims=1),
+                'axes': tfp_compat.ParameterProperties(event_ndims=2),
+                'log_scale': tfp_compat.ParameterProperties(event_ndims=1)}
+
+    @property
+    def mean(self):
+        """`[D]`: the data's mean."""
+        return self._mean
+
+    @property
+    def axes(self):
+        """`[D, D]`: a principal axis per column."""
+        return self._axes
+
+    @property
+    def log_scale(self):
+        """`[D]`: the log of the data's deviation along each axis."""
+        return self._log_scale
+
+    def _forward_and_log_det(self, x):
+        z = self._flat(x)
+        if self._kind == 'zca':
+            z = z @ self._axes
+        y = tf.matmul(z * tf.exp(self._log_scale), self._axes, transpose_b=True) + self._mean
+        return tf.reshape(y, [-1, *self._event_shape]), tf.reduce_sum(self._log_scale)
+
+    def _inverse_and_log_det(self, y):
+        x = ((self._flat(y) - self._mean) @ self._axes) * tf.exp(-self._log_scale)
+        if self._kind == 'zca':
+            x = tf.matmul(x, self._axes, transpose_b=True)
+        return tf.reshape(x, [-1, *self._event_shape]), -tf.reduce_sum(self._log_scale)
+
+    def _flat(self, events):
+        if not events.shape[1:].is_compatible_with(self._event_shape):
+            raise ValueError(f'the input of {self.name} must have the event shape '
+                             f'{self._event_shape}; got shape={events.shape}.')
+        return tf.reshape(events, [-1, self._mean.shape[0]])
+
+
+def fit_whitening(data, kind='pca', epsilon=1e-6, dtype=tf.float32, name='whitening'):
+    """The `Whitening` of `data`, its parameters in variables that do not train.
+
+    The axes are the eigenvectors of the covariance (over N, not N - 1), the greatest eigenvalue
+    first, each signed so that its largest entry is positive; the deviations are
+    sqrt(eigenvalue + epsilon). Mean and covariance come from one pass in float64.
+
+    Args:
+      data: one array `[N, *event_shape]`, or an iterable of such batches, as a `tf.data.Dataset`;
+        images or vectors.
+      kind: 'pca' or 'zca'.
+      epsilon: not negative, added to the variances: what a constant direction is divided by. With 0
+        the whitened data have exactly the identity as covariance, which must be of full rank.
+      dtype: of the parameters.
+      name: name of the bijector.
+
+    Raises:
+      ValueError: fewer than 2 samples, or without an epsilon than D + 1 or a covariance that is
+        singular; batches of unlike event shapes, or not finite; arguments out of range.
+
+    ```python
+    >>> import numpy as np, tfp_glow
+    >>> data = np.random.default_rng(0).standard_normal([100, 3]) @ np.diag([1., 2., 3.])
+    >>> whitening = tfp_glow.bijectors.fit_whitening(data, 'zca', epsilon=0.)
+    >>> np.cov(whitening.inverse(data), rowvar=False, bias=True).round(3) + 0.
+    array([[1., 0., 0.], [0., 1., 0.], [0., 0., 1.]])
+
+    ```
+    """
+    _check_kind(kind)
+    if not 0 <= epsilon < np.inf:
+        raise ValueError(f'epsilon must not be negative; got {epsilon=}.')
+    event_shape = []
+
+    def rows():
+        for batch in moments.batches_of(data, 'data'):
+            event_shape[:] = batch.shape[1:]
+            yield batch.reshape(len(batch), -1)
+    count, mean, covariance = moments.merge(rows(), moments.covariances)
+    size = math.prod(event_shape)
+    needed = 2 if epsilon else size + 1
+    if count < needed:
+        raise ValueError(f'data must hold at least {needed} samples for {epsilon=}; got {count}.')
+    eigenvalues, axes = np.linalg.eigh(covariance)
+    eigenvalues, axes = eigenvalues[::-1], axes[:, ::-1]
+    if not epsilon and eigenvalues[-1] <= size * np.finfo(np.float64).eps * eigenvalues[0]:
+        raise ValueError('data must have a covariance of full rank where epsilon is 0; got '
+                         f'eigenvalues from {eigenvalues[-1]:.3g} to {eigenvalues[0]:.3g}.')
+    axes = axes * np.sign(axes[np.argmax(np.abs(axes), axis=0), np.arange(size)])
+    log_scale = .5 * np.log(np.maximum(eigenvalues, 0) + epsilon)
+    variables = {label: tf.Variable(value, trainable=False, dtype=dtype, name=f'{name}/{label}')
+                 for label, value in (('mean', mean), ('axes', axes), ('log_scale', log_scale))}
+    return Whitening(**variables, kind=kind, event_shape=tuple(event_shape), name=name)
+
+
+def _check_kind(kind):
+    if kind not in _KINDS:
+        raise ValueError(f"kind must be 'pca' or 'zca'; got {kind=}.")
+
+
+def _check_orthogonal(axes):
+    """Of a matrix whose values are known; one that is trained would not stay so."""
+    if isinstance(axes, tf.Variable) and axes.trainable:
+        raise ValueError('axes must not be trained, to stay orthogonal; got a trainable variable.')
+    known = tf.get_static_value(tf.convert_to_tensor(axes))
+    if known is None:
+        return
+    error = np.max(np.abs(known.T @ known - np.eye(len(known))), initial=0.)
+    if not error < np.sqrt(np.finfo(known.dtype).eps):
+        raise ValueError(f"axes must be orthogonal; got V'V off the identity by {error:.3g}.")

@@ -1,0 +1,252 @@
+"""A flow over continuous data as a distribution over integers, with a bound on its likelihood."""
+
+import math
+import numbers
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+from tensorflow_probability import random as tfp_random
+from tensorflow_probability import util as tfp_util
+
+
+class Dequantized(tfd.Distribution):
+    """Integers 0 .. bins-1 whose probability is the mass that a flow gives to their cell.
+
+    ```none
+    P(x) = integral over u in [0, 1)^D of p((x + u) / bins - 1/2) / bins^D
+
+    log P(x) >= E[log 1/k sum_i w_i] - D log(bins),    u_1 .. u_k ~ q(u|x),
+                w_i = p((x + u_i) / bins - 1/2) / q(u_i|x)
+    ```
+
+    The integral is not known; `log_prob_lower_bound` draws the noise u and returns what is inside
+    the expectation, and so does `log_prob`: **their mean over seeds is a lower bound** of
+    log P(x), while `exp` of one is an unbiased estimate of P(x). The bound rises to log P(x) as
+    q(u|x) comes near p(u|x) or as k grows.
+
+    `log_prob` must be given a seed, two integers, of which it is then a function: noise that was
+    fixed without anybody's saying so would be learned by a flow that is trained on it.
+
+    `sample` floors (y + 1/2) * bins of the flow's samples y and clips it to 0 .. bins-1. The mass
+    outside [-1/2, 1/2)^D is thus drawn as the nearest image: over all images the P(x) above sum to
+    at most 1, and the bound is one for the probability of being drawn as well.
+
+    Args:
+      flow: a distribution over data in [-1/2, 1/2), of a known event shape.
+      bins: number of grey levels.
+      noise: q(u|x), a distribution over [0, 1) of the same event shape that is called with
+        `condition=`, the middles (x + 1/2) / bins - 1/2 of the cells, a batch `[B, *event_shape]`,
+        such as `VariationalNoise`. None for the uniform one.
+      importance_samples: k. Each costs an evaluation of the flow; all k run in one loop, which
+        keeps nothing of them but their sum unless gradients are asked for.
+      validate_args: check within a `tf.function` too that images are in 0 .. bins-1.
+      name: name of the distribution.
+
+    Raises:
+      ValueError: `bins` < 2, `importance_samples` < 1, an unknown event shape, noise of another
+        one; when called, images of another shape or (where their values are known) out of range,
+        and `log_prob` without a seed.
+      TypeError: images that are no integers.
+
+    #### References
+    * Theis, van den Oord and Bethge, 2016, arXiv:1511.01844, section 3.1: the uniform noise.
+    * Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, section 3.1: q(u|x).
+    * Burda, Grosse and Salakhutdinov, 2016, arXiv:1509.00519: k samples.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> flow = tfp_glow.flows.glow((4, 4, 1), levels=1, steps_per_level=1, width=4)
+    >>> noise = tfp_glow.distributions.VariationalNoise(tfp_glow.flows.glow(
+    ...     (4, 4, 1), 1, 1, width=4, condition_channels=1, name='noise'))
+    >>> model = tfp_glow.distributions.Dequantized(flow, bins=17, noise=noise)
+    >>> images = model.sample(2, seed=[1, 2])
+    >>> images.dtype, images.shape
+    (tf.int32, TensorShape([2, 4, 4, 1]))
+    >>> model.log_prob(images, seed=[3, 4]).shape
+    TensorShape([2])
+
+    ```
+    """
+
+    def __init__(self, flow, bins, noise=None, importance_samples=1, validate_args=False,
+                 name='dequantized'):
+        parameters = dict(locals())
+        shape = flow.event_shape
+        if not isinstance(shape, tf.TensorShape) or not shape.is_fully_defined():
+            raise ValueError(f'flow must be over one tensor of known shape; got {shape}.')
+        if noise is not None and not shape.is_compatible_with(noise.event_shape):
+            raise ValueError(f'noise must have the event shape of flow, {tuple(shape)}; '
+                             f'got {noise.event_shape}.')
+        with tf.name_scope(name) as name:
+            self._flow = flow
+            self._noise = noise
+            self._bins = _integer('bins', bins, 2)
+            self._importance_samples = _integer('importance_samples', importance_samples, 1)
+            super().__init__(
+                dtype=tf.int32, reparameterization_type=tfd.NOT_REPARAMETERIZED,
+                validate_args=validate_args, allow_nan_stats=True, parameters=parameters,
+                name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {'flow': tfp_util.BatchedComponentProperties()}
+
+    @property
+    def flow(self):
+        """The distribution p over continuous data."""
+        return self._flow
+
+    @property
+    def noise(self):
+        """The distribution q of the noise, None if it is uniform."""
+        return self._noise
+
+    @property
+    def bins(self):
+        """Number of grey levels."""
+        return self._bins
+
+    @property
+    def importance_samples(self):
+        """Draws of the noise per image, unless a call asks for others."""
+        return self._importance_samples
+
+    def log_prob_lower_bound(self, x, seed, importance_samples=None, condition=None):
+        """One draw of the lower bound of log P(x), in nats: `[..., *event_shape] -> [...]`.
+
+        Differentiable in all variables of the flow and of the noise. The first of k draws is that
+        of k = 1 with the same seed.
+
+        Args:
+          x: integers of any dtype.
+          seed: two integers, of which the answer is a function; None or one integer is stateful,
+            see `tfp.random.sanitize_seed`.
+          importance_samples: k, by default that of the constructor.
+          condition: the flow's, if it takes one.
+        """
+        samples = self._importance_samples if importance_samples is None else _integer(
+            'importance_samples', importance_samples, 1)
+        values = self._values(x)
+        seed = tfp_random.sanitize_seed(seed)
+        kwargs = {} if condition is None else {'condition': condition}
+        batch_shape = values.shape[:values.shape.rank - self.event_shape.rank]
+
+        def log_weight(i):
+            return self._log_weight(
+                values, tf.random.experimental.stateless_fold_in(seed, i), kwargs)
+        if samples == 1:
+            total = log_weight(0)
+        else:
+            static = tf.broadcast_static_shape(batch_shape, self.batch_shape)
+
+            def add(i, total):
+                both = tf.stack([total, tf.ensure_shape(log_weight(i), static)])
+                return i + 1, tf.reduce_logsumexp(both, 0)
+            nothing = tf.fill(tf.broadcast_dynamic_shape(
+                tf.shape(values)[:batch_shape.rank], self.batch_shape_tensor()),
+                tf.constant(-np.inf, values.dtype))
+            _, total = tf.while_loop(
+                lambda i, _: i < samples, add, (tf.constant(0), tf.ensure_shape(nothing, static)),
+                parallel_iterations=1, maximum_iterations=samples)
+        return total - (math.log(samples) + self._dims * math.log(self._bins))
+
+    def bits_per_dim(self, x, seed, importance_samples=None, condition=None, counted=None):
+        """One draw of the upper bound of the bits per dimension of x: `[...]`.
+
+        Args:
+          x: as the next three, see `log_prob_lower_bound`.
+          seed: likewise.
+          importance_samples: likewise.
+          condition: likewise.
+          counted: number of dimensions of the original images, where padding made them larger.
+        """
+        bound = self.log_prob_lower_bound(x, seed, importance_samples, condition)
+        return -bound / ((counted or self._dims) * math.log(2))
+
+    @property
+    def _dims(self):
+        return self.event_shape.num_elements()
+
+    def _event_shape(self):
+        return self._flow.event_shape
+
+    def _event_shape_tensor(self):
+        return tf.constant(self.event_shape.as_list(), tf.int32)
+
+    def _call_log_prob(self, value, name, **kwargs):
+        # TFP would convert floats to this distribution's integers without a word.
+        return super()._call_log_prob(tf.convert_to_tensor(value), name, **kwargs)
+
+    def _call_prob(self, value, name, **kwargs):
+        return super()._call_prob(tf.convert_to_tensor(value), name, **kwargs)
+
+    def _log_prob(self, x, seed=None, condition=None):
+        """`log_prob_lower_bound(x, seed, condition=condition)`; the seed must be given."""
+        if seed is None:
+            raise ValueError(f'seed must be given to log_prob of {self.name}, for it is a bound '
+                             'that depends on noise; got None.')
+        return self.log_prob_lower_bound(x, seed, condition=condition)
+
+    def _call_sample_n(self, sample_shape, seed, condition=None):
+        kwargs = {} if condition is None else {'condition': condition}
+        data = self._flow.sample(sample_shape, seed=seed, **kwargs)
+        levels = tf.floor((data + .5) * self._bins)
+        return tf.cast(tf.clip_by_value(levels, 0, self._bins - 1), self.dtype)
+
+    def _sample_and_log_prob(self, sample_shape, seed, condition=None):
+        for_sample, for_noise = tfp_random.split_seed(seed)
+        x = self._call_sample_n(sample_shape, for_sample, condition)
+        return x, self.log_prob_lower_bound(x, for_noise, condition=condition)
+
+    def _values(self, x):
+        """Images as floats, checked as far as they are known."""
+        x = tf.convert_to_tensor(x)
+        if not x.dtype.is_integer:
+            raise TypeError(f'x must be integers; got dtype={x.dtype.name}.')
+        shape = self.event_shape
+        if x.shape.rank is None or x.shape.rank < shape.rank or not (
+                x.shape[x.shape.rank - shape.rank:].is_compatible_with(shape)):
+            raise ValueError(f'x must end in the event shape {tuple(shape)}; got shape={x.shape}.')
+        values = tf.cast(x, self._flow.dtype)
+        known = tf.get_static_value(x)
+        if known is not None:
+            if known.size and not (known.min() >= 0 and known.max() < self._bins):
+                raise ValueError(f'x must be in 0 .. {self._bins - 1}; got values from '
+                                 f'{known.min()} to {known.max()}.')
+        elif self.validate_args:
+            message = f'x must be in 0 .. {self._bins - 1}.'
+            with tf.control_dependencies([
+                    tf.debugging.assert_non_negative(values, message),
+                    tf.debugging.assert_less_equal(
+                        values, tf.cast(self._bins - 1, values.dtype), message)]):
+                values = tf.identity(values)
+        return values
+
+    def _log_weight(self, values, seed, kwargs):
+        """log p((x + u) / bins - 1/2) - log q(u|x) for one draw of u."""
+        u, log_q = self._draw(values, seed)
+        # The sum may round up to the edge of the cell, which is the next grey level's.
+        edge = (values + 1) / self._bins - (.5 + np.finfo(values.dtype.as_numpy_dtype).eps)
+        data = tf.minimum((values + u) / self._bins - .5, edge)
+        return self._flow.log_prob(data, **kwargs) - log_q
+
+    def _draw(self, values, seed):
+        """The noise of all images, and its log-density."""
+        shape, dtype = tf.shape(values), values.dtype
+        if self._noise is None:
+            return tf.random.stateless_uniform(shape, seed, dtype=dtype), tf.zeros([], dtype)
+        images = tf.reshape((values + .5) / self._bins - .5, [-1, *self.event_shape])
+        count = tf.shape(images)[0] if images.shape[0] is None else images.shape[0]
+        u, log_q = self._noise.experimental_sample_and_log_prob(
+            count, seed=seed, condition=tf.cast(images, self._noise.dtype))
+        batch_ndims = values.shape.rank - self.event_shape.rank
+        u = tf.ensure_shape(tf.reshape(tf.cast(u, dtype), shape), values.shape)
+        return u, tf.ensure_shape(tf.reshape(tf.cast(log_q, dtype), shape[:batch_ndims]),
+                                  values.shape[:batch_ndims])
+
+
+def _integer(name, value, least):
+    if not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f'{name} must be an integer of at least {least}; got {name}={value}.')
+    return int(value)

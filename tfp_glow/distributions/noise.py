@@ -1,0 +1,96 @@
+"""Noise that a flow learns: what variational dequantization adds to integers."""
+
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+from tensorflow_probability import util as tfp_util
+
+from tfp_glow.internal import keras_bridge
+
+
+class VariationalNoise(tfd.Distribution):
+    """q(u|x): noise in (0, 1) from a flow that is conditioned on the images it is added to.
+
+    ```none
+    u = sigmoid(v),   v ~ flow(. | features(x))
+    log q(u|x) = log flow(v | features(x)) - sum(log sigmoid(v) + log sigmoid(-v))
+    ```
+
+    Samples are reparameterised: gradients reach the flow and the features.
+
+    Args:
+      flow: a distribution over events of the images' shape, unbounded, whose methods take
+        `condition=`: `flows.glow(event_shape, condition_channels=...)` or any other that
+        `flows.transformed` builds.
+      features: images `[B, *event_shape]` in (-1/2, 1/2) to the flow's condition, a function or a
+        built Keras network; by default the images themselves. The networks of a multi-scale flow
+        average a map that is larger than they are: `lambda x: tf.nn.space_to_depth(x, 2)` keeps
+        each pixel for the first level.
+      validate_args: as TFP's.
+      name: name of the distribution.
+
+    Its `sample`, `log_prob` and `experimental_sample_and_log_prob` want `condition=`, the images.
+
+    Raises:
+      ValueError: the flow takes no condition, or the Keras network is not built.
+
+    #### References
+    Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, section 3.1.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> flow = tfp_glow.flows.glow((4, 4, 1), 1, 1, width=4, condition_channels=1)
+    >>> noise = tfp_glow.distributions.VariationalNoise(flow)
+    >>> u = noise.sample(2, seed=[1, 2], condition=tf.zeros([2, 4, 4, 1]))
+    >>> bool(tf.reduce_all((u > 0) & (u < 1)))
+    True
+
+    ```
+    """
+
+    def __init__(self, flow, features=None, validate_args=False, name='variational_noise'):
+        parameters = dict(locals())
+        if not getattr(getattr(flow, 'bijector', None), 'takes_condition', True):
+            raise ValueError(f'flow must take condition=, the images; {flow.name} takes none.')
+        with tf.name_scope(name) as name:
+            self._squashed = tfd.TransformedDistribution(
+                flow, tfb.Sigmoid(), kwargs_split_fn=_all_to_flow)
+            self._features = features and keras_bridge.as_module(features)
+            super().__init__(
+                dtype=flow.dtype, reparameterization_type=flow.reparameterization_type,
+                validate_args=validate_args, allow_nan_stats=True, parameters=parameters,
+                name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {'flow': tfp_util.BatchedComponentProperties()}
+
+    @property
+    def flow(self):
+        """The distribution of v, before the sigmoid."""
+        return self._squashed.distribution
+
+    def _event_shape(self):
+        return self.flow.event_shape
+
+    def _event_shape_tensor(self):
+        return self.flow.event_shape_tensor()
+
+    def _call_sample_n(self, sample_shape, seed, condition=None):
+        return self._squashed.sample(sample_shape, seed=seed, **self._given(condition))
+
+    def _sample_and_log_prob(self, sample_shape, seed, condition=None):
+        return self._squashed.experimental_sample_and_log_prob(
+            sample_shape, seed=seed, **self._given(condition))
+
+    def _log_prob(self, u, condition=None):
+        return self._squashed.log_prob(u, **self._given(condition))
+
+    def _given(self, images):
+        if images is None:
+            raise ValueError(f'condition must be given to {self.name}, the images; got None.')
+        return {'condition': images if self._features is None else self._features(images)}
+
+
+def _all_to_flow(kwargs):
+    return kwargs, {}

@@ -1,0 +1,224 @@
+"""MADE: a dense network whose outputs for one dimension see only the dimensions before it."""
+
+import keras
+import numpy as np
+
+from tfp_glow.networks.condition import ConditionBias
+
+ORDERS = ('natural', 'reversed', 'random')
+DEGREES = ('equal', 'random')
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class MaskedDense(keras.layers.Layer):
+    """`[B, I] -> [B, J]`: x W + b, where `W[i, j]` counts only if output j may see input i.
+
+    It may if its degree is at least the input's or, with `strict`, above it. The mask is applied
+    in each call, so that it holds whatever the kernel is set to, and is no weight itself.
+
+    Args:
+      in_degrees: I integers.
+      out_degrees: J integers.
+      strict: compare by > in place of >=.
+      use_bias: add b.
+      kernel_initializer: a Keras initialiser.
+
+    #### References
+    Germain et al., *MADE*, 2015, arXiv:1502.03509, section 4.
+    """
+
+    def __init__(self, in_degrees, out_degrees, strict=False, use_bias=True,
+                 kernel_initializer='glorot_uniform', **kwargs):
+        super().__init__(**kwargs)
+        self.in_degrees = tuple(map(int, in_degrees))
+        self.out_degrees = tuple(map(int, out_degrees))
+        self.strict, self.use_bias = strict, use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape=None):
+        inputs, outputs = len(self.in_degrees), len(self.out_degrees)
+        self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: inputs})
+        self.kernel = self.add_weight(name='kernel', shape=(inputs, outputs),
+                                      initializer=self.kernel_initializer)
+        if self.use_bias:
+            self.bias = self.add_weight(name='bias', shape=(outputs,), initializer='zeros')
+
+    def call(self, inputs):
+        ops = keras.ops
+        kernel = ops.convert_to_tensor(self.kernel)
+        low = ops.convert_to_tensor(self.in_degrees, dtype='int32')[:, None]
+        high = ops.convert_to_tensor(self.out_degrees, dtype='int32')
+        seen = ops.greater(high, low) if self.strict else ops.greater_equal(high, low)
+        outputs = ops.matmul(inputs, ops.where(seen, kernel, ops.zeros_like(kernel)))
+        return outputs + self.bias if self.use_bias else outputs
+
+    def get_config(self):
+        return dict(super().get_config(), in_degrees=self.in_degrees, out_degrees=self.out_degrees,
+                    strict=self.strict, use_bias=self.use_bias,
+                    kernel_initializer=keras.initializers.serialize(self.kernel_initializer))
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class MaskedDenseNetwork(keras.Model):
+    """MADE: `[B, D] -> [B, D, outputs_per_dim]`, autoregressive in a given order.
+
+    With the order o, the outputs of dimension o[t] depend on the inputs o[0], ..., o[t-1] and the
+    condition only. Input o[t] has degree t + 1; a hidden unit of degree m sees what has degree m
+    or less; the outputs of o[t] see hidden units of degree t or less. The last layer starts at
+    zero. The units of a hidden layer are sorted by degree.
+
+    Args:
+      event_size: D.
+      outputs_per_dim: outputs for each dimension.
+      hidden: units of each hidden layer.
+      order: 'natural' (0, 1, ..., D-1), 'reversed', or 'random' (by `seed`).
+      degrees: of hidden units: 'equal' shares of 1 .. D-1, or 'random' (by `seed`): uniform
+        between the least of the layer before and D-1. With a condition they start at 0, the
+        degree of units that see the condition alone, for dimension o[0] sees no others.
+      activation: of the hidden layers, by a Keras name or a function.
+      classes: the network is called with `condition=`, labels `[B]` of so many classes, which add
+        a learned bias to each hidden layer.
+      condition_size: `condition=` is vectors `[B, condition_size]`; a linear map of them is added
+        to each hidden layer.
+      direct: connect inputs and outputs directly as well, as far as the order allows.
+      seed: integer for the initial weights and all that is random.
+
+    Raises:
+      ValueError: an argument out of its range; the message names it.
+
+    #### References
+    Germain et al., *MADE*, 2015, arXiv:1502.03509, section 4.
+    """
+
+    def __init__(self, event_size, outputs_per_dim, hidden=(64, 64), order='natural',
+                 degrees='equal', activation='relu', classes=None, condition_size=None,
+                 direct=False, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        hidden = tuple(hidden)
+        if min(event_size, outputs_per_dim) < 1:
+            raise ValueError('event_size and outputs_per_dim must be positive; '
+                             f'got {event_size=}, {outputs_per_dim=}.')
+        if not hidden or min(hidden) < 1:
+            raise ValueError(f'hidden must hold at least one number, all positive; got {hidden=}.')
+        if degrees not in DEGREES:
+            raise ValueError(f'degrees must be one of {", ".join(DEGREES)}; got {degrees!r}.')
+        if classes is not None and condition_size is not None:
+            raise ValueError('at most one of classes and condition_size may be given; '
+                             f'got {classes=}, {condition_size=}.')
+        if any(size is not None and size < 1 for size in (classes, condition_size)):
+            raise ValueError('classes and condition_size must be positive; '
+                             f'got {classes=}, {condition_size=}.')
+        self._config = {'event_size': event_size, 'outputs_per_dim': outputs_per_dim,
+                        'hidden': hidden, 'order': order, 'degrees': degrees,
+                        'activation': activation, 'classes': classes,
+                        'condition_size': condition_size, 'direct': direct, 'seed': seed}
+        self.outputs_per_dim = outputs_per_dim
+        self.event_shape = (event_size,)
+        self.order = dimension_order(event_size, order, seed)
+        self.activation = keras.activations.get(activation)
+        self._connect(np.argsort(self.order) + 1)
+
+    def _connect(self, inputs):
+        """Makes the layers, given the degrees of the inputs."""
+        config, policy = self._config, self.dtype_policy
+        outputs = np.repeat(inputs, self.outputs_per_dim)
+        least = 0 if self.takes_condition else 1
+        rng = np.random.default_rng(config['seed'])
+        self.hidden_layers, self.condition_layers, before = [], [], inputs
+        for k, units in enumerate(config['hidden']):
+            after = hidden_degrees(units, least, max(config['event_size'] - 1, 1),
+                                   rng if config['degrees'] == 'random' else None)
+            self.hidden_layers.append(MaskedDense(
+                before, after, dtype=policy, name=f'hidden_{k}',
+                kernel_initializer=keras.initializers.GlorotUniform(config['seed'] + 2 * k)))
+            if self.takes_condition:
+                self.condition_layers.append(ConditionBias(
+                    units, config['classes'], config['condition_size'], side=(1, 1),
+                    initializer=keras.initializers.RandomNormal(
+                        0., .05, seed=config['seed'] + 2 * k + 1),
+                    dtype=policy, name=f'condition_{k}'))
+            before, least = after, min(after)
+        self.last = MaskedDense(before, outputs, strict=True, dtype=policy, name='last',
+                                kernel_initializer='zeros')
+        self.direct = None
+        if config['direct']:
+            self.direct = MaskedDense(inputs, outputs, strict=True, use_bias=False, dtype=policy,
+                                      name='direct', kernel_initializer='zeros')
+
+    @property
+    def takes_condition(self):
+        """Whether the network is called with `condition=`."""
+        return any(self._config[key] is not None for key in ('classes', 'condition_size'))
+
+    def build(self, input_shape=None):
+        layers = [*self.hidden_layers, *self.condition_layers, self.last, self.direct]
+        for layer in filter(None, layers):
+            layer.build()
+
+    def call(self, inputs, condition=None):
+        biases = self._biases(condition)
+        hidden = inputs
+        for layer, bias in zip(self.hidden_layers, biases, strict=True):
+            hidden = self.activation(layer(hidden) + bias)
+        outputs = self.last(hidden)
+        if self.direct is not None:
+            outputs = outputs + self.direct(inputs)
+        return keras.ops.reshape(outputs, (-1, *self.event_shape, self.outputs_per_dim))
+
+    def _biases(self, condition):
+        """What the condition adds to each hidden layer."""
+        if not self.takes_condition:
+            return [0.] * len(self.hidden_layers)
+        if condition is None:
+            raise ValueError(f'condition must be given to {self.name!r}, built for one; got None.')
+        size = self._config['condition_size']
+        if size is not None:
+            if len(condition.shape) != 2 or condition.shape[-1] != size:
+                raise ValueError(f'condition must be vectors [B, {size}]; '
+                                 f'got shape={tuple(condition.shape)}.')
+            condition = condition[:, None, None]
+        return [layer(condition)[:, 0, 0] for layer in self.condition_layers]
+
+    def get_config(self):
+        return dict(super().get_config(), **dict(
+            self._config, activation=keras.activations.serialize(self.activation)))
+
+
+def made(event_size, outputs_per_dim, hidden=(64, 64), **options):
+    """A built `MaskedDenseNetwork` for vectors of `event_size` dimensions; `options` are its own.
+
+    ```python
+    >>> import tfp_glow
+    >>> network = tfp_glow.networks.made(3, outputs_per_dim=2, hidden=[8, 8], order='reversed')
+    >>> network.order
+    array([2, 1, 0], dtype=int32)
+    >>> network.count_params()
+    158
+
+    ```
+    """
+    network = MaskedDenseNetwork(event_size, outputs_per_dim, hidden, **options)
+    network.build((None, event_size))
+    return network
+
+
+def dimension_order(size, order, seed=0, choices=ORDERS):
+    """`[size]`, int32: the dimensions from the first determined to the last.
+
+    Raises:
+      ValueError: `order` is none of `choices`.
+    """
+    if order not in choices:
+        raise ValueError(f'order must be one of {", ".join(choices)}; got {order!r}.')
+    dimensions = np.arange(size, dtype=np.int32)
+    if order == 'random':
+        return np.random.default_rng(seed).permutation(dimensions)
+    return dimensions[::-1] if order == 'reversed' else dimensions
+
+
+def hidden_degrees(units, least, greatest, rng=None):
+    """`[units]`, ascending in `least .. greatest`: in equal shares, or drawn by `rng`."""
+    if rng is not None:
+        return np.sort(rng.integers(least, greatest, units, endpoint=True))
+    steps = np.arange(units) * (greatest - least + 1) // max(units - 1, 1)
+    return np.minimum(least + steps, greatest)

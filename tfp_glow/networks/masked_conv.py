@@ -1,0 +1,200 @@
+"""Masked convolutions: outputs for one value of an image see only the values before it."""
+
+import keras
+import numpy as np
+
+from tfp_glow.networks.condition import ConditionBias
+from tfp_glow.networks.convolve import convolve
+from tfp_glow.networks.made import dimension_order
+
+ORDERS = ('natural', 'reversed')
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class MaskedConv2D(keras.layers.Layer):
+    """'Same' convolution that sees earlier pixels: `[B, H, W, I] -> [B, H, W, J]`.
+
+    Of its own pixel, an output sees the inputs whose degree is at most its own or, with `strict`,
+    below it. The mask is applied to the kernel in each call, so that it holds whatever the kernel
+    is set to, and is no weight itself.
+
+    Args:
+      in_degrees: I integers.
+      out_degrees: J integers.
+      kernel_size: odd side of the kernel.
+      strict: compare by < (mask A) in place of <= (mask B).
+      backward: the earlier pixels are those below and to the right.
+      kernel_initializer: a Keras initialiser.
+
+    Raises:
+      ValueError: `kernel_size` is even or not positive.
+
+    #### References
+    Van den Oord, Kalchbrenner and Kavukcuoglu, *Pixel Recurrent Neural Networks*, 2016,
+    arXiv:1601.06759, section 3.4.
+    """
+
+    def __init__(self, in_degrees, out_degrees, kernel_size, strict=False, backward=False,
+                 kernel_initializer='glorot_uniform', **kwargs):
+        super().__init__(**kwargs)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size must be odd and positive; got {kernel_size=}.')
+        self.in_degrees = tuple(map(int, in_degrees))
+        self.out_degrees = tuple(map(int, out_degrees))
+        self.kernel_size, self.strict, self.backward = kernel_size, strict, backward
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape=None):
+        inputs, outputs = len(self.in_degrees), len(self.out_degrees)
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: inputs})
+        self.kernel = self.add_weight(
+            name='kernel', shape=(self.kernel_size, self.kernel_size, inputs, outputs),
+            initializer=self.kernel_initializer)
+        self.bias = self.add_weight(name='bias', shape=(outputs,), initializer='zeros')
+
+    def call(self, inputs):
+        ops = keras.ops
+        kernel = ops.convert_to_tensor(self.kernel)
+        kernel = ops.where(self._mask(), kernel, ops.zeros_like(kernel))
+        return convolve(inputs, kernel) + self.bias
+
+    def _mask(self):
+        size, middle = self.kernel_size, self.kernel_size // 2
+        low, high = np.array(self.in_degrees)[:, None], np.array(self.out_degrees)
+        mask = np.zeros([size, size, len(self.in_degrees), len(self.out_degrees)], bool)
+        mask[:middle] = mask[middle, :middle] = True
+        if self.backward:
+            mask = mask[::-1, ::-1].copy()
+        mask[middle, middle] = low < high if self.strict else low <= high
+        return mask
+
+    def get_config(self):
+        return dict(super().get_config(), in_degrees=self.in_degrees, out_degrees=self.out_degrees,
+                    kernel_size=self.kernel_size, strict=self.strict, backward=self.backward,
+                    kernel_initializer=keras.initializers.serialize(self.kernel_initializer))
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class MaskedConvNetwork(keras.Model):
+    """Residual masked convolutions: `[B, H, W, C] -> [B, H, W, C, outputs_per_dim]`.
+
+    The order is the raster scan, pixel after pixel and within a pixel channel after channel, or its
+    reverse. The outputs of a value depend only on the values before it and on the condition; how
+    far back they see grows with `blocks` and `kernel_size`, and of the rows above to the right only
+    a triangle is seen. A first convolution with mask A is followed by blocks
+    h + conv1x1(relu(conv(relu(h)))) with mask B and by a 1x1 convolution that starts at zero.
+
+    Args:
+      event_shape: `(H, W, C)`.
+      outputs_per_dim: outputs for each value of the image.
+      width: hidden channels, shared out among the C degrees.
+      blocks: number of residual blocks.
+      kernel_size: odd side of the kernels.
+      order: 'natural' or 'reversed'.
+      activation: by a Keras name or a function.
+      classes: the network is called with `condition=`, labels `[B]` of so many classes, which
+        add a learned bias to the first hidden layer; see `ConditionBias`.
+      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`.
+      seed: integer for the initial weights.
+
+    Raises:
+      ValueError: an argument out of its range; the message names it.
+
+    #### References
+    Van den Oord, Kalchbrenner and Kavukcuoglu, *Pixel Recurrent Neural Networks*, 2016,
+    arXiv:1601.06759, table 1.
+    """
+
+    def __init__(self, event_shape, outputs_per_dim, width=32, blocks=2, kernel_size=3,
+                 order='natural', activation='relu', classes=None, condition_channels=None,
+                 seed=0, **kwargs):
+        super().__init__(**kwargs)
+        event_shape = tuple(event_shape)
+        if len(event_shape) != 3 or None in event_shape or min(event_shape) < 1:
+            raise ValueError(f'event_shape must be a known (H, W, C); got {event_shape=}.')
+        if min(outputs_per_dim, width) < 1 or blocks < 0:
+            raise ValueError('outputs_per_dim and width must be positive and blocks not negative; '
+                             f'got {outputs_per_dim=}, {width=}, {blocks=}.')
+        if classes is not None and condition_channels is not None:
+            raise ValueError('at most one of classes and condition_channels may be given; '
+                             f'got {classes=}, {condition_channels=}.')
+        if any(size is not None and size < 1 for size in (classes, condition_channels)):
+            raise ValueError('classes and condition_channels must be positive; '
+                             f'got {classes=}, {condition_channels=}.')
+        self._config = {'event_shape': event_shape, 'outputs_per_dim': outputs_per_dim,
+                        'width': width, 'blocks': blocks, 'kernel_size': kernel_size,
+                        'order': order, 'activation': activation, 'classes': classes,
+                        'condition_channels': condition_channels, 'seed': seed}
+        self.event_shape, self.outputs_per_dim = event_shape, outputs_per_dim
+        self.order = dimension_order(int(np.prod(event_shape)), order, choices=ORDERS)
+        self.activation = keras.activations.get(activation)
+        self._connect(dimension_order(event_shape[2], order))
+
+    def _connect(self, inputs):
+        """Makes the layers, given the degrees of the channels."""
+        config, seed = self._config, self._config['seed']
+        width, size = config['width'], config['kernel_size']
+        hidden = np.arange(width) * len(inputs) // width
+        outputs = np.repeat(inputs, self.outputs_per_dim)
+
+        def convolution(name, *args, initializer=None, **options):
+            return MaskedConv2D(*args, name=name, backward=config['order'] == 'reversed',
+                                kernel_initializer=initializer, dtype=self.dtype_policy, **options)
+
+        def glorot(k):
+            return keras.initializers.GlorotUniform(seed + k)
+        self.first = convolution('conv_in', inputs, hidden, size, strict=True,
+                                 initializer=glorot(0))
+        self.blocks = [[
+            convolution(f'block_{k}_a', hidden, hidden, size, initializer=glorot(2 * k + 1)),
+            convolution(f'block_{k}_b', hidden, hidden, 1, initializer=glorot(2 * k + 2))]
+            for k in range(config['blocks'])]
+        self.last = convolution('conv_out', hidden, outputs, 1, initializer='zeros')
+        self.condition_bias = None
+        if self.takes_condition:
+            self.condition_bias = ConditionBias(
+                width, config['classes'], config['condition_channels'], self.event_shape[:2],
+                keras.initializers.RandomNormal(0., .05, seed=seed + 2 * config['blocks'] + 1),
+                dtype=self.dtype_policy, name='condition_bias')
+
+    @property
+    def takes_condition(self):
+        """Whether the network is called with `condition=`."""
+        return any(self._config[key] is not None for key in ('classes', 'condition_channels'))
+
+    def build(self, input_shape=None):
+        blocks = [layer for block in self.blocks for layer in block]
+        for layer in filter(None, [self.first, self.condition_bias, *blocks, self.last]):
+            layer.build()
+
+    def call(self, inputs, condition=None):
+        hidden = self.first(inputs)
+        if self.takes_condition:
+            if condition is None:
+                raise ValueError(f'condition must be given to {self.name!r}, built for one; '
+                                 'got None.')
+            hidden = hidden + self.condition_bias(condition)
+        for one, other in self.blocks:
+            hidden = hidden + other(self.activation(one(self.activation(hidden))))
+        outputs = self.last(self.activation(hidden))
+        return keras.ops.reshape(outputs, (-1, *self.event_shape, self.outputs_per_dim))
+
+    def get_config(self):
+        return dict(super().get_config(), **dict(
+            self._config, activation=keras.activations.serialize(self.activation)))
+
+
+def masked_conv(event_shape, outputs_per_dim, width=32, **options):
+    """A built `MaskedConvNetwork` for images of `event_shape = (H, W, C)`; `options` are its own.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> network = tfp_glow.networks.masked_conv((4, 4, 3), outputs_per_dim=2, width=6, blocks=1)
+    >>> network(tf.zeros([5, 4, 4, 3])).shape
+    TensorShape([5, 4, 4, 3, 2])
+
+    ```
+    """
+    network = MaskedConvNetwork(event_shape, outputs_per_dim, width, **options)
+    network.build((None, *event_shape))
+    return network

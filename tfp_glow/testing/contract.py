@@ -1,0 +1,144 @@
+"""The contract of a bijector, for your own as for ours: `assert_bijector_contract`."""
+
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+
+from tfp_glow.testing import answers, conditions, evaluations, learning, state, tracing
+from tfp_glow.testing.subject import Subject
+
+_BATCH = 6  # Also seen as [2, 3].
+
+
+def assert_bijector_contract(bijector, event_shape, dtype=None, domain=None, jit_compile=True, *,
+                             condition=None, saved_model=True, tolerance=None):
+    """Raises an `AssertionError` unless `bijector` keeps what TFP's users rely on.
+
+    * `forward` inverts `inverse` and the reverse, past TFP's cache, in the dtype of the data;
+    * both log-dets equal log|det| of the Jacobian by automatic differentiation;
+    * event shapes, static and dynamic; leading dimensions [], [6], [2, 3] and None;
+    * eager mode, `tf.function` and XLA agree; no variable is read that is not listed;
+    * value and log-det come from one evaluation of each conditioner: nothing that holds a
+      convolution, a matrix product or a loop is computed twice from the same data;
+    * what `tf.saved_model.load` returns answers alike, `tf.train.Checkpoint` restores;
+    * after an assignment the answer on the same tensor is the new one, eager and traced;
+    * the gradient of every trainable variable is there, finite, and not all zeros, in both
+      directions, also when the same tensor was evaluated before the tape was opened;
+    * `copy()` and `copy.deepcopy` answer alike and a deep copy is independent (where Python can
+      make one); an unknown keyword of `copy()`, `forward`, `inverse` or a log-det is refused;
+    * given a condition: each row of the batch sees its own row, another condition gives another
+      answer on the same tensor, its gradient is there, and leaving it out is refused;
+    * given a function of the dtype: float32 agrees with float64.
+
+    Args:
+      bijector: a `tfb.Bijector`, or a function `dtype -> bijector` that is called with `tf.float64`
+        and `tf.float32`, and the checks that need digits are made in float64. One tensor on the
+        side of the data, one or a list on the latents'. Perturb variables that start at zero, or
+        their gradients may be all zeros.
+      event_shape: of the data, `forward`'s output. Keep it tiny: Jacobians are taken.
+      dtype: of the data; by default the bijector's, else float32. float64 makes the test sharper.
+      domain: maps standard Normal tensors to valid data, elementwise; by default the identity.
+      jit_compile: whether to compile with XLA as well.
+      condition: a tensor or structure of tensors, handed to every call as `condition=`. Axis 0 is
+        the batch; the rows are used in turn. At least two, and unlike.
+      saved_model: whether to write a SavedModel as well; False for a bijector with parts in Python,
+        such as `tf.py_function`.
+      tolerance: relative and absolute, of all comparisons but those with float32; by default 1e-8
+        in float64 and 2e-3 in float32. An inverse by iteration may need another.
+
+    Raises:
+      AssertionError: a check failed; the message says which. An error of the bijector's own carries
+        a note that says in which check it was raised.
+      ValueError: `condition` has fewer than two rows.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> from tfp_glow import testing
+    >>> def make(dtype):
+    ...     return tfp_glow.bijectors.DenseConv1x1(tf.Variable([[2., 1.], [0., 1.]], dtype=dtype))
+    >>> testing.assert_bijector_contract(make, event_shape=[2, 1, 2], jit_compile=False)
+
+    ```
+    """
+    make = None
+    if not isinstance(bijector, tfb.Bijector):
+        make, dtype = bijector, dtype or tf.float64
+        bijector = make(dtype)
+    subject = _subject(bijector, event_shape, dtype, domain, condition, tolerance)
+    _check_answers(subject)
+    with _saying('leading dimensions'):
+        answers.check_batch_shapes(subject)
+    with _saying('tf.function with a None batch'):
+        traced = tracing.Traced(subject)
+        tracing.check_values(subject, traced)
+        tracing.check_variables(subject, traced)
+        evaluations.check_once(subject, traced)
+    if jit_compile:
+        with _saying('XLA'):
+            tracing.check_xla(subject, traced)
+    with _saying('checkpoint'):
+        state.check_checkpoint(subject)
+    if saved_model:
+        with _saying('SavedModel'):
+            tracing.check_saved_model(subject, traced)
+    if subject.variables:
+        with _saying('assignment to variables'):
+            state.check_assignment(subject)
+        with _saying('gradients'):
+            learning.check_gradients(subject)
+    with _saying('copies'):
+        state.check_copies(subject)
+    with _saying('keywords'):
+        conditions.check_keywords(subject)
+    if condition is not None:
+        with _saying('condition'):
+            conditions.check_condition(subject)
+    if make is not None:
+        with _saying('float32'):
+            answers.check_float32(subject, make(tf.float32))
+
+
+def assert_invertible(bijector, event_shape, dtype=None, domain=None, *, condition=None,
+                      tolerance=None):
+    """The cheap part of `assert_bijector_contract`: round trips, log-dets and event shapes.
+
+    In eager mode, for drawing many shapes and parameters. Arguments and errors are those of
+    `assert_bijector_contract`, except that `bijector` is no function of the dtype.
+
+    ```python
+    >>> import tfp_glow
+    >>> tfp_glow.testing.assert_invertible(tfp_glow.bijectors.Squeeze(2), event_shape=[4, 2, 1])
+
+    ```
+    """
+    _check_answers(_subject(bijector, event_shape, dtype, domain, condition, tolerance))
+
+
+def _subject(bijector, event_shape, dtype, domain, condition, tolerance):
+    dtype = tf.as_dtype(dtype or bijector.dtype or tf.float32)
+    noise = np.random.default_rng(0).standard_normal([_BATCH, *event_shape])
+    y = tf.constant(noise, dtype)
+    condition = conditions.in_turn(condition, _BATCH)
+    with _saying('inverse of data'):
+        return Subject(bijector, y if domain is None else domain(y), condition, tolerance)
+
+
+def _check_answers(subject):
+    with _saying('round trip'):
+        answers.check_round_trip(subject)
+    with _saying('log-det'):
+        answers.check_log_dets(subject)
+    with _saying('event shapes'):
+        answers.check_event_shapes(subject)
+
+
+@contextlib.contextmanager
+def _saying(what):
+    """Notes on an error in which check it was raised."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f'In the contract of bijectors: {what}.')
+        raise

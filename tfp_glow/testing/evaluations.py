@@ -1,0 +1,113 @@
+"""Finds what a traced function computes twice, such as a conditioner run for value and log-det."""
+
+import itertools
+import re
+
+from tfp_glow.testing.subject import check
+
+_COSTLY = re.compile('Conv|MatMul|Einsum|While')
+_RANDOM = re.compile('^(?!Stateless).*(Random|Multinomial)')
+_SAME_VALUE = {'EnsureShape', 'Identity', 'PreventGradient', 'StopGradient'}
+_BRANCHES = {'Case', 'If', 'StatelessCase', 'StatelessIf'}  # Their first input is the choice.
+
+
+def check_once(subject, traced):
+    """Value and log-det together evaluate nothing costly twice."""
+    del subject
+    for name, function, count in traced.concrete():
+        twice = sorted(repeated(function, count))
+        check(not twice, f'{name} and its log-det must evaluate each conditioner once; '
+                         f'computed twice: {", ".join(twice[:3])}.')
+
+
+def repeated(function, count):
+    """Names of costly operations of a concrete function that repeat another one.
+
+    Costly are convolutions, matrix products and loops that depend on one of the first `count`
+    inputs. Two operations are the same if their types, attributes and inputs are, all the way back
+    to the arguments and variables; functions and bodies of loops are compared by what they hold.
+    """
+    graph = function.graph
+    numbering = _Numbering(graph.as_graph_def())
+    numbering.visit_graph({tensor.op.name for tensor in graph.inputs[:count]})
+    return numbering.repeated
+
+
+class _Numbering:
+    """Gives equal numbers to equal computations, as compilers do to share subexpressions."""
+
+    def __init__(self, graph_def):
+        self.repeated = set()
+        self._nodes = graph_def.node
+        self._library = {f.signature.name: f for f in graph_def.library.function}
+        self._numbers = {}
+
+    def visit_graph(self, data):
+        """Visits the top level; `data` are the names of its inputs that vary from call to call."""
+        self._visit(self._nodes, {node.name: (self._number('input', node.name), node.name in data)
+                                  for node in self._nodes if node.op == 'Placeholder'})
+
+    def _number(self, *key):
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def _visit(self, nodes, arguments):
+        """Numbers `nodes`; returns what `arguments` are too, and whether any node is costly.
+
+        Both are `{name: (number, whether it depends on the data)}`.
+        """
+        known, same, seen = dict(arguments), {}, set()
+        for node in nodes:
+            if node.name in arguments:
+                continue
+            inputs = [_source(i, known, same, self._number) for i in node.input if i[0] != '^']
+            if node.op in _SAME_VALUE:
+                same[node.name] = inputs[0]
+                continue
+            depends = any(d for _, d in inputs)
+            called, costly = self._attributes(node, [d for _, d in inputs])
+            costly |= bool(_COSTLY.search(node.op))
+            number = self._number(node.op, called, node.name if _RANDOM.search(node.op) else '',
+                                  *(n for n, _ in inputs))
+            known[node.name] = number, depends
+            if costly and depends:
+                if number in seen:
+                    self.repeated.add(node.name)
+                seen.add(number)
+        return known, same, bool(seen)
+
+    def _attributes(self, node, depends):
+        """What else than its inputs decides a node's value; whether a function it calls is costly.
+        """
+        key, costly = [], False
+        for name, value in sorted(node.attr.items()):
+            functions = [value.func] if value.HasField('func') else value.list.func
+            for function in functions:
+                given = depends[1:] if node.op in _BRANCHES else depends
+                number, inside = self._function(function.name, given)
+                key.append((name, number))
+                costly |= inside
+            if not functions and name[0] != '_':
+                key.append((name, value.SerializeToString(deterministic=True)))
+        return tuple(key), costly
+
+    def _function(self, name, depends):
+        """The number of a function by what it holds, and whether anything in it is costly."""
+        if name not in self._library:
+            return self._number('unknown', name), False
+        definition = self._library[name]
+        names = [argument.name for argument in definition.signature.input_arg]
+        arguments = {argument: (self._number('argument', i), d) for i, (argument, d) in enumerate(
+            itertools.zip_longest(names, depends[:len(names)], fillvalue=True))}
+        known, same, costly = self._visit(definition.node_def, arguments)
+        outputs = [_source(definition.ret[output.name], known, same, self._number)[0]
+                   for output in definition.signature.output_arg]
+        return self._number('function', *outputs), costly
+
+
+def _source(name, known, same, number):
+    """The `(number, depends)` of a tensor written as `node`, `node:0` or `node:output:0`."""
+    node, *output = name.split(':')
+    if node in same:
+        return same[node]
+    found, depends = known.get(node, (None, True))
+    return number('output', found if found is not None else node, *(output or ['0'])), depends

@@ -1,0 +1,45 @@
+"""Gradients of the variables: there, finite, and not lost to a cache."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow.testing.subject import check, fresh
+
+
+def check_gradients(subject):
+    """Each variable gets its gradient, also from a tensor that was evaluated before the tape."""
+    for name, function, value in subject.directions():
+        expected = gradients(function, fresh(value), subject.variables, name)
+        for v, g in zip(subject.variables, expected, strict=True):
+            check(np.any(g), f'the gradient of {name} by {v.name} is all zeros.')
+        function(value)
+        what = f'{name} after an evaluation'
+        subject.close(f'gradients of {what}',
+                      gradients(function, value, subject.variables, what), expected)
+
+        @tf.function
+        def evaluated_before(value, name=name, function=function):
+            function(value)
+            return gradients(function, value, subject.variables,
+                             f'{name} after a traced evaluation')
+        subject.close(f'gradients of {name}, traced', evaluated_before(value), expected)
+
+
+def gradients(function, value, sources, what):
+    """Those of a sum over value and log-det that lets no two parts cancel; they must be there.
+
+    Tensors among the `sources` are watched.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch([s for s in sources if not isinstance(s, tf.Variable)])
+        outputs = tf.nest.flatten(function(value))
+        loss = sum(tf.reduce_sum(tf.sin(o + i)) for i, o in enumerate(outputs))
+    found = tape.gradient(loss, sources)
+    for source, gradient in zip(sources, found, strict=True):
+        name = source.name if isinstance(source, tf.Variable) else 'the condition'
+        check(gradient is not None, f'the gradient of {what} by {name} is None.')
+    found = [tf.convert_to_tensor(g) for g in found]  # Some may be `tf.IndexedSlices`.
+    if tf.executing_eagerly():
+        check(all(np.all(np.isfinite(g)) for g in found),
+              f'the gradients of {what} must be finite.')
+    return found
