@@ -103,8 +103,10 @@ class Repeat(base.OnePassBijector):
         return run(value, *flat)
 
     def _loop(self, value, flat, forward):
+        read = _reader(flat) if not self._reversible else lambda index: _slices(flat, index)
+
         def body(i, value, total):
-            step = self._step(_slices(flat, self._index(i, forward)))
+            step = self._step(read(self._index(i, forward)))
             pair = base.forward_and_log_det if forward else base.inverse_and_log_det
             value, log_det = pair(step, value, 3)
             return i + 1, value, total + log_det
@@ -115,22 +117,21 @@ class Repeat(base.OnePassBijector):
     def _backward(self, output, doutput, dlog_det, flat, learns, forward):
         """Rebuilds the input step by step; the gradients of the input and of the parameters."""
         learned = [k for k, learn in enumerate(learns) if learn]
+        arrays = [tf.TensorArray(flat[k].dtype, self._times, element_shape=flat[k].shape[1:])
+                  for k in learned]
 
-        def body(i, value, dvalue, stacked):
+        def body(i, value, dvalue, arrays):
             index = self._index(i, not forward)
             slices = _slices(flat, index)
             with Pullback([slices[k] for k in learned]) as pullback:
                 product = base.forward_pullback if forward else base.inverse_pullback
                 value, dvalue = product(self._step(slices), value, dvalue, dlog_det, pullback)
-            # Written in place: a TensorArray would hold all slices, and their stack, at once.
-            stacked = [tf.tensor_scatter_nd_update(s, [[index]], g[tf.newaxis])
-                       for s, g in zip(stacked, pullback.gradients())]
-            return i + 1, value, dvalue, stacked
-        zeros = [tf.zeros_like(flat[k]) for k in learned]
-        _, _, dvalue, stacked = _while(self._times, body, (output, doutput, zeros))
+            arrays = [a.write(index, g) for a, g in zip(arrays, pullback.gradients())]
+            return i + 1, value, dvalue, arrays
+        _, _, dvalue, arrays = _while(self._times, body, (output, doutput, arrays))
         gradients = [None] * len(flat)
-        for k, gradient in zip(learned, stacked):
-            gradients[k] = gradient
+        for k, array in zip(learned, arrays):
+            gradients[k] = array.stack()
         return dvalue, gradients
 
     def _step(self, slices):
@@ -147,15 +148,21 @@ class Repeat(base.OnePassBijector):
         flat = tf.nest.flatten(self._params)
         slices = [tf.Variable(p[0], trainable=False) for p in flat]
 
-        def body(i, y):
-            for s, p in zip(slices, flat):
-                s.assign(tf.gather(p, i))
-            y = base.initialize_part(self._step(slices), y)
-            for s, p in zip(slices, flat):
-                if isinstance(p, tf.Variable):
-                    p.scatter_nd_update([[i]], s[tf.newaxis])
-            return i + 1, y
-        return tf.function(lambda y: _while(self._times, body, (y,)))(y)[1]
+        @tf.function
+        def initialize(y):
+            arrays = [tf.TensorArray(p.dtype, self._times, element_shape=p.shape[1:]) for p in flat]
+
+            def body(i, y, arrays):
+                for s, p in zip(slices, flat):
+                    s.assign(tf.gather(p, i))
+                y = base.initialize_part(self._step(slices), y)
+                return i + 1, y, [a.write(i, s) for a, s in zip(arrays, slices)]
+            _, y, arrays = _while(self._times, body, (y, arrays))
+            for p, array in zip(flat, arrays):
+                if isinstance(p, tf.Variable):  # No scatter: reads of the variable would then copy.
+                    p.assign(array.stack())
+            return y
+        return initialize(y)
 
     def _frozen_values(self):
         each = [base.frozen_values(self.step(i)) for i in range(self._times)]
@@ -169,6 +176,13 @@ class Repeat(base.OnePassBijector):
 
 def _is_trained(parameter):
     return parameter.dtype.is_floating and getattr(parameter, 'trainable', True)
+
+
+def _reader(flat):
+    """`_slices` for ordinary backprop, where the gradient of a gather costs K times the slice."""
+    arrays = [tf.TensorArray(p.dtype, p.shape[0], element_shape=p.shape[1:],
+                             clear_after_read=False).unstack(p) for p in flat]
+    return lambda index: [array.read(index) for array in arrays]
 
 
 def _slices(flat, index):
