@@ -200,6 +200,16 @@ def test_grid_keeps_colours_and_enlarges_small_images_only():
     assert zoo_images.grid(colours[:, :8, :8]).shape == (64, 64, 3)
 
 
+def test_tiny_images_are_interpolated():
+    ramp = np.broadcast_to(np.arange(0, 16, 2, np.uint8), [8, 8])[np.newaxis, ..., np.newaxis]
+    found = zoo_images.grid(np.ascontiguousarray(ramp), bins=17).astype(int)
+    assert found.shape == (64, 64)
+    assert np.all(np.diff(found, axis=1) >= 0) and np.all(found == found[:1])
+    assert len(np.unique(found)) > 40  # Not eight steps.
+    flat = np.full([1, 4, 4, 3], 5, np.uint8)
+    assert np.all(zoo_images.grid(flat, bins=6) == 255)
+
+
 @pytest.mark.parametrize('images, options, message', [
     (np.zeros([1, 8, 8, 2], np.uint8), {}, r'images must be uint8 \[N, H, W, 1 or 3\]'),
     (np.zeros([1, 8, 8, 1]), {}, 'images must be uint8 .* got float64'),

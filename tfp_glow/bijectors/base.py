@@ -124,7 +124,9 @@ class OnePassBijector(tfb.Bijector):
         if part is None:
             return {'condition': condition}
         innermost = part.shape[-ndims - 1] if part.shape.rank > ndims else 1
-        count = tf.reduce_prod(tf.shape(part)[:-ndims])
+        count = part.shape[:-ndims].num_elements()
+        if count is None:
+            count = tf.reduce_prod(tf.shape(part)[:-ndims])
         return {'condition': tf.nest.map_structure(
             lambda c: _fold_condition(c, innermost, count, self.name), condition)}
 
@@ -274,7 +276,7 @@ def _fold_condition(condition, innermost, count, name):
     if condition.shape.rank == 0:
         condition = condition[tf.newaxis]
     given_ = condition.shape[0]
-    if given_ == innermost and given_ is not None and tf.get_static_value(count) == given_:
+    if given_ is not None and given_ == innermost == tf.get_static_value(count):
         return condition
     if None not in (given_, innermost) and given_ not in (1, innermost):
         raise ValueError(f'condition must have 1 or {innermost} entries along its first axis, as '

@@ -135,8 +135,10 @@ class Repeat(base.OnePassBijector):
         return [_is_trained(p) for p in tf.nest.flatten(self._params)]
 
     def _loop(self, value, flat, condition, forward):
+        read = _reader(flat) if not self._reversible else lambda index: _slices(flat, index)
+
         def body(i, value, total):
-            step = self._step(_slices(flat, self._index(i, forward)))
+            step = self._step(read(self._index(i, forward)))
             pair = base.forward_and_log_det if forward else base.inverse_and_log_det
             value, log_det = pair(step, value, self._ndims, condition)
             return i + 1, value, total + log_det
@@ -153,8 +155,10 @@ class Repeat(base.OnePassBijector):
         """
         learned = [k for k, learn in enumerate(learns) if learn]
         given = [c for c in base.leaves(condition) if c.dtype.is_floating]
+        arrays = [tf.TensorArray(flat[k].dtype, self._times, element_shape=flat[k].shape[1:])
+                  for k in learned]
 
-        def body(i, value, dvalue, stacked, summed):
+        def body(i, value, dvalue, arrays, summed):
             index = self._index(i, not forward)
             slices = _slices(flat, index)
             with Pullback([slices[k] for k in learned] + given) as pullback:
@@ -162,15 +166,12 @@ class Repeat(base.OnePassBijector):
                 value, dvalue = product(self._step(slices), value, dvalue, dlog_det, pullback,
                                         condition, self._ndims)
             found = pullback.gradients()
-            # Written in place: a TensorArray would hold all slices, and their stack, at once.
-            stacked = [tf.tensor_scatter_nd_update(s, [[index]], g[tf.newaxis])
-                       for s, g in zip(stacked, found)]
+            arrays = [a.write(index, g) for a, g in zip(arrays, found)]
             summed = [s + g for s, g in zip(summed, found[len(learned):])]
-            return i + 1, value, dvalue, stacked, summed
-        zeros = [tf.zeros_like(flat[k]) for k in learned]
-        _, value, dvalue, stacked, summed = _while(
-            self._times, body, (output, doutput, zeros, [tf.zeros_like(c) for c in given]))
-        stacked, summed = iter(stacked), iter(summed)
+            return i + 1, value, dvalue, arrays, summed
+        _, value, dvalue, arrays, summed = _while(
+            self._times, body, (output, doutput, arrays, [tf.zeros_like(c) for c in given]))
+        stacked, summed = (a.stack() for a in arrays), iter(summed)
         dflat = [next(stacked) if learn else None for learn in learns]
         dcondition = [next(summed) if c.dtype.is_floating else None
                       for c in base.leaves(condition)]
@@ -190,15 +191,21 @@ class Repeat(base.OnePassBijector):
         flat = tf.nest.flatten(self._params)
         slices = [tf.Variable(p[0], trainable=False) for p in flat]
 
-        def body(i, y):
-            for s, p in zip(slices, flat):
-                s.assign(tf.gather(p, i))
-            y = base.initialize_part(self._step(slices), y, condition)
-            for s, p in zip(slices, flat):
-                if isinstance(p, tf.Variable):
-                    p.scatter_nd_update([[i]], s[tf.newaxis])
-            return i + 1, y
-        return tf.function(lambda y: _while(self._times, body, (y,)))(y)[1]
+        @tf.function
+        def initialize(y):
+            arrays = [tf.TensorArray(p.dtype, self._times, element_shape=p.shape[1:]) for p in flat]
+
+            def body(i, y, arrays):
+                for s, p in zip(slices, flat):
+                    s.assign(tf.gather(p, i))
+                y = base.initialize_part(self._step(slices), y, condition)
+                return i + 1, y, [a.write(i, s) for a, s in zip(arrays, slices)]
+            _, y, arrays = _while(self._times, body, (y, arrays))
+            for p, array in zip(flat, arrays):
+                if isinstance(p, tf.Variable):  # No scatter: reads of the variable would then copy.
+                    p.assign(array.stack())
+            return y
+        return initialize(y)
 
     def _frozen_values(self):
         each = [base.frozen_values(self.step(i)) for i in range(self._times)]
@@ -212,6 +219,13 @@ class Repeat(base.OnePassBijector):
 
 def _is_trained(parameter):
     return parameter.dtype.is_floating and getattr(parameter, 'trainable', True)
+
+
+def _reader(flat):
+    """`_slices` for ordinary backprop, where the gradient of a gather costs K times the slice."""
+    arrays = [tf.TensorArray(p.dtype, p.shape[0], element_shape=p.shape[1:],
+                             clear_after_read=False).unstack(p) for p in flat]
+    return lambda index: [array.read(index) for array in arrays]
 
 
 def _slices(flat, index):

@@ -30,7 +30,7 @@ class ConditionBias(keras.layers.Layer):
         if (classes is None) == (channels is None):
             raise ValueError('exactly one of classes and channels must be given; '
                              f'got {classes=}, {channels=}.')
-        if (classes or channels) < 1:
+        if (channels if classes is None else classes) < 1:
             raise ValueError(f'classes and channels must be positive; got {classes=}, {channels=}.')
         if channels is not None and side is None:
             raise ValueError(f'side must be given with channels; got {side=}.')

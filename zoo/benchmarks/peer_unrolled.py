@@ -1,5 +1,7 @@
 """Glow of this library's bijectors without `Repeat`: K separate steps under ordinary backprop."""
 
+import math
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -13,8 +15,7 @@ matmul_gflops = tensorflow_model.matmul_gflops
 def build(job):
     levels, shapes = [], []
     for level, (pixels, channels) in enumerate(flops.level_shapes(job)):
-        side = job.size >> (level + 1)
-        assert side * side == pixels
+        side = math.isqrt(pixels)
         steps = [part for k in range(job.steps_per_level)
                  for part in _step(side, channels, job.width, seed=level * job.steps_per_level + k)]
         levels.append(tgb.Chain([tgb.Squeeze(2), *steps]))

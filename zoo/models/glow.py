@@ -60,7 +60,7 @@ RECIPES = {
                       recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),
     # 28x28 clothing: an hour on two cores.
     'fashion_mnist': (Config(levels=2, steps_per_level=12, width=128, top_prior='position',
-                             position_bias=True, minimum_scale=.1, reversible=False,
+                             position_bias=True, minimum_scale=.3, reversible=False,
                              network_dtype='mixed_bfloat16'),
-                      recipe.Training(learning_rate=2e-3, batch_size=64, epochs=16, ema=.999)),
+                      recipe.Training(learning_rate=2e-3, batch_size=64, epochs=18, ema=.999)),
 }
