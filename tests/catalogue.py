@@ -160,7 +160,6 @@ CATALOGUE = {
     'spline': lambda: (tgb.Spline(variable(2, 8)), (3, 2)),
     'mixture_cdf': lambda: (tgb.MixtureLogisticCDF(
         variable(2, 3), variable(2, 3), variable(2, 3)), (2, 2)),
-    'channels_spline': lambda: (tgb.Coupling(dense(2, 10), tgb.SplineInner(2)), (1, 2, 4)),
     'channels_mixture': lambda: (tgb.Coupling(
         dense(2, 16), tgb.MixtureCDFInner(2)), (1, 2, 4)),
     'channels_reversed': lambda: (tgb.Coupling(
@@ -190,7 +189,7 @@ CATALOGUE = {
         over_pixels(2, 4), tgb.AffineInner(),
         tgb.splits.mask([[[True], [False]], [[False], [False]]])), (2, 2, 2)),
     'mask_entries': lambda: (tgb.Coupling(
-        over_pixels(2, 10), tgb.SplineInner(2),
+        over_pixels(2, 4), tgb.AffineInner(),
         tgb.splits.mask([[[True, False], [False, True]]])), (2, 2, 2)),
     'mask_vector': lambda: (tgb.Coupling(
         dense(3, 24), tgb.MixtureCDFInner(2), tgb.splits.mask([True, False, False]),

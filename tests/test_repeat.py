@@ -123,7 +123,8 @@ def test_a_new_batch_size_is_not_traced_again():
 @pytest.mark.parametrize('make, message', [
     (lambda p: tgb.Repeat(tgb.ActNorm, p, 0), 'times must be positive; got times=0'),
     (lambda p: tgb.Repeat(tgb.ActNorm, p, 3), r'times=3 as its leading axis; got shape=\(2, 1\)'),
-    (lambda p: tgb.Repeat(tgb.ActNorm, p, 2).step(2), r'index must be in \[0, 2\); got index=2')])
+    (lambda p: tgb.Repeat(lambda q: tgb.ActNorm(q, q), p, 2).step(2),
+     r'index must be in \[0, 2\); got index=2')])
 def test_bad_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make(tf.ones([2, 1]))

@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 # In a process of its own, for logical devices must be set before TensorFlow starts.
 PROGRAM = '''
-import json
+import json, sys
 import keras, numpy as np, tensorflow as tf
 import tfp_glow
 
@@ -23,6 +24,9 @@ for used in (devices[:1], devices):
     strategy = tf.distribute.MirroredStrategy(used)
     with strategy.scope():
         flow = tfp_glow.flows.glow((4, 4, 1), levels=1, steps_per_level=2, width=4)
+        if sys.argv[1] == 'Reversible':
+            flow = tfp_glow.flows.transformed(
+                flow.distribution, tfp_glow.bijectors.Reversible(flow.bijector))
         model = tfp_glow.FlowModel(flow, bins=17)
         # No noise, so that both ways see the same data.
         model.to_data = lambda images, seed: (tf.cast(images, tf.float32) + .5) / 17 - .5
@@ -37,10 +41,11 @@ print(json.dumps(results))
 '''
 
 
-def test_mirrored_strategy():
+@pytest.mark.parametrize('container', ['Repeat', 'Reversible'])
+def test_mirrored_strategy(container):
     result = subprocess.run(
-        [sys.executable, '-c', PROGRAM], capture_output=True, text=True, timeout=300, check=False,
-        env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3'))
+        [sys.executable, '-c', PROGRAM, container], capture_output=True, text=True, timeout=300,
+        check=False, env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3'))
     assert result.returncode == 0, result.stderr
     one, two = json.loads(result.stdout.splitlines()[-1])
     assert (one['replicas'], two['replicas']) == (1, 2)

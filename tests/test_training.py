@@ -211,3 +211,15 @@ def test_bits_per_dim_by_hand():
     assert dequantization.bits_per_dim(0., 12, 16) == pytest.approx(4.)
     assert dequantization.bits_per_dim(12 * np.log(2), 12, 16) == pytest.approx(3.)
     assert dequantization.bits_per_dim(0., 12, 16, counted=8) == pytest.approx(6.)
+
+
+def test_reconstruction_error_is_a_metric(digits):
+    flow = tfp_glow.flows.glow((8, 8, 1), levels=2, steps_per_level=2, width=4)
+    model = tfp_glow.FlowModel(flow, bins=17, round_trip=True)
+    model.compile(keras.optimizers.Adam(1e-3))
+    history = model.fit(digits[:32], epochs=1, verbose=0, validation_data=(digits[:16],)).history
+    assert 0 < history['val_reconstruction_error'][0] < 1e-4
+    assert 'reconstruction_error' not in history
+    flow.trainable_variables[0].assign_add(tf.fill(flow.trainable_variables[0].shape, float('nan')))
+    found = model.evaluate(digits[:16], verbose=0, return_dict=True)
+    assert not np.isfinite(found['reconstruction_error'])
