@@ -191,7 +191,7 @@ class Repeat(base.OnePassBijector):
         flat = tf.nest.flatten(self._params)
         slices = [tf.Variable(p[0], trainable=False) for p in flat]
 
-        @tf.function
+        @tf.function(autograph=False)
         def initialize(y):
             arrays = [tf.TensorArray(p.dtype, self._times, element_shape=p.shape[1:]) for p in flat]
 
