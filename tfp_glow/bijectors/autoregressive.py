@@ -48,8 +48,38 @@ class _Autoregressive(base.OnePassBijector):
         return tf.squeeze(found, -1), log_det
 
     def _serial(self, value, condition):
-        """The inverse of `_parallel`: one dimension a step, each with one run of the network."""
+        """The inverse of `_parallel`: one dimension a step."""
         self._check_event(value)
+        if hasattr(self._network, 'incremental'):
+            batch = tf.shape(value)[0] if value.shape[0] is None else value.shape[0]
+            run = self._network.incremental(batch, **condition)
+            if run is not None:
+                return self._by_increments(value, *run)
+        return self._by_runs(value, condition)
+
+    def _by_increments(self, value, state, outputs):
+        """`_serial` given `(state, outputs)` from the network's `incremental`."""
+        size = len(self._order)
+        flat = tf.gather(tf.reshape(value, [-1, size]), self._order, axis=1)
+        due, batch_shape = tf.transpose(flat), flat.shape[:1]
+
+        def body(step, state, before, found, total):
+            state, raw = outputs(state, step, before)
+            inner = self._bound(tf.cast(raw, value.dtype)[:, tf.newaxis])
+            new, log_det = base.forward_and_log_det(inner, due[step][:, tf.newaxis, tf.newaxis], 2)
+            new = tf.ensure_shape(tf.reshape(new, [-1]), batch_shape)
+            return (step + 1, state, new, found.write(step, new),
+                    tf.ensure_shape(total + log_det, batch_shape))
+        zeros = tf.zeros_like(flat[:, 0])
+        found = tf.TensorArray(value.dtype, size, element_shape=batch_shape)
+        *_, found, total = tf.while_loop(
+            lambda step, *_: step < size, body, (tf.constant(0), state, zeros, found, zeros),
+            parallel_iterations=1, maximum_iterations=size)
+        found = tf.gather(tf.transpose(found.stack()), np.argsort(self._order), axis=1)
+        return tf.ensure_shape(tf.reshape(found, tf.shape(value)), value.shape), total
+
+    def _by_runs(self, value, condition):
+        """`_serial` by one run of the whole network a step."""
         size = value.shape[1:].num_elements()
         if size is None:
             size = tf.reduce_prod(tf.shape(value)[1:])
@@ -116,16 +146,19 @@ class MaskedAutoregressive(_Autoregressive):
     ```
 
     where `network(y)[o[t]]` depends on y[o[0]], ..., y[o[t-1]] alone. The forward loop holds the
-    network once, whatever D. Its gradient by backprop keeps the activations of its D runs; the
-    constant-memory gradient of `Repeat` and `Reversible` of the *inverse* runs that loop
-    to rebuild y, so that training a MAF by density is faster without (`reversible=False`).
+    network once, whatever D. With `networks.made` in float32 or float64, its D steps together have
+    the arithmetic of one run, for each hidden unit is computed once; other networks are run D
+    times, and its gradient by backprop keeps the activations of all the runs. The constant-memory
+    gradient of `Repeat` and `Reversible` of the *inverse* runs that loop to rebuild y, so that
+    training a MAF by density is faster without (`reversible=False`).
 
     Args:
       network: a built Keras network or any callable, `[B, D] -> [B, D, k]` or, over images,
         `[B, H, W, C] -> [B, H, W, C, k]`: `networks.made` or `networks.masked_conv`. Of these the
         attributes `event_shape`, `outputs_per_dim` and `order` are read, the last an int32 vector
         of dimensions (of the flattened event), the first determined first; a callable without
-        has the natural order 0, 1, ...
+        has the natural order 0, 1, ... A network with an order may have a method `incremental`,
+        see `networks.MaskedDenseNetwork`, that spares the serial direction its D runs.
       inner: `raw [..., k] -> bijector` of `[..., 1]`, elementwise and the same for all dimensions:
         `Additive()`, with k = 1, `AffineInner(scale_map)`, with k = 2, `SplineInner(bins)`, or a
         function that returns any TFP bijector. Default `AffineInner()`.

@@ -82,6 +82,12 @@ class KerasModule(tf.Module):
         args, kwargs = _arguments(self._layer, inputs, condition)
         return self._layer(*args, **kwargs)
 
+    def incremental(self, batch, **condition):
+        """The network one dimension at a time, or None; see `networks.MaskedDenseNetwork`."""
+        if hasattr(self._layer, 'incremental'):
+            return self._layer.incremental(batch, **condition)
+        return None
+
     def initialize(self, inputs, **condition):
         """Lets the network set data-dependent weights, if it can; see `networks`."""
         if hasattr(self._layer, 'initialize'):
@@ -141,6 +147,13 @@ class BoundNetwork:
             [named[id(v)] for v in self._layer.trainable_variables],
             [named[id(v)] for v in self._layer.non_trainable_variables], *args, **kwargs)
         return outputs
+
+    def incremental(self, batch, **condition):
+        """As `KerasModule.incremental`; the network must read its weights before it returns."""
+        if not hasattr(self._layer, 'incremental'):
+            return None
+        with keras.StatelessScope(list(zip(self._layer.variables, self._weights))):
+            return self._layer.incremental(batch, **condition)
 
     def initialize(self, inputs, **condition):
         """Runs the network's data-dependent initialisation and writes it to the weights."""

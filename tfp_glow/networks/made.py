@@ -44,13 +44,17 @@ class MaskedDense(keras.layers.Layer):
             self.bias = self.add_weight(name='bias', shape=(outputs,), initializer='zeros')
 
     def call(self, inputs):
+        outputs = keras.ops.matmul(inputs, self.masked_kernel())
+        return outputs + self.bias if self.use_bias else outputs
+
+    def masked_kernel(self):
+        """`[I, J]`: the kernel, zero where it does not count."""
         ops = keras.ops
         kernel = ops.convert_to_tensor(self.kernel)
         low = ops.convert_to_tensor(self.in_degrees, dtype='int32')[:, None]
         high = ops.convert_to_tensor(self.out_degrees, dtype='int32')
         seen = ops.greater(high, low) if self.strict else ops.greater_equal(high, low)
-        outputs = ops.matmul(inputs, ops.where(seen, kernel, ops.zeros_like(kernel)))
-        return outputs + self.bias if self.use_bias else outputs
+        return ops.where(seen, kernel, ops.zeros_like(kernel))
 
     def get_config(self):
         return dict(super().get_config(), in_degrees=self.in_degrees, out_degrees=self.out_degrees,
@@ -165,6 +169,49 @@ class MaskedDenseNetwork(keras.Model):
             outputs = outputs + self.direct(inputs)
         return keras.ops.reshape(outputs, (-1, *self.event_shape, self.outputs_per_dim))
 
+    def incremental(self, batch, condition=None):
+        """The network one dimension at a time, in all at about the arithmetic of one call.
+
+        Each hidden unit is computed once, as soon as what it sees is known.
+
+        Args:
+          batch: B, an integer or a scalar tensor.
+          condition: as of a call.
+
+        Returns:
+          `(state, step)`: a list of tensors, and a function of tensors `step(state, t, before) ->
+          (state, raw)` to be called for t = 0, ..., D-1. `before [B]` is the value of dimension
+          order[t-1], zeros for t = 0; `raw [B, outputs_per_dim]` is what a call would return for
+          dimension order[t]. None with less than float32, where the rounding of a call matters.
+        """
+        if self.compute_dtype not in ('float32', 'float64'):
+            return None
+        ops, layers = keras.ops, [*self.hidden_layers, self.last]
+        state = [ops.zeros((batch, len(layer.out_degrees)), self.compute_dtype)
+                 + ops.convert_to_tensor(layer.bias) + bias
+                 for layer, bias in zip(layers, [*self._biases(condition), 0.], strict=True)]
+        kernels = [layer.masked_kernel() for layer in layers]
+        direct = None if self.direct is None else self.direct.masked_kernel()
+        tables = [[ops.convert_to_tensor(table)
+                   for table in units_by_degree(layer.out_degrees, len(self.order))]
+                  for layer in self.hidden_layers]
+        order = ops.convert_to_tensor(self.order)
+
+        def step(state, t, before):
+            totals, before = list(state), ops.cast(before, self.compute_dtype)[:, None]
+            last = order[ops.maximum(t - 1, 0)]
+            totals[0] = totals[0] + before * kernels[0][last]
+            if direct is not None:
+                totals[-1] = totals[-1] + before * direct[last]
+            for k, (units, real) in enumerate(tables):  # Those of degree t are complete now.
+                hidden = self.activation(ops.take(totals[k], units[t], axis=1))
+                hidden = ops.where(real[t], hidden, ops.zeros_like(hidden))
+                totals[k + 1] = totals[k + 1] + ops.matmul(
+                    hidden, ops.take(kernels[k + 1], units[t], axis=0))
+            raw = ops.reshape(totals[-1], (-1, *self.event_shape, self.outputs_per_dim))
+            return totals, ops.take(raw, order[t], axis=1)
+        return state, step
+
     def _biases(self, condition):
         """What the condition adds to each hidden layer."""
         if not self.takes_condition:
@@ -222,3 +269,20 @@ def hidden_degrees(units, least, greatest, rng=None):
         return np.sort(rng.integers(least, greatest, units, endpoint=True))
     steps = np.arange(units) * (greatest - least + 1) // max(units - 1, 1)
     return np.minimum(least + steps, greatest)
+
+
+def units_by_degree(degrees, size):
+    """Which units have degree 0, ..., size-1, in rows of one length.
+
+    Args:
+      degrees: ascending integers.
+      size: number of rows.
+
+    Returns:
+      `[size, n]`, int32, indices into `degrees`, and `[size, n]`, bool: False where a row with
+      less than n units is filled up.
+    """
+    starts, stops = (np.searchsorted(degrees, np.arange(size), side) for side in ('left', 'right'))
+    places = np.arange(max(1, max(stops - starts)))
+    real = places < (stops - starts)[:, None]
+    return np.where(real, starts[:, None] + places, 0).astype(np.int32), real
