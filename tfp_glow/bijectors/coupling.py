@@ -128,8 +128,3 @@ class Coupling(base.OnePassBijector):
         if hasattr(self._conditioner, 'initialize'):
             self._conditioner.initialize(self._split.apart(y)[0], **condition)
         return super()._initialize(y, **condition)
-
-
-def split(images):
-    """The first ceil(C / 2) channels and the rest."""
-    return splits.channels().apart(images)

@@ -3,7 +3,9 @@
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import base, coupling
+from tfp_glow.bijectors import base, splits
+
+_SPLIT = splits.channels()  # The first half goes on.
 
 
 class MultiScale(base.OnePassBijector):
@@ -85,7 +87,7 @@ class MultiScale(base.OnePassBijector):
         for level, exit_ in zip(self._levels, self._exits):
             h, log_det = base.inverse_and_log_det(level, h, 3, condition)
             h, exit_log_det = base.inverse_and_log_det(exit_, h, 3, condition)
-            h, z = coupling.split(h)
+            h, z = _SPLIT.apart(h)
             latents.append(z)
             total += log_det + exit_log_det
         h, log_det = base.inverse_and_log_det(self._levels[-1], h, 3, condition)
@@ -97,7 +99,7 @@ class MultiScale(base.OnePassBijector):
         for level, exit_ in zip(self._levels, self._exits):
             y, dy = base.forward_pullback(level, y, dy, *rest)
             y, dy = base.forward_pullback(exit_, y, dy, *rest)
-            (y, z), (dy, dz) = coupling.split(y), coupling.split(dy)
+            (y, z), (dy, dz) = _SPLIT.apart(y), _SPLIT.apart(dy)
             latents.append(z)
             dlatents.append(dz)
         y, dy = base.forward_pullback(self._levels[-1], y, dy, *rest)
@@ -117,7 +119,7 @@ class MultiScale(base.OnePassBijector):
         latents = []
         for level, exit_ in zip(self._levels, self._exits):
             y = base.initialize_part(exit_, base.initialize_part(level, y, condition), condition)
-            y, z = coupling.split(y)
+            y, z = _SPLIT.apart(y)
             latents.append(z)
         return [*latents, base.initialize_part(self._levels[-1], y, condition)]
 

@@ -62,6 +62,17 @@ class ConditionBias(keras.layers.Layer):
                     initializer=keras.initializers.serialize(self.kernel_initializer))
 
 
+def required(condition, name):
+    """`condition`, of a network that was built for one.
+
+    Raises:
+      ValueError: it is None.
+    """
+    if condition is None:
+        raise ValueError(f'condition must be given to {name!r}, built for one; got None.')
+    return condition
+
+
 def _resized(images, side):
     given = tuple(images.shape[1:3])
     if given == side:

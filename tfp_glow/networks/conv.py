@@ -2,7 +2,7 @@
 
 import keras
 
-from tfp_glow.networks.condition import ConditionBias
+from tfp_glow.networks.condition import ConditionBias, required
 from tfp_glow.networks.scaled_conv import ScaledConv2D
 
 
@@ -84,9 +84,7 @@ class ConvNetwork(keras.Model):
     def _conditioned(self, hidden, condition):
         if not self.takes_condition:
             return hidden
-        if condition is None:
-            raise ValueError(f'condition must be given to {self.name!r}, built for one; got None.')
-        return hidden + self.condition_bias(condition)
+        return hidden + self.condition_bias(required(condition, self.name))
 
     def get_config(self):
         return dict(super().get_config(), **self._config)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfp_glow.networks.condition import ConditionBias
+from tfp_glow.networks.condition import ConditionBias, required
 
 ORDERS = ('natural', 'reversed', 'random')
 DEGREES = ('equal', 'random')
@@ -216,8 +216,7 @@ class MaskedDenseNetwork(keras.Model):
         """What the condition adds to each hidden layer."""
         if not self.takes_condition:
             return [0.] * len(self.hidden_layers)
-        if condition is None:
-            raise ValueError(f'condition must be given to {self.name!r}, built for one; got None.')
+        condition = required(condition, self.name)
         size = self._config['condition_size']
         if size is not None:
             if len(condition.shape) != 2 or condition.shape[-1] != size:

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfp_glow.networks.condition import ConditionBias
+from tfp_glow.networks.condition import ConditionBias, required
 from tfp_glow.networks.convolve import convolve
 from tfp_glow.networks.made import dimension_order
 
@@ -170,10 +170,7 @@ class MaskedConvNetwork(keras.Model):
     def call(self, inputs, condition=None):
         hidden = self.first(inputs)
         if self.takes_condition:
-            if condition is None:
-                raise ValueError(f'condition must be given to {self.name!r}, built for one; '
-                                 'got None.')
-            hidden = hidden + self.condition_bias(condition)
+            hidden = hidden + self.condition_bias(required(condition, self.name))
         for one, other in self.blocks:
             hidden = hidden + other(self.activation(one(self.activation(hidden))))
         outputs = self.last(self.activation(hidden))

@@ -48,9 +48,13 @@ def speed_ratio(reference, measurement):
     """The median over the rounds of the reference's images/s over the other's; None without."""
     if not (reference and reference.rounds and measurement.rounds):
         return None
-    pairs = zip(reference.per_round('images_per_second'),
-                measurement.per_round('images_per_second'))
-    return statistics.median(ours / theirs for ours, theirs in pairs)
+    return median_ratio(reference.per_round('images_per_second'),
+                        measurement.per_round('images_per_second'))
+
+
+def median_ratio(speeds, others):
+    """The median over the rounds of the ratios of two peers' speeds."""
+    return statistics.median(a / b for a, b in zip(speeds, others))
 
 
 def busy_warning(rows):

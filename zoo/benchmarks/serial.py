@@ -66,7 +66,7 @@ def run(dimensions, hidden, batch, rounds, seconds, progress):
         speeds, loads = row['images_per_second_rounds'], row.pop('other_cores_rounds')
         speed = statistics.median(speeds)
         row.update(images_per_second=speed, milliseconds=1e3 * batch / speed,
-                   speed_ratio=statistics.median(a / b for a, b in zip(reference, speeds)),
+                   speed_ratio=rows.median_ratio(reference, speeds),
                    other_cores=None if None in loads else statistics.median(loads))
     return {'rows': results, 'difference': difference}
 
