@@ -223,6 +223,12 @@ CATALOGUE = {
     'maf_spline': lambda: (tgb.MaskedAutoregressive(
         made(3, 5, order='random'), tgb.SplineInner(bins=2)), (3,)),
     'maf_image': lambda: (tgb.MaskedAutoregressive(masked_conv((2, 1, 2), 2)), (2, 1, 2)),
+    'flattened': lambda: (tgb.Flattened(tgb.Chain([
+        tgb.BatchNorm(**statistics(4), event_ndims=1),
+        tgb.Coupling(dense(2, 4), split=tgb.splits.even_odd(1), event_ndims=1)]), (1, 2, 2)),
+        (1, 2, 2)),
+    'flattened_maf': lambda: (tgb.Flattened(tgb.MaskedAutoregressive(made(4, 2)), (2, 1, 2)),
+                              (2, 1, 2)),
     'maf_repeat': lambda: (stacked_autoregressive(tgb.MaskedAutoregressive), (3,)),
     'iaf': lambda: (tgb.InverseAutoregressive(made(3, 2, order='random', degrees='random')), (3,)),
     'iaf_image': lambda: (tgb.InverseAutoregressive(masked_conv(

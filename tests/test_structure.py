@@ -21,7 +21,7 @@ MAY_IMPORT = {
     'networks': {'networks'},
     'distributions': {'distributions', 'internal'},
     'bijectors': {'bijectors', 'internal'},
-    'flows': {'bijectors', 'distributions', 'networks', 'internal'},
+    'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.

@@ -9,6 +9,7 @@ from tfp_glow.bijectors.batch_norm import BatchNorm
 from tfp_glow.bijectors.chain import Chain
 from tfp_glow.bijectors.conditioned import Conditioned
 from tfp_glow.bijectors.coupling import Coupling
+from tfp_glow.bijectors.flattened import Flattened
 from tfp_glow.bijectors.invertible_conv import (
     DenseConv1x1,
     InvertibleConv1x1,
@@ -27,11 +28,9 @@ from tfp_glow.bijectors.whitening import Whitening, fit_whitening
 
 __all__ = [
     'ActNorm', 'Additive', 'AffineInner', 'BatchNorm', 'Chain', 'Conditioned', 'Coupling',
-    'DenseConv1x1',
-    'InverseAutoregressive', 'InvertibleConv1x1', 'Logit', 'MaskedAutoregressive',
-    'MixtureCDFInner', 'MixtureLogisticCDF', 'MultiScale', 'Multiplicative',
-    'OnePassBijector', 'Repeat', 'Reverse', 'Reversible', 'ShiftScale', 'Shuffle', 'Spline',
-    'SplineInner', 'Squeeze',
-    'Whitening', 'fit_whitening',
+    'DenseConv1x1', 'Flattened', 'InverseAutoregressive', 'InvertibleConv1x1', 'Logit',
+    'MaskedAutoregressive', 'MixtureCDFInner', 'MixtureLogisticCDF', 'MultiScale',
+    'Multiplicative', 'OnePassBijector', 'Repeat', 'Reverse', 'Reversible', 'ShiftScale',
+    'Shuffle', 'Spline', 'SplineInner', 'Squeeze', 'Whitening', 'fit_whitening',
     'plu_parameters', 'random_permutation', 'rotation', 'scale_maps', 'splits',
 ]

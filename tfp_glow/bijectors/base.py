@@ -37,6 +37,9 @@ class OnePassBijector(tfb.Bijector):
     or `sample`. Axis 0 of each of them is the batch, of the size of the input's innermost batch
     dimension or 1. Containers hand it to the parts that take one.
 
+    `_in_mode(training)` is an equal bijector, sharing variables, that trains or evaluates; itself
+    where that makes no difference, see `tfp_glow.with_training`.
+
     And two more for export: `_frozen_values()` is a structure of all that can be computed from the
     parameters alone, and `_with_frozen(values)` an equal bijector that reads it there instead.
 
@@ -143,6 +146,9 @@ class OnePassBijector(tfb.Bijector):
     def _initialize(self, y, **condition):
         return self._inverse_and_log_det(y, **condition)[0]
 
+    def _in_mode(self, training):
+        return self
+
     def _frozen_values(self):
         return ()
 
@@ -232,6 +238,11 @@ def initialize_part(bijector, y, condition=None):
     if isinstance(bijector, OnePassBijector):
         return bijector._initialize(y, **kwargs)
     return bijector.inverse(y, **kwargs)
+
+
+def in_mode(bijector, training):
+    """`bijector` as it trains or evaluates; itself where that makes no difference."""
+    return bijector._in_mode(training) if isinstance(bijector, OnePassBijector) else bijector
 
 
 def frozen_values(bijector):

@@ -168,6 +168,16 @@ class BatchNorm(base.OnePassBijector):
         self._mean.assign(mean.astype(self.dtype.as_numpy_dtype))
         self._variance.assign(variance.astype(self.dtype.as_numpy_dtype))
 
+    def _initialize(self, y):
+        if isinstance(self._mean, tf.Variable) and isinstance(self._variance, tf.Variable):
+            mean, variance = _moments(y)
+            self._mean.assign(mean)
+            self._variance.assign(variance)
+        return self.with_training(False)._inverse_and_log_det(y)[0]
+
+    def _in_mode(self, training):
+        return self if training == self._training else self.with_training(training)
+
     def _forward_and_log_det(self, x):
         self._check_channels(x.shape)
         if self._training:

@@ -88,6 +88,11 @@ class Chain(base.OnePassBijector):
             y = base.initialize_part(part, y, condition)
         return y
 
+    def _in_mode(self, training):
+        parts = [base.in_mode(part, training) for part in self._parts]
+        unchanged = all(new is old for new, old in zip(parts, self._parts))
+        return self if unchanged else self.copy(parts=parts)
+
     def _frozen_values(self):
         return [base.frozen_values(part) for part in self._folded]
 

@@ -123,6 +123,13 @@ class MultiScale(base.OnePassBijector):
             latents.append(z)
         return [*latents, base.initialize_part(self._levels[-1], y, condition)]
 
+    def _in_mode(self, training):
+        levels, exits = ([base.in_mode(part, training) for part in parts]
+                         for parts in (self._levels, self._exits))
+        old = [*self._levels, *self._exits]
+        unchanged = all(new is part for new, part in zip([*levels, *exits], old))
+        return self if unchanged else self.copy(levels=levels, exits=exits)
+
     def _frozen_values(self):
         return [base.frozen_values(part) for part in [*self._levels, *self._exits]]
 

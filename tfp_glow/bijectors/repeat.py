@@ -207,6 +207,14 @@ class Repeat(base.OnePassBijector):
             return y
         return initialize(y)
 
+    def _in_mode(self, training):
+        step = self.step(0)
+        if base.in_mode(step, training) is step:
+            return self
+        # What normalises by its batch cannot be rebuilt: ordinary backprop trains it.
+        return self.copy(make_step=lambda p: base.in_mode(self._make_step(p), training),
+                         reversible=self._reversible and not training)
+
     def _frozen_values(self):
         each = [base.frozen_values(self.step(i)) for i in range(self._times)]
         return tf.nest.map_structure(lambda *values: tf.stack(values), *each)

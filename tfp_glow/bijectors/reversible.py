@@ -113,6 +113,13 @@ class Reversible(base.OnePassBijector):
     def _initialize(self, y, condition=None):
         return base.initialize_part(self._bijector, y, condition)
 
+    def _in_mode(self, training):
+        inner = base.in_mode(self._bijector, training)
+        if inner is self._bijector:
+            return self
+        # What normalises by its batch cannot be rebuilt: ordinary backprop trains it.
+        return inner if training else self.copy(bijector=inner)
+
     def _frozen_values(self):
         return base.frozen_values(self._bijector)
 

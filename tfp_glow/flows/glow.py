@@ -1,14 +1,13 @@
-"""Builders: hyper-parameters -> a plain `tfd.TransformedDistribution` with its variables."""
+"""Glow's builder."""
 
 import functools
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
-from tfp_glow.distributions import latents
+from tfp_glow.flows import building
 from tfp_glow.internal import keras_bridge
 
 PERMUTATIONS = ('conv', 'dense', 'shuffle', 'reverse')
@@ -52,7 +51,7 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
       `tfd.TransformedDistribution` over images. Its base has one part per level, so
       `flow.bijector.inverse(x)` is a list of `levels` latents, the finest first. Call
       `tfp_glow.initialize(flow, batch)` before training. A conditional flow wants `condition=` in
-      `log_prob`, `sample` and the bijector's methods; see `transformed`.
+      `log_prob`, `sample` and the bijector's methods; see `flows.transformed`.
 
     Raises:
       ValueError: an argument out of its range; the message names it.
@@ -70,10 +69,10 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
 
     ```
     """
-    height, width_, channels = _check_event_shape(event_shape, levels)
-    _check_choice('coupling', coupling, COUPLINGS)
-    _check_choice('permutation', permutation, PERMUTATIONS)
-    _check_choice('top_prior', top_prior, TOP_PRIORS)
+    height, width_, channels = building.multi_scale_shape(event_shape, levels)
+    building.check_choice('coupling', coupling, COUPLINGS)
+    building.check_choice('permutation', permutation, PERMUTATIONS)
+    building.check_choice('top_prior', top_prior, TOP_PRIORS)
     if steps_per_level < 1:
         raise ValueError(f'steps_per_level must be positive; got {steps_per_level=}.')
     widths = list(width) if isinstance(width, (list, tuple)) else [width] * levels
@@ -109,45 +108,16 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
             shapes.append((*shape[:2], shape[2] - kept))
             shape = (*shape[:2], kept)
     shapes.append(shape)
-    return transformed(
-        _base(shapes, top_prior, dtype, name),
+    return building.transformed(
+        building.level_latents(shapes, top_prior, dtype, name),
         tgb.MultiScale(level_bijectors, exits if exit_prior else None, name=name), name)
-
-
-def transformed(distribution, bijector, name=None):
-    """`tfd.TransformedDistribution` whose `condition=` reaches the bijector, and nothing else does.
-
-    `log_prob(y, condition=c)`, `sample(n, seed=s, condition=c)` and the like give `condition` to
-    each bijector and network in it that takes one. Axis 0 of `c`, a tensor or a structure of them,
-    is the batch: of the size of the innermost batch dimension of y, or n, or 1.
-
-    Raises (when called):
-      TypeError: any other keyword.
-      ValueError: a condition for a flow that takes none, or none for a flow that takes one.
-
-    ```python
-    >>> import tensorflow as tf, tfp_glow
-    >>> flow = tfp_glow.flows.glow((4, 4, 1), 1, 1, width=4, classes=3)
-    >>> flow.sample(2, seed=1, condition=tf.constant([0, 2])).shape
-    TensorShape([2, 4, 4, 1])
-
-    ```
-    """
-    return tfd.TransformedDistribution(distribution, bijector, kwargs_split_fn=_split, name=name)
-
-
-def _split(kwargs):
-    unknown = set(kwargs) - {'condition'}
-    if unknown:
-        raise TypeError(f'a flow may be given condition=; got an unknown keyword {min(unknown)!r}.')
-    return {}, kwargs
 
 
 def _steps(shape, times, permutation, inner, network, seeds, dtype, path, reversible):
     """The `times` steps of one level, as a `Repeat` over stacked variables."""
     channels = shape[2]
     kept = (channels + 1) // 2
-    variable = functools.partial(_variable, path=path, dtype=dtype)
+    variable = functools.partial(building.variable, path=path, dtype=dtype)
     params = {'act_norm': {
         'shift': variable('act_norm/shift', np.zeros([times, channels])),
         'log_scale': variable('act_norm/log_scale', np.zeros([times, channels])),
@@ -209,35 +179,3 @@ def _class_prior(channels, classes, dtype, path):
     with tf.name_scope(path):
         prior.build()
     return tgb.Conditioned(prior, name='class_prior')
-
-
-def _base(shapes, top_prior, dtype, name):
-    if top_prior == 'standard':
-        return latents(shapes, dtype=dtype)
-    shape = shapes[-1] if top_prior == 'position' else shapes[-1][-1:]
-    variable = functools.partial(_variable, path=f'{name}/top_prior', dtype=dtype)
-    return latents(shapes, variable('loc', np.zeros(shape)), variable('log_scale', np.zeros(shape)),
-                   dtype)
-
-
-def _variable(name, value, path, dtype, trainable=True):
-    dtype = None if np.issubdtype(value.dtype, np.integer) else dtype
-    return tf.Variable(value, dtype=dtype, trainable=trainable, name=f'{path}/{name}')
-
-
-def _check_event_shape(event_shape, levels):
-    if levels < 1:
-        raise ValueError(f'levels must be positive; got {levels=}.')
-    shape = tuple(tf.TensorShape(event_shape).as_list())
-    if len(shape) != 3 or None in shape:
-        raise ValueError(f'event_shape must be a known (height, width, channels); got {shape}.')
-    for side, name in zip(shape, ('height', 'width')):
-        if side % 2**levels:
-            raise ValueError(f'{name} must be divisible by 2**levels = {2**levels}; got '
-                             f'{name}={side}, {levels=}.')
-    return shape
-
-
-def _check_choice(argument, value, choices):
-    if value not in choices:
-        raise ValueError(f'{argument} must be one of {", ".join(choices)}; got {value!r}.')

@@ -1,0 +1,105 @@
+"""A bijector of vectors, applied to images whose entries are taken as one vector."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow.bijectors import base
+
+
+class Flattened(base.OnePassBijector):
+    """Applies a bijector over `[D]` to events of `event_shape`: `[..., H, W, C] -> [..., H, W, C]`.
+
+    ```none
+    inverse(y) = reshape(bijector.inverse(flatten(y)))
+    forward(x) = reshape(bijector.forward(flatten(x)))
+    log|det J| = the bijector's
+    ```
+
+    Entries go into the vector in memory's order: row by row, the channels of a pixel together.
+
+    Args:
+      bijector: any bijector over vectors `[..., D]`, such as `Coupling(..., event_ndims=1)`,
+        `MaskedAutoregressive` or a `Chain` of them; D = H * W * C.
+      event_shape: `(H, W, C)`, known, of any rank.
+      name: name of the bijector.
+
+    See also: `tfb.Reshape`, which changes the shape of the event and is no container.
+
+    Raises:
+      ValueError: `event_shape` is not known; the bijector is one of events that are no vectors;
+        when called, an event of another shape.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> from tfp_glow import bijectors as tgb
+    >>> nice = tgb.Coupling(lambda x: 3. * x, tgb.Additive(), tgb.splits.even_odd(), event_ndims=1)
+    >>> tgb.Flattened(nice, (2, 2, 1)).inverse(tf.reshape([1., 2., 3., 4.], [2, 2, 1]))[..., 0]
+    <tf.Tensor: shape=(2, 2), dtype=float32, numpy=
+    array([[ 1.,  5.],
+           [ 3., 13.]], dtype=float32)>
+
+    ```
+    """
+
+    def __init__(self, bijector, event_shape, name='flattened'):
+        parameters = dict(locals())
+        shape = tf.TensorShape(event_shape)
+        if not shape.is_fully_defined() or shape.rank < 1:
+            raise ValueError(f'event_shape must be known, of rank 1 or more; got {event_shape}.')
+        ndims = bijector.inverse_min_event_ndims
+        if ndims not in (0, 1) or bijector.forward_min_event_ndims != ndims:
+            raise ValueError(f'bijector must be one of vectors or scalars; {bijector.name} has '
+                             f'events of {ndims} dimensions.')
+        self._bijector = bijector
+        self._shape = tuple(shape.as_list())
+        super().__init__(forward_min_event_ndims=shape.rank, dtype=bijector.dtype,
+                         parameters=parameters, name=name)
+
+    @property
+    def bijector(self):
+        """The bijector over vectors."""
+        return self._bijector
+
+    @property
+    def takes_condition(self):
+        return base.takes_condition(self._bijector)
+
+    def _forward_and_log_det(self, x, condition=None):
+        y, log_det = base.forward_and_log_det(self._bijector, self._vectors(x), 1, condition)
+        return self._events(y), log_det
+
+    def _inverse_and_log_det(self, y, condition=None):
+        x, log_det = base.inverse_and_log_det(self._bijector, self._vectors(y), 1, condition)
+        return self._events(x), log_det
+
+    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+        x, dx = base.forward_pullback(self._bijector, self._vectors(y), self._vectors(dy),
+                                      dlog_det, pullback, condition, 1)
+        return self._events(x), self._events(dx)
+
+    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+        y, dy = base.inverse_pullback(self._bijector, self._vectors(x), self._vectors(dx),
+                                      dlog_det, pullback, condition, 1)
+        return self._events(y), self._events(dy)
+
+    def _initialize(self, y, condition=None):
+        return self._events(base.initialize_part(self._bijector, self._vectors(y), condition))
+
+    def _in_mode(self, training):
+        inner = base.in_mode(self._bijector, training)
+        return self if inner is self._bijector else self.copy(bijector=inner)
+
+    def _frozen_values(self):
+        return base.frozen_values(self._bijector)
+
+    def _with_frozen(self, values):
+        return Flattened(base.with_frozen(self._bijector, values), self._shape, name=self.name)
+
+    def _vectors(self, events):
+        if not events.shape[1:].is_compatible_with(self._shape):
+            raise ValueError(f'the input of {self.name} must end in the shape {self._shape}; '
+                             f'got shape={events.shape}.')
+        return tf.reshape(events, [-1, int(np.prod(self._shape))])
+
+    def _events(self, vectors):
+        return tf.reshape(vectors, [-1, *self._shape])

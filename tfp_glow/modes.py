@@ -1,0 +1,39 @@
+"""Training and evaluation of flows that normalise by the batch."""
+
+from tensorflow_probability import bijectors as tfb
+
+from tfp_glow.bijectors import base
+
+
+def with_training(flow, training=True):
+    """`flow` as it trains, each `BatchNorm` normalising by its batch, or as it evaluates.
+
+    Shares all variables with `flow`; `flow` itself where no part of it depends on the mode. In
+    training mode `Repeat` and `Reversible` keep activations wherever such a part is inside, since a
+    batch's statistics cannot be rebuilt from what they normalised. Nothing moves the statistics
+    that evaluation uses but `update_statistics`.
+
+    Args:
+      flow: a `tfd.TransformedDistribution` or a bijector.
+      training: True to train, False to sample and evaluate.
+
+    #### References
+    Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.7.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> batch_norm = tfp_glow.bijectors.BatchNorm(
+    ...     [0.], [0.], mean=tf.Variable([5.]), variance=tf.Variable([4.]), event_ndims=1)
+    >>> chain = tfp_glow.bijectors.Chain([batch_norm])
+    >>> tfp_glow.with_training(chain).inverse([[1.], [3.]]).numpy().round(2)
+    array([[-1.],
+           [ 1.]], dtype=float32)
+    >>> tfp_glow.with_training(chain, False) is chain
+    True
+
+    ```
+    """
+    if isinstance(flow, tfb.Bijector):
+        return base.in_mode(flow, training)
+    changed = base.in_mode(flow.bijector, training)
+    return flow if changed is flow.bijector else flow.copy(bijector=changed)
