@@ -29,7 +29,7 @@ for used in (devices[:1], devices):
                 flow.distribution, tfp_glow.bijectors.Reversible(flow.bijector))
         model = tfp_glow.FlowModel(flow, bins=17)
         # No noise, so that both ways see the same data.
-        model.to_data = lambda images, seed: (tf.cast(images, tf.float32) + .5) / 17 - .5
+        model.objective.to_data = lambda x, seed: (tf.cast(x, tf.float32) + .5) / 17 - .5
         model.compile(keras.optimizers.SGD(1e-2))
     data = tf.data.Dataset.from_tensor_slices(images).batch(8)
     losses = model.fit(data, epochs=3, verbose=0).history['loss']

@@ -35,5 +35,7 @@ def with_training(flow, training=True):
     """
     if isinstance(flow, tfb.Bijector):
         return base.in_mode(flow, training)
+    if not hasattr(flow, 'bijector'):  # TFP hides the class of transformed distributions.
+        return flow
     changed = base.in_mode(flow.bijector, training)
     return flow if changed is flow.bijector else flow.copy(bijector=changed)

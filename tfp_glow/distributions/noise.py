@@ -70,6 +70,10 @@ class VariationalNoise(tfd.Distribution):
         """The distribution of v, before the sigmoid."""
         return self._squashed.distribution
 
+    def flow_condition(self, images):
+        """The condition of `flow` that goes with `images`: their features."""
+        return images if self._features is None else self._features(images)
+
     def _event_shape(self):
         return self.flow.event_shape
 
@@ -89,7 +93,7 @@ class VariationalNoise(tfd.Distribution):
     def _given(self, images):
         if images is None:
             raise ValueError(f'condition must be given to {self.name}, the images; got None.')
-        return {'condition': images if self._features is None else self._features(images)}
+        return {'condition': self.flow_condition(images)}
 
 
 def _all_to_flow(kwargs):

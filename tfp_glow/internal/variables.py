@@ -2,6 +2,7 @@
 
 import collections
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -17,11 +18,34 @@ def by_path(flow):
     return {name if counts[name] == 1 else places[id(v)]: v for name, v in zip(names, variables)}
 
 
-def hidden(flow, event_shape):
-    """Names of the trainable variables that `flow.log_prob` reads and the flow does not list."""
-    trace = tf.function(flow.log_prob).get_concrete_function(
-        tf.TensorSpec([2, *event_shape], flow.dtype))
-    listed = {id(copy) for v in flow.trainable_variables  # A replicated one is read by its copies.
-              for copy in (v, *getattr(v, 'values', ()))}
-    read = trace.graph.trainable_variables
-    return [v.name for v in read if id(v) not in listed]
+def hidden(function, specs, listed):
+    """Names of the trainable variables that `function` reads and that are not `listed`."""
+    trace = tf.function(function).get_concrete_function(*specs)
+    known = {id(copy) for v in listed  # A replicated one is read by its copies.
+             for copy in (v, *getattr(v, 'values', ()))}
+    return [v.name for v in trace.graph.trainable_variables if id(v) not in known]
+
+
+def store(module, values):
+    """Puts the variables of `module` into the mapping `values`, by their paths with dots."""
+    for path, variable in by_path(module).items():
+        values[path.replace('/', '.')] = variable.numpy()
+
+
+def load(module, values):
+    """Sets the variables of `module` to what `store` put into `values`.
+
+    Raises:
+      ValueError: `values` are those of another flow; names what differs.
+    """
+    variables = {path.replace('/', '.'): v for path, v in by_path(module).items()}
+    missing, unknown = set(variables) - set(values.keys()), set(values.keys()) - set(variables)
+    if missing or unknown:
+        raise ValueError(f'the weights must be those of this flow; the file lacks '
+                         f'{sorted(missing)[:3]} and has {sorted(unknown)[:3]} besides.')
+    for path, variable in variables.items():
+        value = np.asarray(values[path])
+        if value.shape != tuple(variable.shape):
+            raise ValueError(f'{path} must have shape {tuple(variable.shape)}; '
+                             f'the file has {value.shape}.')
+        variable.assign(value)

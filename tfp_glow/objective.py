@@ -1,0 +1,140 @@
+"""What a flow is trained on: the log-likelihood of a batch, as a loss and in bits."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow import dequantization, initialization, modes
+from tfp_glow.bijectors import base
+from tfp_glow.distributions import Dequantized
+
+
+class Objective:
+    """The likelihood of integer images, or of vectors as they are, under a flow; and its loss.
+
+    ```none
+    loss = - mean(log p(y | condition)) / D                            nats per dimension
+           + classification_weight * cross-entropy of the classifier
+           + sum(weights^2) / (2 weight_prior^2 N D)
+    ```
+
+    The second term trains a linear classifier on the spatial mean of the last latent, as Glow's
+    conditional model does. The third makes the estimate of the weights that of the maximum a
+    posteriori (MAP) under independent priors N(0, weight_prior^2); N is the number of training
+    examples.
+
+    Args:
+      flow: a `tfd.TransformedDistribution`.
+      bins: number of grey levels of integer data, dequantized inside; None for continuous data.
+      counted_dims: dimensions that bits/dim counts; all by default.
+      noise: `distributions.VariationalNoise`, or None for uniform dequantization.
+      classifier: a module `[B, C] -> [B, classes]`, logits of integer conditions.
+      classification_weight: see above.
+      weight_prior: standard deviation of the prior, or None.
+      examples: N, needed with a prior.
+    """
+
+    def __init__(self, flow, bins, counted_dims=None, noise=None, classifier=None,
+                 classification_weight=.01, weight_prior=None, examples=None):
+        if bins is not None and bins < 2:
+            raise ValueError(f'bins must be at least 2; got {bins=}.')
+        if noise is not None and (bins is None or classifier is not None):
+            raise ValueError('noise must be left out for continuous data and beside a classifier; '
+                             f'got {bins=}, {classifier=}.')
+        if weight_prior is not None and not (weight_prior > 0 and examples):
+            raise ValueError('weight_prior must be positive and come with the number of training '
+                             f'examples; got {weight_prior=}, {examples=}.')
+        self.flow, self.bins, self.noise, self.classifier = flow, bins, noise, classifier
+        self._training_flow = modes.with_training(flow)
+        self.event_dims = int(np.prod(flow.event_shape))
+        self.counted_dims = counted_dims or self.event_dims
+        self._classification_weight = classification_weight
+        self._weight_prior, self._examples = weight_prior, examples
+
+    @property
+    def parts(self):
+        """Every module with variables, the flow first."""
+        return [part for part in (self.flow, self.noise, self.classifier) if part is not None]
+
+    @property
+    def trainable_variables(self):
+        """Those of all parts."""
+        return [v for part in self.parts for v in part.trainable_variables]
+
+    @property
+    def conditional(self):
+        """Whether the flow wants a condition."""
+        return hasattr(self.flow, 'bijector') and base.takes_condition(self.flow.bijector)
+
+    def to_data(self, images, seed):
+        """A batch as data of the flow; `seed`, two integers, is the uniform noise's."""
+        if self.bins is not None:
+            images = dequantization.dequantize(images, self.bins, seed)
+        return tf.cast(images, self.flow.dtype)
+
+    def log_prob(self, images, seed, condition=None, training=False):
+        """`(log p(data), data)`, of one draw of the noise; no data if that is a flow's own."""
+        flow = self._training_flow if training else self.flow
+        given = {} if condition is None else {'condition': condition}
+        if self.noise is None:
+            data = self.to_data(images, seed)
+            return flow.log_prob(data, **given), data
+        bound = Dequantized(flow, self.bins, self.noise).log_prob(images, seed=seed, **given)
+        return bound + self.event_dims * math.log(self.bins), None
+
+    def loss(self, log_prob):
+        """The first term of the loss."""
+        return -tf.reduce_mean(log_prob) / self.event_dims
+
+    def penalty(self):
+        """The third term."""
+        if self._weight_prior is None:
+            return 0.
+        squares = tf.add_n([tf.reduce_sum(tf.square(tf.cast(v, tf.float32)))
+                            for v in self.trainable_variables])
+        return squares / (2 * self._weight_prior**2 * self._examples * self.event_dims)
+
+    def classification(self, data, labels, training=False):
+        """`(the second term of the loss, whether each label is found)`."""
+        flow = self._training_flow if training else self.flow
+        # From TFP's cache: log_prob has computed it.
+        latent = tf.nest.flatten(flow.bijector.inverse(data, condition=labels))[-1]
+        logits = self.classifier(tf.reduce_mean(latent, list(range(1, latent.shape.rank - 1))))
+        entropy = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        found = tf.equal(tf.argmax(logits, -1, tf.int32), tf.cast(labels, tf.int32))
+        return self._classification_weight * entropy, found
+
+    def bits(self, log_prob):
+        """Bits per dimension, `[B]`; of continuous data, nats per example: -log p."""
+        if self.bins is None:
+            return -log_prob
+        return dequantization.bits_per_dim(
+            log_prob, self.event_dims, self.bins, self.counted_dims)
+
+    def initialize(self, images, seed, condition=None):
+        """Sets the data-dependent parameters of all parts that have not been set."""
+        initialization.initialize(self.flow, self.to_data(images, seed), condition)
+        if self.noise is not None and not initialization.is_initialized(self.noise):
+            # The noise starts near to the uniform one, whose logit its flow makes standard Normal.
+            uniform = tf.random.stateless_uniform(
+                tf.shape(images), seed, 1e-3, 1 - 1e-3, self.noise.dtype)
+            middles = (tf.cast(images, self.noise.dtype) + .5) / self.bins - .5
+            initialization.initialize(
+                self.noise.flow, tf.math.log(uniform) - tf.math.log1p(-uniform),
+                self.noise.flow_condition(middles))
+
+    @property
+    def has_statistics(self):
+        """Whether the flow evaluates by statistics that `update_statistics` sets."""
+        return self._training_flow is not self.flow
+
+    def update_statistics(self, images, seed, condition=None):
+        """Sets the statistics that the flow evaluates by from a batch."""
+        if self.has_statistics:
+            initialization.update_statistics(self.flow, self.to_data(images, seed), condition)
+
+    @property
+    def is_initialized(self):
+        """Whether `initialize` has nothing to do."""
+        return all(map(initialization.is_initialized, self.parts))
