@@ -72,6 +72,34 @@ def test_evaluate_agrees_with_training(run, place):
     assert 'standard error over 180 images' in done.stdout
 
 
+def test_diagnose_prints_a_table_and_keeps_it(run, place):
+    directory, _ = run
+    done = run_program('diagnose', f'--workdir={directory}', '--images=40', data_dir=place)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((directory / 'diagnosis.json').read_text())
+    layers = ('squeeze', *(f'repeat[0]/{layer}' for layer in (
+        'act_norm', 'invertible_conv1x1', 'coupling')))
+    paths = [f'level_{level}/{layer}' for level in (0, 1) for layer in layers]
+    assert [layer['path'] for layer in result['layers']] == [*paths[:4], 'level_0/exit', *paths[4:]]
+    assert result['images'] == 40 and result['round_trip_error'] < 1e-3
+    lines = [line.split() for line in done.stdout.splitlines()]
+    rows = {line[0]: line for line in lines if line}
+    assert all(path in rows for path in paths) and rows['whole'][1] == 'flow'
+    for level in result['levels']:
+        assert rows[level['path']] == [
+            level['path'], f'{level["mean"]:z.3f}', f'{level["std"]:z.3f}']
+    assert len(result['warnings']) == sum(line[:1] == ['warning:'] for line in lines)
+
+
+@pytest.mark.parametrize('flags, words', [
+    (['--images=0'], ['--images', 'at least 1', '0']), ([], ['--workdir', 'must be given'])])
+def test_mistakes_of_diagnose(flags, words, place):
+    workdir = [f'--workdir={place}/run'] if flags else []
+    done = run_program('diagnose', *workdir, *flags, data_dir=place)
+    assert done.returncode == 2 and 'Traceback' not in done.stderr
+    assert all(word in done.stderr for word in words)
+
+
 def test_a_resumed_run_ends_as_an_uninterrupted_one(run, place):
     """Stops after the first of two epochs, by taking the second's traces away."""
     straight, _ = run

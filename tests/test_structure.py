@@ -21,6 +21,7 @@ MAY_IMPORT = {
     'networks': {'networks'},
     'distributions': {'distributions', 'internal'},
     'bijectors': {'bijectors', 'internal'},
+    'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal'},
     'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training.py',

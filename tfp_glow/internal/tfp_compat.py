@@ -2,10 +2,14 @@
 
 import tensorflow as tf
 from tensorflow.python.eager import record
+from tensorflow_probability.python.bijectors import chain
 from tensorflow_probability.python.distributions import joint_distribution_sequential
 from tensorflow_probability.python.internal import cache_util, parameter_properties
 
 ParameterProperties = parameter_properties.ParameterProperties
+
+# The class of every tfb.Chain: of one whose parts are no composite tensors, tfb.Chain is not.
+Chain = chain._Chain
 
 _READS = frozenset({'ReadVariableOp', 'ResourceGather', 'VariableShape'})
 

@@ -1,0 +1,134 @@
+"""Presets: trained weights that come with the package, or lie in a folder of the user's.
+
+A preset is a folder with `config.json`, `weights.npz`, `card.json`, `samples.png` and
+`sha256.json`, the sums of the others, which are checked before anything is read.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+
+from zoo import errors
+
+FOLDER = pathlib.Path(__file__).parent / 'presets'
+FILES = ('config.json', 'weights.npz', 'card.json', 'samples.png')
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A trained model with what is known of it.
+
+    Attributes:
+        name: of the preset, the name of its folder.
+        flow: the `tfd.TransformedDistribution`, its averaged weights loaded.
+        model: the `FlowModel` around it, not compiled: `to_data`, `to_images`, `bits`.
+        run: the `zoo.runs.Run` that trained it.
+        data: what it was trained on: `event_shape`, `original_shape`, `bins`, `classes`.
+        card: data, split, seed, time, figures, licence and command, as a dictionary.
+        path: its folder.
+    """
+
+    name: str
+    flow: object
+    model: object
+    run: object
+    data: dict
+    card: dict
+    path: pathlib.Path
+
+
+def names():
+    """The names of the presets that come with the package."""
+    return sorted(p.parent.name for p in FOLDER.glob('*/config.json'))
+
+
+def read(name_or_path):
+    """The `Preset` of a name in `names()` or in a folder.
+
+    Raises:
+        UsageError: there is none; a file is missing or not as it was written; its configuration
+            is of a newer version.
+    """
+    folder = _folder(name_or_path)
+    _check_sums(folder)
+    config = json.loads((folder / 'config.json').read_text(encoding='utf-8'))
+    if config.get('preset_format', 0) > FORMAT:
+        raise errors.UsageError(f'preset {folder.name!r} must be of format {FORMAT} or older; '
+                                f'it has {config["preset_format"]}.')
+    from zoo import runs  # Late: a wrong name is reported at once.
+    try:
+        run = runs.Run.from_json(config['run'])
+    except (ValueError, TypeError, KeyError) as error:
+        raise errors.UsageError(f'preset {folder.name!r} has a config.json that cannot be read '
+                                f'({error}).') from None
+    data = config['data']
+    model = run.assemble(tuple(data['event_shape']), data['bins'], data['classes'], data['dims'],
+                         data['examples'], training=False)
+    with np.load(folder / 'weights.npz', allow_pickle=False) as weights:
+        model.load_own_variables(weights)
+    card = json.loads((folder / 'card.json').read_text(encoding='utf-8'))
+    return Preset(folder.name, model.flow, model, run, data, card, folder)
+
+
+def write(run, data, model, card, folder, save_samples):
+    """Writes the averaged weights of `model` as a preset into the new folder `folder`.
+
+    Args:
+        run: the `Run`.
+        data: its data.
+        model: its `FlowModel`.
+        card: a dictionary, ready for JSON.
+        folder: must not be there.
+        save_samples: called with the path of samples.png.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True)
+    about = {'event_shape': list(data.event_shape), 'bins': model.bins, 'dims': data.dims,
+             'original_shape': list(getattr(data, 'original_shape', data.event_shape)),
+             'classes': data.num_classes if run.conditional else None,
+             'examples': data.sizes['train']}
+    config = {'preset_format': FORMAT, 'run': run.to_json(), 'data': about}
+    (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
+    (folder / 'card.json').write_text(json.dumps(card, indent=2) + '\n')
+    with model.averaged_weights():
+        values = {}
+        model.save_own_variables(values)
+        np.savez_compressed(folder / 'weights.npz', **values)
+    save_samples(folder / 'samples.png')
+    sums = {name: _sum(folder / name) for name in FILES}
+    (folder / 'sha256.json').write_text(json.dumps(sums, indent=2) + '\n')
+
+
+def _folder(name_or_path):
+    known = names()
+    if str(name_or_path) in known:
+        return FOLDER / str(name_or_path)
+    path = pathlib.Path(name_or_path)
+    if path.is_dir():
+        return path
+    near = difflib.get_close_matches(str(name_or_path), known, n=1, cutoff=0.)
+    meant = f' Did you mean {near[0]!r}?' if near else ''
+    raise errors.UsageError(f'preset must be one of {", ".join(known)}, or a folder; '
+                            f'got {str(name_or_path)!r}.{meant}')
+
+
+def _check_sums(folder):
+    try:
+        sums = json.loads((folder / 'sha256.json').read_text(encoding='utf-8'))
+        wrong = [name for name in FILES if sums[name] != _sum(folder / name)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise errors.UsageError(f'preset must be a folder with {", ".join(FILES)} and sha256.json; '
+                                f'{str(folder)!r} lacks something ({error}).') from None
+    if wrong:
+        raise errors.UsageError(f'preset {folder.name!r} must be as it was written; '
+                                f'{", ".join(wrong)} is cut short or changed (SHA-256).')
+
+
+def _sum(path):
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
