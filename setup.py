@@ -17,11 +17,13 @@ setuptools.setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=setuptools.find_packages(include=['tfp_glow', 'tfp_glow.*', 'zoo', 'zoo.*']),
+    package_data={'zoo': ['presets/*/*', 'flagfiles/*.flags']},
     python_requires='>=3.11',
     install_requires=[
         'absl-py>=2.1',
         'importlib_resources>=6.0',  # tensorflow-datasets imports it and does not declare it.
         'keras>=3.10',
+        'matplotlib>=3.9',
         'numpy>=2.0',
         'pillow>=11.0',
         'scikit-learn>=1.5',  # The embedded data sets' images.
@@ -34,7 +36,7 @@ setuptools.setup(
     ],
     extras_require={
         'test': ['hypothesis>=6.100', 'pytest>=8.0', 'pytest-xdist>=3.6', 'ruff>=0.9'],
-        'bench': ['matplotlib>=3.9', 'normflows>=1.7', 'torch>=2.4'],
+        'bench': ['normflows>=1.7', 'torch>=2.4'],
         'gpu': ['tensorflow[and-cuda]>=2.18'],
     },
     classifiers=['License :: OSI Approved :: Apache Software License',

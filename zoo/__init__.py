@@ -3,3 +3,31 @@
 import os
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # Before anything imports TensorFlow.
+
+
+def load(name):
+    """Returns the flow of the preset `name`, a `tfd.TransformedDistribution` with trained weights.
+
+    Its data are in [-1/2, 1/2), see `tfp_glow.dequantization`, or standardised vectors. What else
+    is known of it `from_preset` gives.
+
+    Raises:
+        UsageError: there is no such preset; its files are not as they were written.
+    """
+    return from_preset(name).flow
+
+
+def from_preset(name_or_path):
+    """Returns the `zoo.preset.Preset` of that name, or in that folder: flow, model, card, ...
+
+    Raises:
+        UsageError: as `load`.
+    """
+    from zoo import preset  # Late: programs start by importing this package.
+    return preset.read(name_or_path)
+
+
+def list_presets():
+    """Returns `{name: what it is, in one line}` of the presets that come with the package."""
+    from zoo import preset
+    return preset.described()

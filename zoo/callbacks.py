@@ -35,10 +35,12 @@ class _Record(keras.callbacks.Callback):
         self._run, self._data, self._flow_model = run, data, model
         self._directory, self._manager = directory, manager
         self._writer = tf.summary.create_file_writer(str(directory.path / 'tensorboard'))
-        self._probe = run.prepare(data.take('validation', min(16, data.sizes['validation'])))
+        self._probe = run.examples(data, 'validation', min(16, data.sizes['validation']))
         self._round_trip = measures.RoundTrip(model)
-        tempered = tfp_glow.with_temperature(model.flow, .7)
-        self._draw = tf.function(lambda: tempered.sample(16, seed=[0, 1]))
+        tempered, given = tfp_glow.with_temperature(model.flow, .7), {}
+        if run.conditional:
+            given['condition'] = tf.range(16) % data.num_classes
+        self._draw = tf.function(lambda: tempered.sample(16, seed=[0, 1], **given))
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.time()
@@ -46,7 +48,7 @@ class _Record(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         model, checkpoint = self._flow_model, self._manager.checkpoint
         checkpoint.seconds.assign_add(time.time() - self._start)
-        error = self._round_trip.error(self._probe)
+        error = self._round_trip.error(*self._probe)
         row = {'epoch': epoch + 1, 'step': int(model.optimizer.iterations),
                'seconds': round(float(checkpoint.seconds), 1),
                'learning_rate': float(model.optimizer.learning_rate),
@@ -56,7 +58,8 @@ class _Record(keras.callbacks.Callback):
         with self._writer.as_default(step=epoch + 1):
             for name, value in row.items():
                 tf.summary.scalar(name, value)
-            tf.summary.image('samples', self._samples(), max_outputs=16)
+            if model.bins is not None:
+                tf.summary.image('samples', self._samples(), max_outputs=16)
         self._writer.flush()
         checkpoint.epoch.assign(epoch + 1)
         self._manager.save()

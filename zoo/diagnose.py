@@ -33,11 +33,11 @@ def main(_):
     if FLAGS.images > size:
         raise errors.UsageError(f'--images must be at most the {size} of --split={FLAGS.split}; '
                                 f'got {FLAGS.images}.')
-    images = run.prepare(data.take(FLAGS.split, FLAGS.images))
+    images, labels = run.examples(data, FLAGS.split, FLAGS.images)
     with model.averaged_weights():
-        diagnosis = tfp_glow.diagnose(model.flow, model.to_data(images, _NOISE_SEED))
+        diagnosis = tfp_glow.diagnose(model.flow, model.to_data(images, _NOISE_SEED), labels)
     print(data.describe())
-    print(f'the first {len(images)} images of {data.splits[FLAGS.split]}; averaged weights\n')
+    print(f'the first {len(images)} examples of {data.splits[FLAGS.split]}; averaged weights\n')
     print(diagnosis)
     result = {'split': data.splits[FLAGS.split], 'images': len(images), **diagnosis.to_dict()}
     runs.write_atomically(runs.Directory(FLAGS.workdir).path / 'diagnosis.json',

@@ -29,24 +29,20 @@ def main(_):
     for name in ('draws', 'limit', 'round_trip_images'):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
-    from zoo import measures, runs  # pylint: disable=g-import-not-at-top
+    from zoo import measures, results, runs  # pylint: disable=g-import-not-at-top
     run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
     print(data.describe())
     start = time.time()
-    mean, error, count = measures.bits_per_dim(
-        model, data, FLAGS.split, FLAGS.draws, limit=FLAGS.limit, prepare=run.prepare)
-    print(f'{FLAGS.split} bits/dim {mean:.4f} +- {error:.4f} (standard error over {count} images '
-          f'of {data.splits[FLAGS.split]}; {data.dims} dims each; {FLAGS.draws} noise draws; '
-          f'averaged weights; seed {run.training.seed}; {time.time() - start:.0f} s)')
-    images = run.prepare(data.take(FLAGS.split, min(FLAGS.round_trip_images,
-                                                    data.sizes[FLAGS.split])))
-    trips = measures.round_trip_errors(model, images)
+    result = results.figures(run, data, model, FLAGS.split, FLAGS.draws, FLAGS.limit)
+    print(f'{FLAGS.split} {results.in_words(result)}; averaged weights; seed {run.training.seed}; '
+          f'{time.time() - start:.0f} s')
+    count = min(FLAGS.round_trip_images, data.sizes[FLAGS.split])
+    trips = measures.round_trip_errors(model, *run.examples(data, FLAGS.split, count))
     for kind, largest in trips.items():
         verdict = 'within' if largest <= _LIMIT else 'BEYOND'
         print(f'round trip, {kind}: largest error {largest:.2e} of the pixel range, {verdict} '
               f'{_LIMIT:g}')
-    result = {'split': data.splits[FLAGS.split], 'images': count, 'bits_per_dim': float(mean),
-              'standard_error': float(error), 'draws': FLAGS.draws, 'round_trip': trips}
+    result['round_trip'] = trips
     runs.write_atomically(runs.Directory(FLAGS.workdir).path / 'evaluation.json',
                           json.dumps(result, indent=2) + '\n')
 

@@ -1,7 +1,8 @@
 """Presets: trained weights that come with the package, or lie in a folder of the user's.
 
-A preset is a folder with `config.json`, `weights.npz`, `card.json`, `samples.png` and
-`sha256.json`, the sums of the others, which are checked before anything is read.
+A preset is a folder with `config.json`, `weights.npz`, `card.json` and its text `card.md`, pictures
+of samples and of the learning curve, and `sha256.json`, the sums of all others, which are checked
+before anything is read. Weights are arrays, never pickled objects.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import numpy as np
 from zoo import errors
 
 FOLDER = pathlib.Path(__file__).parent / 'presets'
-FILES = ('config.json', 'weights.npz', 'card.json', 'samples.png')
+FILES = ('config.json', 'weights.npz', 'card.json', 'card.md', 'curve.png', 'samples.png')
 FORMAT = 1
 
 
@@ -47,6 +48,16 @@ def names():
     return sorted(p.parent.name for p in FOLDER.glob('*/config.json'))
 
 
+def described():
+    """`{name: what it is, in one line}`."""
+    found = {}
+    for name in names():
+        card = _json(FOLDER / name / 'card.json')
+        found[name] = (f'{card["model"]} on {card["dataset"]}: {card["figure"]}, '
+                       f'{card["training_seconds"] / 60:.0f} minutes of training')
+    return found
+
+
 def read(name_or_path):
     """The `Preset` of a name in `names()` or in a folder.
 
@@ -56,7 +67,7 @@ def read(name_or_path):
     """
     folder = _folder(name_or_path)
     _check_sums(folder)
-    config = json.loads((folder / 'config.json').read_text(encoding='utf-8'))
+    config = _json(folder / 'config.json')
     if config.get('preset_format', 0) > FORMAT:
         raise errors.UsageError(f'preset {folder.name!r} must be of format {FORMAT} or older; '
                                 f'it has {config["preset_format"]}.')
@@ -71,35 +82,33 @@ def read(name_or_path):
                          data['examples'], training=False)
     with np.load(folder / 'weights.npz', allow_pickle=False) as weights:
         model.load_own_variables(weights)
-    card = json.loads((folder / 'card.json').read_text(encoding='utf-8'))
+    card = _json(folder / 'card.json')
     return Preset(folder.name, model.flow, model, run, data, card, folder)
 
 
-def write(run, data, model, card, folder, save_samples):
+def write(run, data, model, folder, fill):
     """Writes the averaged weights of `model` as a preset into the new folder `folder`.
 
     Args:
         run: the `Run`.
         data: its data.
         model: its `FlowModel`.
-        card: a dictionary, ready for JSON.
-        folder: must not be there.
-        save_samples: called with the path of samples.png.
+        folder: must not be there, or be empty.
+        fill: called with the folder before the sums are made; writes the other files.
     """
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     about = {'event_shape': list(data.event_shape), 'bins': model.bins, 'dims': data.dims,
              'original_shape': list(getattr(data, 'original_shape', data.event_shape)),
              'classes': data.num_classes if run.conditional else None,
              'examples': data.sizes['train']}
     config = {'preset_format': FORMAT, 'run': run.to_json(), 'data': about}
     (folder / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
-    (folder / 'card.json').write_text(json.dumps(card, indent=2) + '\n')
     with model.averaged_weights():
         values = {}
         model.save_own_variables(values)
         np.savez_compressed(folder / 'weights.npz', **values)
-    save_samples(folder / 'samples.png')
+    fill(folder)
     sums = {name: _sum(folder / name) for name in FILES}
     (folder / 'sha256.json').write_text(json.dumps(sums, indent=2) + '\n')
 
@@ -119,7 +128,7 @@ def _folder(name_or_path):
 
 def _check_sums(folder):
     try:
-        sums = json.loads((folder / 'sha256.json').read_text(encoding='utf-8'))
+        sums = _json(folder / 'sha256.json')
         wrong = [name for name in FILES if sums[name] != _sum(folder / name)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.UsageError(f'preset must be a folder with {", ".join(FILES)} and sha256.json; '
@@ -132,3 +141,7 @@ def _check_sums(folder):
 def _sum(path):
     with path.open('rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def _json(path):
+    return json.loads(path.read_text(encoding='utf-8'))

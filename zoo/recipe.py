@@ -16,7 +16,7 @@ def field(default, help):  # pylint: disable=redefined-builtin
 class Training:
     """Hyper-parameters of the training; the same for every model."""
 
-    optimizer: str = field('adam', 'adam or adamax.')
+    optimizer: str = field('adam', 'adam, adamax or rmsprop.')
     learning_rate: float = field(1e-3, 'Peak learning rate.')
     schedule: str = field('cosine', 'cosine (to zero over the run) or constant, after the warm-up.')
     warmup_epochs: float = field(.25, 'Epochs over which the learning rate rises from zero.')
@@ -24,6 +24,8 @@ class Training:
     epochs: int = field(10, 'Passes over the training split.')
     clip_norm: float = field(0., 'Clip the gradient to this global norm; 0 for no clipping.')
     ema: float = field(.999, 'Decay of the averaged weights that are evaluated; 0 for none.')
+    weight_prior: float = field(
+        0., 'Deviation of a Gaussian prior on all weights (MAP); 0 for maximum likelihood.')
     bits: int = field(8, 'Keep this many bits of each channel (256-level data only).')
     jit_compile: bool = field(False, 'Compile with XLA: for GPUs; loops crawl on CPUs.')
     seed: int = field(0, 'Initial weights, order of the data, dequantization noise.')
@@ -35,14 +37,14 @@ class Training:
                 raise errors.UsageError(f'--{name} must be at least 1; got {getattr(self, name)}.')
         if self.learning_rate <= 0:
             raise errors.UsageError(f'--learning_rate must be positive; got {self.learning_rate}.')
-        for name in ('warmup_epochs', 'clip_norm'):
+        for name in ('warmup_epochs', 'clip_norm', 'weight_prior'):
             if getattr(self, name) < 0:
                 raise errors.UsageError(f'--{name} must be at least 0; got {getattr(self, name)}.')
         if not 0 <= self.ema < 1:
             raise errors.UsageError(f'--ema must be in [0, 1); got {self.ema}.')
         if not 1 <= self.bits <= 8:
             raise errors.UsageError(f'--bits must be in 1 .. 8; got {self.bits}.')
-        for name, choices in (('optimizer', ('adam', 'adamax')),
+        for name, choices in (('optimizer', ('adam', 'adamax', 'rmsprop')),
                               ('schedule', ('cosine', 'constant'))):
             if getattr(self, name) not in choices:
                 raise errors.UsageError(f'--{name} must be one of {", ".join(choices)}; '

@@ -1,5 +1,6 @@
 """Names: models, and which recipe a data set gets by default."""
 
+from zoo import data as zoo_data
 from zoo import errors
 from zoo.models import glow
 
@@ -17,7 +18,9 @@ def model(name):
 def recipe(model_name, name, dataset):
     """`(model config, training config)` of a recipe; without a name, the data set's own if any."""
     recipes = model(model_name).RECIPES
-    name = name or (dataset if dataset in recipes else 'paper')
+    if name is None:
+        kind = 'vectors' if zoo_data.is_vectors(dataset) else 'paper'
+        name = dataset if dataset in recipes else kind if kind in recipes else 'paper'
     if name not in recipes:
         raise errors.UsageError(f'--recipe must be one of {", ".join(sorted(recipes))}; '
                                 f'got {name!r}.')

@@ -14,6 +14,9 @@ import tfp_glow
 from zoo import data as zoo_data
 from zoo import errors, recipe, registry
 
+FORMAT = 1  # Of config.json.
+_REFERENCE_EXAMPLES = 1024  # For the statistics of batch normalisation.
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -29,20 +32,38 @@ class Run:
 
     def to_json(self):
         """The run as nested dictionaries."""
-        return dict(dataclasses.asdict(self), tfp_glow_version=tfp_glow.__version__)
+        return dict(dataclasses.asdict(self), format=FORMAT, tfp_glow_version=tfp_glow.__version__)
 
     @classmethod
     def from_json(cls, values):
-        """The inverse of `to_json`."""
-        values = {k: v for k, v in values.items() if k != 'tfp_glow_version'}
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: a newer version wrote it, or it is none.
+        """
+        if values.get('format', 1) > FORMAT:
+            raise ValueError(f'it has format {values["format"]}, of tfp_glow '
+                             f'{values.get("tfp_glow_version")}; this version reads up to {FORMAT}')
+        values = {k: v for k, v in values.items() if k not in ('format', 'tfp_glow_version')}
         config = registry.model(values['model']).Config(**values.pop('config'))
         training = recipe.Training(**values.pop('training'))
         return cls(config=config, training=training, **values)
 
     def load_data(self, data_dir=None):
-        """The run's `ImageData`."""
+        """The run's `ImageData`, or `VectorData`."""
+        module = registry.model(self.model)
+        if zoo_data.is_vectors(self.dataset):
+            if not getattr(module, 'VECTORS', False):
+                raise errors.UsageError(f'--dataset must be one of images for '
+                                        f'--model={self.model}; got {self.dataset!r}.')
+            return zoo_data.load_vectors(self.dataset)
         return zoo_data.load(self.dataset, data_dir, pad=self.pad, flips=self.flips,
-                             divisor=registry.model(self.model).divisor(self.config))
+                             divisor=module.divisor(self.config))
+
+    @property
+    def conditional(self):
+        """Whether the model is one of images given their labels."""
+        return getattr(self.config, 'conditional', False)
 
     def build(self, data, training=True):
         """The run's compiled `FlowModel`, with fresh weights.
@@ -50,24 +71,55 @@ class Run:
         Mixed precision is for training: otherwise the networks compute in float32, so that the
         inverse is as exact as it can be.
         """
-        config = self.config if training else dataclasses.replace(
-            self.config, network_dtype='float32')
-        flow = registry.model(self.model).build(config, data.image_shape, self.training.seed)
-        bins = data.bins
-        if self.training.bits < 8:
-            if bins != 256:
-                raise errors.UsageError(f'--bits needs data of 256 levels; {data.name} has {bins}; '
-                                        f'got {self.training.bits}.')
-            bins = 2**self.training.bits
-        model = tfp_glow.FlowModel(flow, bins=bins, counted_dims=data.dims,
-                                   seed=self.training.seed)
+        model = self.assemble(data.event_shape, self._bins(data), data.num_classes, data.dims,
+                              data.sizes['train'], training)
         model.compile(self._optimizer(data.steps_per_epoch(self.training.batch_size)),
                       jit_compile=self.training.jit_compile)
+        if model.objective.has_statistics:
+            count = min(_REFERENCE_EXAMPLES, data.sizes['train'])
+            examples = self.examples(data, 'train', count)
+            model.set_reference(*examples)
         return model
 
-    def prepare(self, images):
-        """Drops the bits that the run does not model."""
-        return images if self.training.bits == 8 else images // 2**(8 - self.training.bits)
+    def assemble(self, event_shape, bins, classes, dims, examples, training=True):
+        """The `FlowModel`, not compiled, of data so described."""
+        config = self.config
+        if not training and hasattr(config, 'network_dtype'):
+            config = dataclasses.replace(config, network_dtype='float32')
+        module, options, seed = registry.model(self.model), {}, self.training.seed
+        if self.conditional:
+            if classes is None:
+                raise errors.UsageError(f'--conditional needs data with labels; {self.dataset} has '
+                                        'none.')
+            options['classes'] = classes
+        flow = module.build(config, event_shape, seed, **options)
+        noise = module.noise(config, event_shape, seed) if hasattr(module, 'noise') else None
+        classifier, weight = (module.classifier(config, flow, classes) if self.conditional
+                              else (None, 0.))
+        return tfp_glow.FlowModel(
+            flow, bins=bins, counted_dims=dims, seed=seed, noise=noise, classifier=classifier,
+            classification_weight=weight, weight_prior=self.training.weight_prior or None,
+            examples=examples)
+
+    def _bins(self, data):
+        if self.training.bits == 8:
+            return data.bins
+        if data.bins != 256:
+            raise errors.UsageError(f'--bits needs data of 256 levels; {data.name} has '
+                                    f'{data.bins}; got {self.training.bits}.')
+        return 2**self.training.bits
+
+    def prepare(self, examples, *labels):
+        """Drops the bits that the run does not model; labels come back as they are."""
+        if self.training.bits != 8:
+            examples = examples // 2**(8 - self.training.bits)
+        return (examples, *labels) if labels else examples
+
+    def examples(self, data, split, count):
+        """`(examples, labels or None)`: the first `count` of a split as a model takes them."""
+        batches = data.evaluation(split, count, limit=count, labels=self.conditional)
+        found = next(batches.map(self.prepare).as_numpy_iterator())
+        return found if self.conditional else (found, None)
 
     def _optimizer(self, steps_per_epoch):
         training = self.training
@@ -76,7 +128,8 @@ class Run:
         alpha = 0. if training.schedule == 'cosine' else 1.
         schedule = keras.optimizers.schedules.CosineDecay(
             0., total, alpha=alpha, warmup_target=training.learning_rate, warmup_steps=warmup)
-        make = {'adam': keras.optimizers.Adam, 'adamax': keras.optimizers.Adamax}
+        make = {'adam': keras.optimizers.Adam, 'adamax': keras.optimizers.Adamax,
+                'rmsprop': keras.optimizers.RMSprop}
         return make[training.optimizer](
             schedule, global_clipnorm=training.clip_norm or None, use_ema=training.ema > 0,
             ema_momentum=training.ema or .99)
@@ -121,8 +174,10 @@ class Directory:
         model.optimizer.build(model.trainable_variables)
         epoch = tf.Variable(0, trainable=False, dtype=tf.int64, name='epoch')
         seconds = tf.Variable(0., trainable=False, dtype=tf.float64, name='seconds')
+        others = {name: part for name, part in (
+            ('noise', model.noise), ('classifier', model.objective.classifier)) if part is not None}
         checkpoint = tf.train.Checkpoint(
-            flow=model.flow, epoch=epoch, seconds=seconds,
+            flow=model.flow, **others, epoch=epoch, seconds=seconds,
             optimizer={str(i): v.value for i, v in enumerate(model.optimizer.variables)})
         return tf.train.CheckpointManager(checkpoint, str(self.path / 'checkpoints'),
                                           max_to_keep=2)
@@ -167,10 +222,16 @@ def load(workdir, data_dir=None):
     directory = Directory(workdir)
     run = directory.read()
     data = run.load_data(data_dir)
+    return run, data, restored(run, data, directory)
+
+
+def restored(run, data, directory):
+    """The model of a run as `load` returns it, of data that are at hand."""
     model = run.build(data, training=False)
     if not restore(directory.checkpoints(model), directory):
-        raise errors.UsageError(f'--workdir must hold a checkpoint; {str(workdir)!r} has none.')
-    return run, data, model
+        raise errors.UsageError(f'--workdir must hold a checkpoint; {str(directory.path)!r} has '
+                                'none.')
+    return model
 
 
 def write_atomically(path, text):
@@ -186,6 +247,6 @@ def _differences(old, new, prefix=''):
     for key in new:
         if isinstance(new[key], dict):
             found.append(_differences(old.get(key, {}), new[key]))
-        elif old.get(key) != new[key] and key != 'tfp_glow_version':
+        elif old.get(key) != new[key] and key not in ('format', 'tfp_glow_version'):
             found.append(f'{prefix}{key} ({old.get(key)} there, {new[key]} asked for)')
     return ', '.join(f for f in found if f)

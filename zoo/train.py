@@ -6,9 +6,6 @@ Every hyper-parameter of the recipe is a flag. The run directory gets config.jso
 TensorBoard events, checkpoints, samples.png, test.json and saved_model/1.
 """
 
-import json
-import time
-
 from absl import flags
 
 from zoo import errors, program, recipe, registry
@@ -49,7 +46,10 @@ def main(_):
     print(data.describe())
     seconds = _train(run, data, model, directory)
     if seconds is not None:
-        _finish(run, data, directory, seconds)
+        from zoo import results  # pylint: disable=g-import-not-at-top
+        trained = runs.restored(run, data, directory)  # Which computes in float32.
+        results.leave(run, data, trained, directory, seconds, FLAGS.sample_images,
+                      FLAGS.sample_temperature)
 
 
 def _train(run, data, model, directory):
@@ -61,42 +61,19 @@ def _train(run, data, model, directory):
     training = run.training
     last = min(training.epochs, FLAGS.stop_after or training.epochs)
     if done < last:
-        batches = data.train(training.batch_size, training.seed, epoch=done, repeat=True)
+        batches = data.train(training.batch_size, training.seed, epoch=done, repeat=True,
+                             labels=run.conditional)
         model.fit(
             batches.map(run.prepare), epochs=last, initial_epoch=done,
             steps_per_epoch=data.steps_per_epoch(training.batch_size), verbose=FLAGS.verbose,
             shuffle=False,  # The data are shuffled, by seed and epoch.
-            validation_data=data.evaluation('validation', 250).map(run.prepare),
+            validation_data=data.evaluation(
+                'validation', 250, labels=run.conditional).map(run.prepare),
             callbacks=callbacks.for_run(run, data, model, directory, manager))
     if last < training.epochs:
         print(f'stopped after epoch {last} of {training.epochs}; go on with --resume.')
         return None
     return float(manager.checkpoint.seconds)
-
-
-def _finish(run, data, directory, seconds):
-    """What a finished run leaves: test figures, a SavedModel, samples."""
-    import tfp_glow  # pylint: disable=g-import-not-at-top
-    from zoo import images, measures, runs  # pylint: disable=g-import-not-at-top
-    start = time.time()
-    _, _, model = runs.load(directory.path, FLAGS.data_dir)
-    mean, error, count = measures.bits_per_dim(model, data, 'test', prepare=run.prepare)
-    result = {'bits_per_dim': float(mean), 'standard_error': float(error), 'images': count,
-              'split': data.splits['test'], 'dims': data.dims, 'seed': run.training.seed,
-              'training_seconds': seconds}
-    runs.write_atomically(directory.path / 'test.json', json.dumps(result, indent=2) + '\n')
-    print(f'test bits/dim {mean:.4f} +- {error:.4f} ({count} images of {data.splits["test"]}, '
-          f'{data.dims} dims each, 1 noise draw, averaged weights; '
-          f'training took {seconds:.0f} s, evaluation {time.time() - start:.0f} s)')
-    saved = tfp_glow.serving.export(
-        model, directory.path / 'saved_model', original_shape=data.original_shape,
-        golden_images=run.prepare(data.crop(data.take('test', 4))))
-    with model.averaged_weights() as flow:
-        samples = tfp_glow.with_temperature(flow, FLAGS.sample_temperature).sample(
-            FLAGS.sample_images, seed=[0, run.training.seed])
-    images.save_grid(data.crop(model.to_images(samples).numpy()), directory.path / 'samples.png',
-                     model.bins)
-    print(f'samples: {directory.path / "samples.png"}\nmodel:   {saved}')
 
 
 if __name__ == '__main__':

@@ -32,6 +32,11 @@ class ImageData:
     readers: dict[str, reading.SplitReader] = dataclasses.field(repr=False, compare=False)
 
     @property
+    def event_shape(self):
+        """What the model sees: `image_shape`."""
+        return self.image_shape
+
+    @property
     def dims(self):
         """The numbers in one original image, which bits/dim divides by."""
         return int(np.prod(self.original_shape))

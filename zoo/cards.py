@@ -1,0 +1,60 @@
+"""Model cards: what is known of a trained model, measured, as a dictionary and as a text."""
+
+import dataclasses
+
+from zoo import curves, measures, registry, results
+
+_ROUND_TRIP_EXAMPLES = 256
+
+
+def measure(run, data, model, directory, draws=1):
+    """The card of a run as a dictionary, ready for JSON; figures are those of the test split."""
+    rows = curves.read(directory.path / 'metrics.csv')
+    found = results.figures(run, data, model, 'test', draws)
+    count = min(_ROUND_TRIP_EXAMPLES, data.sizes['test'])
+    trips = measures.round_trip_errors(model, *run.examples(data, 'test', count))
+    return {
+        'model': run.model, 'dataset': run.dataset, 'recipe': run.recipe,
+        'figure': results.in_words(found), **found,
+        'round_trip': trips, 'data': data.describe(), 'seed': run.training.seed,
+        'epochs': int(rows[-1]['epoch']), 'training_seconds': float(rows[-1]['seconds']),
+        'weights': sum(int(v.shape.num_elements()) for v in model.trainable_variables),
+        'estimate': 'maximum a posteriori' if run.training.weight_prior else 'maximum likelihood',
+        'command': command(run)}
+
+
+def command(run):
+    """The command that trains such a run: the recipe, and what differs from it."""
+    _, config, training = registry.recipe(run.model, run.recipe, run.dataset)
+    words = [f'--model={run.model}', f'--dataset={run.dataset}']
+    if registry.recipe(run.model, None, run.dataset)[0] != run.recipe:
+        words.append(f'--recipe={run.recipe}')
+    for own, other in ((run.config, config), (run.training, training)):
+        words += [f'--{f.name}={getattr(own, f.name)}' for f in dataclasses.fields(own)
+                  if getattr(own, f.name) != getattr(other, f.name)]
+    return f'python -m zoo.train {" ".join(words)} --workdir=RUN'
+
+
+def draw_curve(directory, path):
+    """Draws the learning curve of a run's directory."""
+    curves.draw_run(curves.read(directory.path / 'metrics.csv'), path)
+
+
+def text(name, card):
+    """The card as Markdown; its pictures lie beside it."""
+    trips = '; '.join(f'{kind} {error:.1e}' for kind, error in card['round_trip'].items())
+    lines = [
+        f'# {name}', '',
+        f'{card["model"]} on {card["dataset"]}, {card["estimate"]}, {card["weights"]:,} weights.',
+        '',
+        f'- **Data**: {card["data"]}',
+        f'- **Test**: {card["figure"]}; averaged weights, float32.',
+        f'- **Round trip**, largest error: {trips}.',
+        f'- **Training**: {card["epochs"]} epochs in {card["training_seconds"]:,.0f} s on two '
+        f'cores, seed {card["seed"]}.',
+        f'- **Command**: `{card["command"]}`',
+        f'- **Licence** of the weights: {card["licence"]}']
+    if card['note']:
+        lines.append(f'- {card["note"]}')
+    return '\n'.join([*lines, '', f'![learning curve](curve.png) ![{card["samples"]}](samples.png)',
+                      ''])

@@ -1,0 +1,48 @@
+"""Learning curves as PNG files."""
+
+import csv
+import pathlib
+
+from zoo import errors, images
+
+
+def read(path):
+    """The rows of a run's metrics.csv, as dictionaries of texts."""
+    with pathlib.Path(path).open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def draw(curves, path, unit='bits/dim', title=None):
+    """Draws curves over epochs as a PNG file; one that is there is replaced.
+
+    Args:
+        curves: `{label: (epochs, values)}`.
+        path: the file.
+        unit: what the values are.
+        title: what the epochs took, for instance; written under them.
+
+    Raises:
+        Failure: matplotlib is missing.
+    """
+    try:
+        from matplotlib.figure import Figure  # pylint: disable=g-import-not-at-top
+    except ImportError:
+        raise errors.Failure('matplotlib is missing: pip install matplotlib.') from None
+    figure = Figure(figsize=(6, 3.5), dpi=110, layout='constrained')
+    axes = figure.subplots()
+    for label, (epochs, values) in curves.items():
+        axes.plot(epochs, values, label=label, marker='.' if len(epochs) < 30 else None)
+    axes.set(xlabel='epoch' + (f' ({title})' if title else ''), ylabel=unit)
+    axes.grid(alpha=.3)
+    axes.legend()
+    images.write_atomically(path, lambda file: figure.savefig(file, format='png'))
+
+
+def draw_run(rows, path):
+    """Draws training and validation of one run from the rows of its metrics.csv."""
+    metric = 'nats' if 'nats' in rows[0] else 'bits_per_dim'
+    epochs = [int(row['epoch']) for row in rows]
+    labels = {metric: 'training, as it goes', f'val_{metric}': 'validation, averaged weights'}
+    draw({label: (epochs, [float(row[key]) for row in rows]) for key, label in labels.items()},
+         path, 'nats' if metric == 'nats' else 'bits/dim',
+         f'{float(rows[-1]["seconds"]) / 60:.0f} minutes in all')

@@ -1,0 +1,53 @@
+r"""Makes a preset of a finished run: weights, config, card, pictures, SHA-256.
+
+    python -m zoo.publish --workdir=runs/fashion --out=presets/glow_fashion_mnist
+
+`zoo.from_preset(DIR)` reads it. The figures on the card are measured here, on the test split, with
+the averaged weights in float32.
+"""
+
+import json
+import pathlib
+
+from absl import flags
+
+from zoo import errors, program
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, of a finished run.')
+flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
+flags.DEFINE_string('out', None, 'Folder to make; must be new.')
+flags.DEFINE_string('licence', 'Apache-2.0', 'Licence of the weights.')
+flags.DEFINE_string('note', '', 'A remark for the card, such as what the machine did besides.')
+flags.DEFINE_integer('draws', 1, 'Dequantization noise draws per image, averaged.')
+flags.DEFINE_integer('samples', 36, 'Samples in the picture.')
+flags.DEFINE_float('temperature', .7, 'Their temperature.')
+
+
+def main(_):
+    """Measures and writes."""
+    program.require('workdir', 'out')
+    out = pathlib.Path(FLAGS.out)
+    if out.exists():
+        raise errors.UsageError(f'--out must be a new folder; {FLAGS.out!r} exists.')
+    for name in ('draws', 'samples'):
+        if FLAGS[name].value < 1:
+            raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
+    from zoo import cards, preset, results, runs  # pylint: disable=g-import-not-at-top
+    run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
+    card = cards.measure(run, data, model, runs.Directory(FLAGS.workdir), FLAGS.draws)
+    card |= {'licence': FLAGS.licence, 'note': FLAGS.note,
+             'samples': f'{FLAGS.samples} at temperature {FLAGS.temperature:g}'}
+
+    def fill(folder):
+        (folder / 'card.json').write_text(json.dumps(card, indent=2) + '\n')
+        (folder / 'card.md').write_text(cards.text(out.name, card))
+        cards.draw_curve(runs.Directory(FLAGS.workdir), folder / 'curve.png')
+        results.draw(run, data, model, FLAGS.samples, FLAGS.temperature, folder / 'samples.png')
+    preset.write(run, data, model, out, fill)
+    size = sum(p.stat().st_size for p in out.iterdir()) / 1e6
+    print(f'{out}: {card["figure"]}, {size:.1f} MB')
+
+
+if __name__ == '__main__':
+    program.run(main)
