@@ -15,7 +15,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 import tfp_glow
 from tfp_glow import serving
 from tfp_glow.bijectors import base
-from tfp_glow.serving import answers, frame
+from tfp_glow.flows.glow import PERMUTATIONS
+from tfp_glow.serving import frame
+from tfp_glow.serving import images as serving_images
 from zoo import bundle, errors, verification
 
 BINS, SHAPE = 17, (7, 6, 1)  # Padded to 8x8: a row below, a column on each side.
@@ -158,12 +160,12 @@ def test_graph_does_not_grow_with_the_steps():
     shape = frame.Frame((8, 8, 1), (8, 8, 1))
 
     def size(steps):
-        found = answers.Answers(serving.writing._frozen(make_flow(steps)), 256, shape)
+        found = serving_images.ImageAnswers(serving.writing._frozen(make_flow(steps)), 256, shape)
         return len(found._analyse.graph.as_graph_def().SerializeToString())
     assert size(3) < 1.01 * size(2)
 
 
-@pytest.mark.parametrize('permutation', tfp_glow.flows.PERMUTATIONS)
+@pytest.mark.parametrize('permutation', PERMUTATIONS)
 def test_frozen_flow_is_equal(permutation):
     bijector = make_flow(permutation=permutation).bijector
     frozen = base.with_frozen(bijector, base.frozen_values(bijector))

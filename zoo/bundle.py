@@ -19,9 +19,24 @@ class Bundle:
     flag: str
 
     @property
+    def kind(self):
+        """What its events are: 'images' or 'vectors'."""
+        return self.about.get('kind', 'images')
+
+    @property
     def bins(self):
-        """The number of grey levels."""
+        """The number of grey levels of images."""
         return self.about['bins']
+
+    @property
+    def columns(self):
+        """The names of the numbers in a vector."""
+        return self.about['columns']
+
+    @property
+    def classes(self):
+        """The number of classes of a conditional model, else None."""
+        return self.about.get('classes')
 
     def load(self):
         """Returns the model: `sample(n, temperature, seed)` and so on, and `signatures`.

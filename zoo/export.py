@@ -10,8 +10,6 @@ from absl import flags
 
 from zoo import bundle, errors, program, verification
 
-_GOLDEN_IMAGES = 4
-
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The run directory to export from.')
 _OUT = flags.DEFINE_string(
     'out', None, 'Folder of versions; the next one is written there. Default: saved_model in the '
@@ -44,13 +42,11 @@ def export(workdir, out=None, data_dir=None):
         UsageError: `workdir` is no run directory, or `out` cannot be written.
         Failure: the model gives no finite answers.
     """
-    from tfp_glow import serving  # Late: a check needs neither Keras nor TFP.
-    from zoo import runs
+    from zoo import exporting, runs  # Late: a check needs neither Keras nor TFP.
     run, data, model = runs.load(workdir, data_dir)
     out = out or str(runs.Directory(workdir).path / 'saved_model')
-    golden = run.prepare(data.crop(data.take('test', min(_GOLDEN_IMAGES, data.sizes['test']))))
     try:
-        return serving.export(model, out, original_shape=data.original_shape, golden_images=golden)
+        return exporting.write(run, data, model, out)
     except OSError as error:
         raise errors.UsageError(f'--out must be a folder that can be written ({error.strerror}); '
                                 f'got {out!r}.') from error

@@ -1,6 +1,8 @@
-r"""Draws images from a SavedModel bundle, where only TensorFlow and Pillow are installed.
+r"""Draws from a SavedModel bundle, where only TensorFlow and Pillow are installed.
 
     python -m zoo.sample --saved_model=RUN/saved_model --num=64 --temperature=.7 --out=samples.png
+
+A plot of vectors needs matplotlib.
 """
 
 import os
@@ -12,52 +14,82 @@ from absl import flags
 from zoo import bundle, errors, program
 from zoo import images as zoo_images
 
-_BATCH = 64  # Images drawn at once.
+_BATCH = {'images': 64, 'vectors': 4096}  # Drawn at once.
+_SUFFIXES = {'images': ('.png', '.npy'), 'vectors': ('.png', '.npy', '.csv')}
 
 _SAVED_MODEL = flags.DEFINE_string(
     'saved_model', None, 'A bundle of zoo.export, or the folder of its versions: then the newest.')
-_NUM = flags.DEFINE_integer('num', 16, 'Number of images.')
+_NUM = flags.DEFINE_integer('num', 16, 'Number of images or vectors.')
 _TEMPERATURE = flags.DEFINE_float(
     'temperature', 1., 'Factor of the latents\' standard deviation, at least 0.')
-_SEED = flags.DEFINE_integer('seed', 0, 'The same seed gives the same images.')
+_SEED = flags.DEFINE_integer('seed', 0, 'The same seed gives the same samples.')
+_LABEL = flags.DEFINE_integer(
+    'label', None, 'Class of all samples of a conditional model. Default: one after the other.')
 _OUT = flags.DEFINE_string(
-    'out', 'samples.png', 'A grid as .png, or the values as .npy: uint8 [num, H, W, C].')
+    'out', 'samples.png', 'A picture as .png: a grid of images, a plot of vectors. Or the values, '
+    'as .npy: uint8 [num, H, W, C] or float32 [num, D]; vectors also as .csv.')
 _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace --out if it is there.')
 
 
 def main(argv):
     del argv
-    _check_flags()
+    _check_numbers()
     found = bundle.open_bundle(_SAVED_MODEL.value)
-    drawn = draw(found, _NUM.value, _TEMPERATURE.value, _SEED.value)
-    if _OUT.value.endswith('.npy'):
-        zoo_images.write_atomically(_OUT.value, lambda file: np.save(file, drawn))
-    else:
-        zoo_images.save_grid(drawn, _OUT.value, found.bins)
-    print(f'{_OUT.value}: {len(drawn)} images, temperature {_TEMPERATURE.value:g}, '
+    _check_label(found)
+    _check_out(_SUFFIXES[found.kind])
+    model = found.load()
+    drawn = draw(found, model, _NUM.value, _TEMPERATURE.value, _SEED.value, _LABEL.value)
+    save(found, model, drawn, _OUT.value)
+    print(f'{_OUT.value}: {len(drawn)} {found.kind}, temperature {_TEMPERATURE.value:g}, '
           f'seed {_SEED.value}, {found.about["name"]} in {found.path}')
 
 
-def draw(found, num, temperature, seed):
-    """Returns uint8 [num, H, W, C] from the `Bundle` `found`, the first 64 by (seed, 0), etc.
+def draw(found, model, num, temperature, seed, label=None):
+    """Returns uint8 [num, H, W, C] or float32 [num, D], the first batch by (seed, 0), etc.
+
+    Args:
+        found: a `Bundle`; 64 images or 4096 vectors are a batch.
+        model: what it loads.
+        num: the number of samples.
+        temperature: of the latents.
+        seed: an int.
+        label: the class of all if the model is conditional; None for one after the other.
 
     Raises:
-        Failure: the model gave no finite images.
+        Failure: the model gave no finite samples.
     """
     import tensorflow as tf  # Late, so that a wrong flag is reported at once.
-    model = found.load()
-    batches = []
+    batches, size = [], _BATCH[found.kind]
     try:
-        for start in range(0, num, _BATCH):
+        for start in range(0, num, size):
+            numbers = range(start, min(start + size, num))
+            labels = [] if not found.classes else [tf.constant(
+                [i % found.classes if label is None else label for i in numbers])]
             batches.append(model.sample(
-                tf.constant(min(_BATCH, num - start)), tf.constant(temperature, tf.float32),
-                tf.constant([seed, start // _BATCH])).numpy())
+                tf.constant(len(numbers)), tf.constant(temperature, tf.float32),
+                tf.constant([seed, start // size]), *labels).numpy())
     except tf.errors.InvalidArgumentError as error:
         raise errors.Failure(f'--temperature={temperature:g}: {bundle.one_line(error)}') from error
     return np.concatenate(batches)
 
 
-def _check_flags():
+def save(found, model, drawn, path):
+    """Writes what `draw` returned to `path`, whose suffix says how; it is there whole or not."""
+    if path.endswith('.npy'):
+        zoo_images.write_atomically(path, lambda file: np.save(file, drawn))
+    elif path.endswith('.csv'):
+        header = ','.join(found.columns)
+        zoo_images.write_atomically(path, lambda file: np.savetxt(
+            file, drawn, fmt='%.9g', delimiter=',', header=header, comments='', encoding='utf-8'))
+    elif found.kind == 'images':
+        zoo_images.save_grid(drawn, path, found.bins)
+    else:
+        from zoo import plots  # Late: it wants matplotlib.
+        plots.density(path, drawn, None if found.classes else model.log_prob,
+                      columns=found.columns)
+
+
+def _check_numbers():
     if not _SAVED_MODEL.value:
         raise errors.UsageError('--saved_model must be given: a bundle that zoo.export wrote.')
     if _NUM.value < 1:
@@ -67,9 +99,23 @@ def _check_flags():
                                 f'got {_TEMPERATURE.value:g}.')
     if not 0 <= _SEED.value < 2**31:
         raise errors.UsageError(f'--seed must be in 0 .. 2**31 - 1; got {_SEED.value}.')
+
+
+def _check_label(found):
+    if _LABEL.value is None:
+        return
+    if not found.classes:
+        raise errors.UsageError(f'--label must be left out: {str(found.path)!r} holds a model '
+                                f'without classes; got {_LABEL.value}.')
+    if not 0 <= _LABEL.value < found.classes:
+        raise errors.UsageError(f'--label must be in 0 .. {found.classes - 1}; '
+                                f'got {_LABEL.value}.')
+
+
+def _check_out(suffixes):
     out = pathlib.Path(_OUT.value)
-    if out.suffix not in ('.png', '.npy'):
-        raise errors.UsageError(f'--out must end in .png or .npy; got {_OUT.value!r}.')
+    if out.suffix not in suffixes:
+        raise errors.UsageError(f'--out must end in {" or ".join(suffixes)}; got {_OUT.value!r}.')
     if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
         raise errors.UsageError(f'--out must be in a folder that is there and can be written; '
                                 f'got {_OUT.value!r}.')

@@ -1,141 +1,170 @@
-"""`Answers`: what a flow says about integer images, as TensorFlow computations."""
+"""`Answers`: what a flow says about its users' events, as TensorFlow computations."""
 
-import math
-
-import numpy as np
 import tensorflow as tf
 
-from tfp_glow import dequantization
 from tfp_glow.distributions import with_temperature
 
 
 class Answers:
-    """A flow over data in [-1/2, 1/2) as a model of uint8 images, `[B, H, W, C]`, 0 .. bins-1.
+    """A flow as a model of events in the form that its users have them.
+
+    A subclass says what that form is, and what the density of such an event is: it has `kind`, the
+    plural that its events go by; `event_spec`, a batch of them; `densities`, the questions about
+    their density; and writes `_data`, `_made`, `about` and `round_trip`.
 
     A bad value fails the computation with one line that names the question and the argument.
 
     Args:
-      flow: a `tfd.TransformedDistribution`.
-      bins: number of grey levels, 2 .. 256.
-      frame: the `Frame` between these images and the flow's events.
+      flow: a `tfd.TransformedDistribution`, over data of the flow.
+      classes: number of classes of a conditional flow, whose questions all have one more argument,
+        `label`: an integer 0 .. classes-1 for each event, or one for all. None for no condition.
     """
 
-    def __init__(self, flow, bins, frame):
-        self.flow, self.bins, self.frame = flow, bins, frame
-        self._modelled = int(np.prod(frame.event_shape))
-        self._counted = int(np.prod(frame.image_shape))
+    def __init__(self, flow, classes=None):
+        self.flow, self.classes = flow, classes
         # Concrete, or saving would trace them anew for every question that calls them.
-        data = tf.TensorSpec([None, *frame.event_shape], flow.dtype)
-        latents = [tf.TensorSpec([None, *s], flow.dtype) for s in self.latent_shapes]
-        self._analyse = tf.function(
-            lambda x: (flow.log_prob(x), tf.nest.flatten(flow.bijector.inverse(x)))
-        ).get_concrete_function(data)
-        self._synthesise = tf.function(
-            lambda *z: flow.bijector.forward(self._packed(z))).get_concrete_function(*latents)
+        data = tf.TensorSpec([None, *flow.event_shape], flow.dtype)
+        labels = [] if classes is None else [tf.TensorSpec([None], tf.int32)]
+
+        def analyse(x, *label):
+            condition = dict(zip(['condition'], label))
+            return (flow.log_prob(x, **condition),
+                    tf.nest.flatten(flow.bijector.inverse(x, **condition)))
+
+        def synthesise(z, *label):
+            return flow.bijector.forward(self._packed(z), **dict(zip(['condition'], label)))
+        self._analyse = tf.function(analyse).get_concrete_function(data, *labels)
+        self._synthesise = tf.function(synthesise).get_concrete_function(
+            self.latent_specs, *labels)
 
     @property
     def latent_shapes(self):
-        """The levels' `[H, W, C]`, the finest first."""
-        shapes = self.flow.bijector.inverse_event_shape(self.frame.event_shape)
+        """The shape of each level, the finest first."""
+        shapes = self.flow.bijector.inverse_event_shape(self.flow.event_shape)
         return [s.as_list() for s in (shapes if isinstance(shapes, list) else [shapes])]
 
-    def sample(self, n, temperature=1., seed=0):
-        """`n` images; the same ones for the same seed, which is one integer or two."""
+    @property
+    def latent_specs(self):
+        """A batch of each level."""
+        return [tf.TensorSpec([None, *s], self.flow.dtype) for s in self.latent_shapes]
+
+    @property
+    def questions(self):
+        """`{question: {argument: its TensorSpec}}`, in the order of the arguments."""
+        events, integer = self.event_spec, tf.TensorSpec([], tf.int32)
+        found = {
+            'sample': {'n': integer, 'temperature': tf.TensorSpec([], tf.float32),
+                       'seed': seed_spec()},
+            **self.densities,
+            'encode': {self.kind: events},
+            'decode': {'latents': self.latent_specs},
+            'interpolate': {'first': events, 'second': events, 'steps': integer},
+        }
+        label = {} if self.classes is None else {'label': tf.TensorSpec([None], tf.int32)}
+        return {question: {**specs, **label} for question, specs in found.items()}
+
+    def sample(self, n, temperature=1., seed=0, label=None):
+        """`n` events; the same ones for the same seed, which is one integer or two."""
         with tf.control_dependencies([
-                _check(n > 0, 'sample: n must be at least 1; got', n),
-                _check((temperature >= 0) & tf.math.is_finite(temperature),
-                       'sample: temperature must be finite and at least 0; got', temperature)]):
+                check(n > 0, 'sample: n must be at least 1; got', n),
+                check((temperature >= 0) & tf.math.is_finite(temperature),
+                      'sample: temperature must be finite and at least 0; got', temperature)]):
             n, temperature = tf.identity(n), tf.identity(temperature)
         base = with_temperature(self.flow, temperature).distribution
-        latents = tf.nest.flatten(base.sample(n, seed=_pair('sample', seed)))
-        return self._images(latents, 'sample')
+        latents = tf.nest.flatten(base.sample(n, seed=pair('sample', seed)))
+        return self._events(latents, self._labels(label, n, 'sample'), 'sample')
 
-    def log_prob(self, images, seed=0):
-        """A lower bound of log P(image) in nats, `[B]`, from one draw of uniform noise."""
-        return self._log_density(images, seed, 'log_prob') - self._modelled * math.log(self.bins)
+    def encode(self, events, label=None):
+        """One latent per level, the finest first."""
+        return self._encode(events, self._labels(label, tf.shape(events)[0], 'encode'), 'encode')
 
-    def bits_per_dim(self, images, seed=0):
-        """An upper bound of -log2 P(image) over the numbers in an original image, `[B]`."""
-        return dequantization.bits_per_dim(self._log_density(images, seed, 'bits_per_dim'),
-                                           self._modelled, self.bins, self._counted)
+    def decode(self, latents, label=None):
+        """The events of latents; undoes `encode`."""
+        count = tf.shape(latents[0])[0]
+        return self._decode(latents, self._labels(label, count, 'decode'), 'decode')
 
-    def encode(self, images):
-        """One latent per level, the finest first; of the middle of each grey level's interval."""
-        return self._encode(images, 'encode')
-
-    def decode(self, latents):
-        """The images of latents; undoes `encode`."""
-        return self._decode(latents, 'decode')
-
-    def interpolate(self, first, second, steps):
-        """`[B, steps, H, W, C]`: from `first` to `second`, straight in the space of latents."""
+    def interpolate(self, first, second, steps, label=None):
+        """`[B, steps, ...]`: from `first` to `second`, straight in the space of latents."""
+        question, count = 'interpolate', tf.shape(first)[0]
         with tf.control_dependencies([
-                _check(steps > 1, 'interpolate: steps must be at least 2; got', steps),
-                _check(tf.shape(first)[0] == tf.shape(second)[0],
-                       'interpolate: first and second must be as many images; got',
-                       tf.shape(first)[0], tf.shape(second)[0])]):
+                check(steps > 1, 'interpolate: steps must be at least 2; got', steps),
+                check(count == tf.shape(second)[0],
+                      f'interpolate: first and second must be as many {self.kind}; got',
+                      count, tf.shape(second)[0])]):
             first, steps = tf.identity(first), tf.identity(steps)
-        latents = self._encode(tf.concat([first, second], 0), 'interpolate')
-        weight = tf.cast(tf.range(steps) / (steps - 1), self.flow.dtype)
-        weight = weight[:, tf.newaxis, tf.newaxis, tf.newaxis]
+        labels = self._labels(label, count, question)
+        latents = self._encode(tf.concat([first, second], 0),
+                               [tf.tile(label, [2]) for label in labels], question)
         mixed = []
         for z, shape in zip(latents, self.latent_shapes):
+            weight = tf.cast(tf.range(steps) / (steps - 1), z.dtype)
+            weight = tf.reshape(weight, [-1, *[1] * len(shape)])
             start, end = (half[:, tf.newaxis] for half in tf.split(z, 2))
             mixed.append(tf.reshape((1 - weight) * start + weight * end, [-1, *shape]))
-        images = self._decode(mixed, 'interpolate')
-        return tf.reshape(images, [-1, steps, *self.frame.image_shape])
+        events = self._decode(mixed, [tf.repeat(label, steps) for label in labels], question)
+        return tf.reshape(events, [-1, steps, *self.event_spec.shape[1:]])
 
-    def _log_density(self, images, seed, question):
-        seed = _pair(question, seed)
-        noisy = dequantization.dequantize(self._padded(images, question), self.bins, seed)
-        return self._analyse(tf.cast(noisy, self.flow.dtype))[0]
+    def _data(self, events, question):
+        """Events as data of the flow, with no noise."""
+        raise NotImplementedError(f'{type(self).__name__} must write _data.')
 
-    def _encode(self, images, question):
-        middle = tf.cast(self._padded(images, question), self.flow.dtype) + .5
-        return self._analyse(middle / self.bins - .5)[1]
+    def _made(self, data):
+        """The events that finite data of the flow are."""
+        raise NotImplementedError(f'{type(self).__name__} must write _made.')
 
-    def _decode(self, latents, question):
+    def _encode(self, events, labels, question):
+        return self._analyse(self._data(events, question), *labels)[1]
+
+    def _decode(self, latents, labels, question):
         latents = [tf.debugging.assert_all_finite(
             z, f'{question}: level_{i} must be finite; it holds NaN or infinity')
             for i, z in enumerate(latents)]
         with tf.control_dependencies([
-                _check(tf.reduce_all(tf.equal([tf.shape(z)[0] for z in latents],
-                                              tf.shape(latents[0])[0])),
-                       f'{question}: all levels must hold as many latents; got',
-                       *[tf.shape(z)[0] for z in latents])]):
+                check(tf.reduce_all(tf.equal([tf.shape(z)[0] for z in latents],
+                                             tf.shape(latents[0])[0])),
+                      f'{question}: all levels must hold as many latents; got',
+                      *[tf.shape(z)[0] for z in latents])]):
             latents = [tf.identity(z) for z in latents]
-        return self._images(latents, question)
+        return self._events(latents, labels, question)
 
-    def _padded(self, images, question):
-        if self.bins < 256:
-            levels = tf.cast(images, tf.int32)
-            with tf.control_dependencies([
-                    _check(tf.reduce_all(levels < self.bins),
-                           f'{question}: images must have grey levels below {self.bins}; got',
-                           tf.reduce_max(levels))]):
-                images = tf.identity(images)
-        return self.frame.pad(images)
-
-    def _images(self, latents, question):
+    def _events(self, latents, labels, question):
         data = tf.debugging.assert_all_finite(
-            self._synthesise(*latents),
-            f'{question}: the flow gave no finite image; a lower temperature, or latents nearer to '
-            'those of images, may help')
-        return self.frame.crop(dequantization.quantize(data, self.bins))
+            self._synthesise(latents, *labels),
+            f'{question}: the flow gave {self.kind} that are not finite; a lower temperature, or '
+            f'latents nearer to those of {self.kind}, may help')
+        return self._made(data)
+
+    def _labels(self, label, count, question):
+        """`[label of each event]` if the flow is conditional, else nothing."""
+        if self.classes is None:
+            return []
+        with tf.control_dependencies([
+                check((tf.size(label) == 1) | (tf.size(label) == count),
+                      f'{question}: label must be one, or one for each of', count, '; got',
+                      tf.size(label)),
+                check(tf.reduce_all((label >= 0) & (label < self.classes)),
+                      f'{question}: label must be in 0 .. {self.classes - 1}; got', label)]):
+            return [tf.broadcast_to(label, [count])]
 
     def _packed(self, latents):
         structure = self.flow.bijector.inverse_dtype(self.flow.dtype)
         return tf.nest.pack_sequence_as(structure, latents)
 
 
-def _pair(question, seed):
+def seed_spec():
+    """A seed: `[]` or `[2]`."""
+    return tf.TensorSpec(None, tf.int32)
+
+
+def pair(question, seed):
     """One integer or two as the two of a stateless seed."""
     seed = tf.reshape(seed, [-1])
     with tf.control_dependencies([
-            _check((tf.size(seed) == 1) | (tf.size(seed) == 2),
-                   f'{question}: seed must be one integer or two; got', tf.size(seed))]):
+            check((tf.size(seed) == 1) | (tf.size(seed) == 2),
+                  f'{question}: seed must be one integer or two; got', tf.size(seed))]):
         return tf.ensure_shape(tf.concat([seed, [0]], 0)[:2], [2])
 
 
-def _check(condition, message, *values):
+def check(condition, message, *values):
+    """An assertion with one line to say."""
     return tf.debugging.Assert(condition, [message, *values])

@@ -2,18 +2,16 @@
 
 import tensorflow as tf
 
-NAMES = ('sample', 'log_prob', 'bits_per_dim', 'encode', 'decode', 'interpolate')
-
 
 class Module(tf.Module):
     """Has each question of an `Answers` as a `tf.function`, and the variables these read."""
 
     def __init__(self, answers):
         super().__init__(name='bundle')
-        for name, specs in _specs(answers).items():
+        for name, specs in answers.questions.items():
             question = tf.function(getattr(answers, name), input_signature=list(specs.values()))
             setattr(self, name, question)
-        read = {id(v): v for name in NAMES
+        read = {id(v): v for name in answers.questions
                 for v in getattr(self, name).get_concrete_function().graph.variables}
         self.weights = list(read.values())
 
@@ -21,40 +19,27 @@ class Module(tf.Module):
 def signatures(module, answers):
     """`{name: concrete function}`, named tensors in and out, as TensorFlow Serving wants them.
 
-    `serving_default` is `sample`: images are what a generative model is for, and three numbers ask
+    `serving_default` is `sample`: events are what a generative model is for, and three numbers ask
     for them, so that a server can be tried without data.
     """
     levels = [f'level_{i}' for i in range(len(answers.latent_shapes))]
-    results = {'sample': 'images', 'decode': 'images', 'interpolate': 'images'}
+    results = dict.fromkeys(['sample', 'decode', 'interpolate'], answers.kind)
     found = {}
-    for name, specs in _specs(answers).items():
-        function = getattr(module, name)
+    for name, specs in answers.questions.items():
+        function = _by_name(getattr(module, name), list(specs))
         if name == 'decode':
             function = _gathering(function, levels)
-            specs = dict(zip(levels, specs['latents']))
-        elif name == 'encode':
-            function = _naming(function, levels)
-        if name != 'encode':
-            function = _naming(function, results.get(name, name))
+            specs = dict(zip(levels, specs['latents']), **specs)
+            del specs['latents']
+        function = _naming(function, levels if name == 'encode' else results.get(name, name))
         found[name] = tf.function(function).get_concrete_function(
             **{key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in specs.items()})
     return dict(found, serving_default=found['sample'])
 
 
-def _specs(answers):
-    """`{question: {argument: its TensorSpec}}`, in the order of the arguments."""
-    images = tf.TensorSpec([None, *answers.frame.image_shape], tf.uint8)
-    latents = [tf.TensorSpec([None, *s], answers.flow.dtype) for s in answers.latent_shapes]
-    integer, number = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
-    seed = tf.TensorSpec(None, tf.int32)  # [] or [2].
-    return {
-        'sample': {'n': integer, 'temperature': number, 'seed': seed},
-        'log_prob': {'images': images, 'seed': seed},
-        'bits_per_dim': {'images': images, 'seed': seed},
-        'encode': {'images': images},
-        'decode': {'latents': latents},
-        'interpolate': {'first': images, 'second': images, 'steps': integer},
-    }
+def _by_name(function, names):
+    """`function` with its arguments by name."""
+    return lambda **arguments: function(*[arguments[name] for name in names])
 
 
 def _naming(function, names):
@@ -66,5 +51,6 @@ def _naming(function, names):
 
 
 def _gathering(function, names):
-    """`function` of a list as one of separate arguments."""
-    return lambda **arguments: function([arguments[name] for name in names])
+    """`function` of `latents`, a list, as one of separate arguments."""
+    return lambda **arguments: function(latents=[arguments.pop(name) for name in names],
+                                        **arguments)

@@ -1,4 +1,7 @@
-"""`SplitReader`: the padded images and labels of one split, in order or shuffled."""
+"""`SplitReader`: the padded images and labels of one split, in order or shuffled.
+
+`ArrayReader` reads the same from arrays.
+"""
 
 import functools
 
@@ -10,7 +13,35 @@ MEMORY_LIMIT = 2**30  # bytes: a larger split is streamed from disk
 SHUFFLE_BYTES = 2**28  # of a streamed split: how much is shuffled at once
 
 
-class SplitReader:
+class ArrayReader:
+    """Reads a split that is in memory.
+
+    Args:
+        values: an array whose axis 0 counts the examples.
+        labels: an integer for each of them.
+    """
+
+    def __init__(self, values, labels):
+        with tf.device('CPU:0'):
+            self._arrays = [tf.constant(values), tf.constant(labels, tf.int64)]
+        self.size = len(values)
+
+    def in_order(self, batch_size, count):
+        """Returns batches of the first `count` examples and labels; the last may be incomplete."""
+        return tf.data.Dataset.range(count).batch(batch_size).map(self._gather)
+
+    def shuffled(self, batch_size, seed):
+        """Returns whole batches in the order that `seed`, an int64 [2] tensor, gives."""
+        keys = tf.random.stateless_uniform([self.size], seed, None, None, tf.int32)
+        order = tf.data.Dataset.from_tensor_slices(tf.argsort(keys, stable=True))
+        return order.batch(batch_size, drop_remainder=True).map(self._gather)
+
+    @tf.autograph.experimental.do_not_convert
+    def _gather(self, indices):
+        return tuple(tf.gather(array, indices) for array in self._arrays)
+
+
+class SplitReader(ArrayReader):
     """Reads `split` (a TFDS split string) of a prepared builder.
 
     A split of at most `MEMORY_LIMIT` bytes is decoded once, when it is first used, and kept, which
@@ -25,6 +56,7 @@ class SplitReader:
     """
 
     def __init__(self, builder, split, image_key, has_labels, padding):
+        # Not super's: `_arrays` are read when they are first needed.
         self._builder = builder
         self._split = split
         self._image_key = image_key
@@ -38,7 +70,7 @@ class SplitReader:
     def in_order(self, batch_size, count):
         """Returns batches of the first `count` images and labels; the last may be incomplete."""
         if self._fits:
-            return tf.data.Dataset.range(count).batch(batch_size).map(self._gather)
+            return super().in_order(batch_size, count)
         return self._stream().take(count).batch(batch_size)
 
     def shuffled(self, batch_size, seed):
@@ -47,9 +79,7 @@ class SplitReader:
         The order of a streamed split depends on TensorFlow's global seed too, as tf.data's does.
         """
         if self._fits:
-            keys = tf.random.stateless_uniform([self.size], seed, None, None, tf.int32)
-            order = tf.data.Dataset.from_tensor_slices(tf.argsort(keys, stable=True))
-            return order.batch(batch_size, drop_remainder=True).map(self._gather)
+            return super().shuffled(batch_size, seed)
         return self._stream().shuffle(
             min(self.size, max(1, SHUFFLE_BYTES // self.image_bytes)),
             seed=tf.random.stateless_uniform([], seed, 1, tf.int64.max, tf.int64),
@@ -64,10 +94,6 @@ class SplitReader:
         with tf.init_scope(), tf.device('CPU:0'):  # eagerly, even if a graph asks for them first
             batches = list(self._stream().batch(1024).as_numpy_iterator())
             return [tf.constant(np.concatenate(parts)) for parts in zip(*batches)]
-
-    @tf.autograph.experimental.do_not_convert
-    def _gather(self, indices):
-        return tuple(tf.gather(array, indices) for array in self._arrays)
 
     def _stream(self):
         """Returns single (image, label) pairs, in the order of the files."""

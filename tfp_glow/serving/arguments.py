@@ -1,0 +1,82 @@
+"""The checks of what `export` is given: from its arguments to a way to make the `Answers`."""
+
+import functools
+
+import numpy as np
+
+from tfp_glow.bijectors import base
+from tfp_glow.serving import frame as framing
+from tfp_glow.serving import images, vectors
+
+
+def for_images(model, flow, bins, original_shape, golden):
+    """`(flow, classes=) -> Answers` about images, and the golden ones."""
+    event_shape = tuple(flow.event_shape)
+    bins = _checked_bins(bins, getattr(model, 'bins', None))
+    frame = framing.Frame(event_shape, event_shape if original_shape is None else original_shape)
+    counted = getattr(model, 'counted_dims', None)
+    if counted is not None and counted != np.prod(frame.image_shape):
+        raise ValueError(f'original_shape must have the {counted} numbers that bits/dim of the '
+                         f'model counts; got original_shape={frame.image_shape}.')
+    if golden is not None:
+        golden = _checked_images(np.asarray(golden), frame, bins)
+    return functools.partial(images.ImageAnswers, bins=bins, frame=frame), golden
+
+
+def for_vectors(flow, mean, std, columns, golden):
+    """`(flow, classes=) -> Answers` about vectors, and the golden ones."""
+    dims = flow.event_shape[0]
+    mean = np.asarray(np.zeros(dims) if mean is None else mean, np.float64)
+    std = np.asarray(np.ones(dims) if std is None else std, np.float64)
+    columns = [f'x{i + 1}' for i in range(dims)] if columns is None else list(columns)
+    for name, values in (('mean', mean), ('std', std)):
+        if values.shape != (dims,) or not np.all(np.isfinite(values)):
+            raise ValueError(f'{name} must be {dims} finite numbers, one for each dimension; '
+                             f'got {name}={values}.')
+    if np.min(std) <= 0:
+        raise ValueError(f'std must be positive; got {std=}.')
+    if len(columns) != dims:
+        raise ValueError(f'columns must be {dims} names, one for each dimension; got {columns=}.')
+    if golden is not None:
+        golden = np.asarray(golden, np.float32)
+        if golden.shape[1:] != (dims,) or not len(golden) or not np.all(np.isfinite(golden)):
+            raise ValueError(f'golden_vectors must be finite, [N, {dims}] with N > 0; got the '
+                             f'shape {list(golden.shape)}.')
+    return functools.partial(vectors.VectorAnswers, mean=mean, std=std, columns=columns), golden
+
+
+def refuse(kind, **arguments):
+    """Raises a `ValueError` if one of `arguments`, which are for another kind, is given."""
+    for name, value in arguments.items():
+        if value is not None:
+            raise ValueError(f'{name} must be left out for a flow over {kind}; got one.')
+
+
+def check_classes(flow, classes):
+    """Raises a `ValueError` unless `classes` is given just if `flow` takes a condition."""
+    takes = base.takes_condition(flow.bijector)
+    if takes != (classes is not None):
+        rule = 'be the number of classes of' if takes else 'be left out for'
+        raise ValueError(f'classes must {rule} a flow that takes {"a" if takes else "no"} '
+                         f'condition; got {classes=}.')
+    if classes is not None and classes < 1:
+        raise ValueError(f'classes must be positive; got {classes=}.')
+
+
+def _checked_bins(bins, models):
+    if bins is None:
+        bins = models or 256
+    if not 2 <= bins <= 256:
+        raise ValueError(f'bins must be in 2 .. 256; got {bins=}.')
+    if models is not None and bins != models:
+        raise ValueError(f'bins must be those of the model, {models}; got {bins=}.')
+    return bins
+
+
+def _checked_images(golden, frame, bins):
+    if golden.dtype != np.uint8 or golden.shape[1:] != frame.image_shape or not len(golden):
+        raise ValueError(f'golden_images must be uint8 [N, *{frame.image_shape}] with N > 0; '
+                         f'got {golden.dtype} {list(golden.shape)}.')
+    if golden.max() >= bins:
+        raise ValueError(f'golden_images must have grey levels below {bins=}; got {golden.max()}.')
+    return golden
