@@ -6,10 +6,8 @@ import time
 import numpy as np
 
 import tfp_glow
-from tfp_glow import serving
-from zoo import images, measures, plots, runs
+from zoo import exporting, images, measures, plots, runs
 
-_GOLDEN = 4  # Test examples that a bundle can be checked with.
 _ROWS = 10000  # Of the plot of a density.
 
 
@@ -31,7 +29,7 @@ def leave(run, data, model, directory, seconds, samples, temperature):
     runs.write_atomically(directory.path / 'test.json', json.dumps(result, indent=2) + '\n')
     print(f'test {in_words(result)}; averaged weights (training took {seconds:.0f} s, evaluation '
           f'{time.time() - start:.0f} s)')
-    saved = export(run, data, model, directory.path / 'saved_model')
+    saved = exporting.write(run, data, model, directory.path / 'saved_model')
     path = directory.path / 'samples.png'
     draw(run, data, model, samples, temperature, path)
     print(f'samples: {path}\nmodel:   {saved}')
@@ -58,21 +56,6 @@ def in_words(result):
     return (f'bits/dim {result["bits_per_dim"]:.4f} +- {result["standard_error"]:.4f} (standard '
             f'error over {result["images"]} images of {result["split"]}; {result["dims"]} dims '
             f'each; {result["draws"]} noise draws)')
-
-
-def export(run, data, model, folder):
-    """Writes the model as the next version in `folder`; its path.
-
-    Raises:
-        ValueError: the model gives no finite answers.
-    """
-    golden = data.take('test', min(_GOLDEN, data.sizes['test']))
-    classes = data.num_classes if run.conditional else None
-    if model.bins is None:
-        return serving.export(model, folder, classes=classes, mean=data.mean, std=data.std,
-                              columns=data.columns, golden_vectors=data.unscale(golden))
-    return serving.export(model, folder, original_shape=data.original_shape, classes=classes,
-                          golden_images=run.prepare(data.crop(golden)))
 
 
 def draw(run, data, model, count, temperature, path):
