@@ -4,8 +4,8 @@ What is matched, of two levels of two steps each:
 
 * the squeeze: `tfb.Glow` goes channel by channel, our order 'glow';
 * actnorm: scale * (y + m) there, (y - shift) * exp(-log_scale) here;
-* the 1x1 convolution: W v for each pixel v there, W as lower_upper and permutation; v @ W' here, with
-  the PLU form of W';
+* the 1x1 convolution: W v for each pixel v, W as lower_upper and permutation, there; v @ W', in the
+  PLU form of W', here;
 * the coupling: the network is one function. It gives [s, shift] there and [shift, s] here; scale *
   y2 + shift there, (y2 + shift) * scale here, the scale sigmoid(s + 2) on both sides;
 * the exit of half of the channels: the same with the scale exp(s + 2);

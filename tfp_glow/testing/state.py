@@ -56,7 +56,7 @@ def check_copies(subject):
           'copy() needs the constructor to pass parameters=dict(locals()) on.')
     # A copy that checks its values answers like one that does not.
     options = {'validate_args': True} if 'validate_args' in bijector.parameters else {}
-    subject.close(f'copy({", ".join(options)})', _answer(subject, bijector.copy(**options)), expected)
+    subject.close('copy()', _answer(subject, bijector.copy(**options)), expected)
     try:
         twin = copy.deepcopy(bijector)
     except TypeError:  # tfb.Invert, for one, forbids it.
