@@ -236,7 +236,8 @@ def test_other_channels_are_refused(make, channels):
     (lambda: tgb.ActNorm([[1.]], [0.]), r'shift must be a vector.*\(1, 1\)'),
     (lambda: tgb.ActNorm([1.], 0.), r'log_scale must be a vector.*\(\)'),
     (lambda: tgb.DenseConv1x1(np.ones([2, 3])), r'kernel must be a square.*\(2, 3\)'),
-    (lambda: tgb.InvertibleConv1x1(**dict(tgb.plu_parameters(3, 0), lower=np.ones([2, 2]))),
+    (lambda: tgb.InvertibleConv1x1(**dict(
+        tgb.plu_parameters(3, 0), lower=np.ones([2, 2], np.float32))),
      r'lower must be a square.*\(2, 2\)'),
     (lambda: tgb.Shuffle([0, 0]), r'permutation must hold.*\[0, 0\]'),
     (lambda: tgb.Reverse(0), 'channels must be positive; got channels=0'),

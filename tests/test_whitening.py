@@ -105,7 +105,7 @@ def plain(**options):
     (lambda: plain(mean=0.), r'mean must be of shape \[D\].*\(\)'),
     (lambda: plain(axes=[[1., 0.]]), r'axes must be of shape \[D, D\], D = 2; .*\(1, 2\)'),
     (lambda: plain(log_scale=[0.]), r'log_scale must be of shape \[D\], D = 2; .*\(1,\)'),
-    (lambda: plain(axes=[[1., 1.], [0., 1.]]), 'axes must be orthogonal; got .* by 1'),
+    (lambda: plain(axes=[[1., 1.], [0., 1.]]), r'axes must be orthogonal; got axes=\[\[1'),
     (lambda: plain(axes=tf.Variable([[1., 0.], [0., 1.]])), 'axes must not be trained'),
     (lambda: plain(event_shape=[2, 2]), r'event_shape must have 2 entries .*\[2, 2\]'),
     (lambda: plain(mean=np.zeros(2)), 'one floating dtype; got mean=float64, axes=float32'),

@@ -1,9 +1,8 @@
 """Activation normalisation: one scale and one shift per channel, set from data once."""
 
 import tensorflow as tf
-from tensorflow_probability import util as tfp_util
 
-from tfp_glow.bijectors import channel_affine
+from tfp_glow.bijectors import channel_affine, values
 from tfp_glow.internal import tfp_compat
 
 _EPSILON = 1e-6  # The reference's, added to the standard deviation.
@@ -28,10 +27,11 @@ class ActNorm(channel_affine.ChannelAffine):
       log_scale: `[C]`, tensor or `tf.Variable`.
       initialized: optional boolean scalar `tf.Variable`. Without it, or with `shift` or `log_scale`
         that are no variables, `tfp_glow.initialize` leaves this bijector alone.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
-      ValueError: `shift` or `log_scale` is no vector.
+      ValueError: `shift` and `log_scale` are not vectors of one length and floating dtype.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.1.
@@ -45,15 +45,15 @@ class ActNorm(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, shift, log_scale, initialized=None, name='act_norm'):
+    def __init__(self, shift, log_scale, initialized=None, validate_args=False,
+                 name='act_norm'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._shift = _parameter(shift, 'shift')
-            self._log_scale = _parameter(log_scale, 'log_scale')
+            self._shift, self._log_scale = values.floats(shift=shift, log_scale=log_scale)
             self._initialized = initialized
-            channel_affine.check_vector('shift', self._shift)
-            channel_affine.check_vector('log_scale', self._log_scale)
-            super().__init__(dtype=self._shift.dtype, parameters=parameters, name=name)
+            channel_affine.check_vectors(shift=self._shift, log_scale=self._log_scale)
+            super().__init__(dtype=self._shift.dtype, validate_args=validate_args,
+                             parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
@@ -104,9 +104,3 @@ class ActNorm(channel_affine.ChannelAffine):
             self._log_scale.assign(tf.where(done, self._log_scale, log_scale))
             self._initialized.assign(True)
         return super()._initialize(y)
-
-
-def _parameter(value, name):
-    if isinstance(value, (tf.Variable, tfp_util.DeferredTensor)):
-        return value
-    return tf.convert_to_tensor(value, name=name)

@@ -23,6 +23,7 @@ class ShiftScale(base.OnePassBijector):
     Args:
       shift: tensor or `tf.Variable` that broadcasts with the input, or None for a pure scale.
       log_scale: tensor or `tf.Variable` that broadcasts with the input, or None for a pure shift.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -36,7 +37,7 @@ class ShiftScale(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, shift=None, log_scale=None, name='shift_scale'):
+    def __init__(self, shift=None, log_scale=None, validate_args=False, name='shift_scale'):
         parameters = dict(locals())
         if shift is None and log_scale is None:
             raise ValueError(f'shift or log_scale must be given; got {shift=}, {log_scale=}.')
@@ -46,7 +47,7 @@ class ShiftScale(base.OnePassBijector):
             self._shift = None if shift is None else found[0]
             self._log_scale = None if log_scale is None else found[-1]
             super().__init__(forward_min_event_ndims=0, dtype=found[0].dtype,
-                             parameters=parameters, name=name)
+                             validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):

@@ -12,9 +12,9 @@ from tfp_glow.internal import keras_bridge
 class _Autoregressive(base.OnePassBijector):
     """The two passes of a triangular transform; subclasses say which is forward and inverse."""
 
-    def __init__(self, network, inner=None, event_ndims=None, name=None):
+    def __init__(self, network, inner=None, event_ndims=None, validate_args=False, name=None):
         parameters = dict(locals())
-        self._network = keras_bridge.as_module(network)
+        self._network = keras_bridge.as_module(network, 'network')
         self._inner = inner or affine.AffineInner()
         described = getattr(self._network, 'layer', self._network)
         self._shape = getattr(described, 'event_shape', None)
@@ -29,7 +29,8 @@ class _Autoregressive(base.OnePassBijector):
         if None not in (outputs, self._outputs) and outputs != self._outputs:
             raise ValueError(f'network must have the {self._outputs} outputs per dimension that '
                              f'inner takes; got outputs_per_dim={outputs}.')
-        super().__init__(forward_min_event_ndims=event_ndims, parameters=parameters, name=name)
+        super().__init__(forward_min_event_ndims=event_ndims, validate_args=validate_args,
+                         parameters=parameters, name=name)
 
     @property
     def network(self):
@@ -65,7 +66,8 @@ class _Autoregressive(base.OnePassBijector):
 
         def body(step, state, before, found, total):
             state, raw = outputs(state, step, before)
-            inner = self._bound(tf.cast(raw, value.dtype)[:, tf.newaxis])
+            raw = self._output_of('network', tf.cast(raw, value.dtype))
+            inner = self._bound(raw[:, tf.newaxis])
             new, log_det = base.forward_and_log_det(inner, due[step][:, tf.newaxis, tf.newaxis], 2)
             new = tf.ensure_shape(tf.reshape(new, [-1]), batch_shape)
             return (step + 1, state, new, found.write(step, new),
@@ -106,7 +108,7 @@ class _Autoregressive(base.OnePassBijector):
     def _raw(self, value, condition):
         """`[B, ..., k]`: what the network says of each dimension of `value [B, ...]`."""
         self._check_event(value)
-        raw = tf.cast(self._network(value, **condition), value.dtype)
+        raw = self._output_of('network', tf.cast(self._network(value, **condition), value.dtype))
         wanted = value.shape[1:].concatenate([self._outputs])
         if (not raw.shape[1:].is_compatible_with(wanted) or raw.shape.rank is None
                 or raw.shape[-1] is None):
@@ -163,6 +165,7 @@ class MaskedAutoregressive(_Autoregressive):
         `Additive()`, with k = 1, `AffineInner(scale_map)`, with k = 2, `SplineInner(bins)`, or a
         function that returns any TFP bijector. Default `AffineInner()`.
       event_ndims: 1 for vectors, 3 for images; by default the network's, or 1.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -216,6 +219,7 @@ class InverseAutoregressive(_Autoregressive):
       network: see `MaskedAutoregressive`.
       inner: see `MaskedAutoregressive`.
       event_ndims: see `MaskedAutoregressive`.
+      validate_args: see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:

@@ -6,6 +6,7 @@ import inspect
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfp_glow.bijectors import folding, values
 from tfp_glow.internal import tfp_compat
 
 
@@ -43,17 +44,28 @@ class OnePassBijector(tfb.Bijector):
     And two more for export: `_frozen_values()` is a structure of all that can be computed from the
     parameters alone, and `_with_frozen(values)` an equal bijector that reads it there instead.
 
+    Shapes and dtypes are always checked. With `validate_args=True` values are checked as well, by
+    `_parameter_rules()` and `_input_rule(name, value)`: by default that all parameters and inputs
+    are finite. A parameter that is known at construction raises there; variables, and what is made
+    in a `tf.function`, are checked by each evaluation, in graphs too, but not under XLA, which
+    drops all assertions. Containers check what they are given, and each part does so if its own
+    `validate_args` says it. Channel maps that do are not folded with their neighbours in a `Chain`.
+
     Args of the constructor are those of `tfb.Bijector`; `parameters` is what the subclass was
     built from (`dict(locals())`).
+
+    Raises (when called):
+      ValueError: an input of too few dimensions or of no floating dtype.
+      tf.errors.InvalidArgumentError: a value that breaks a rule, if `validate_args`.
     """
 
     _cache = tfp_compat.OnePassCache()
 
-    def __init__(self, *, forward_min_event_ndims=3, dtype=None, parameters=None, name=None,
-                 **kwargs):
+    def __init__(self, *, forward_min_event_ndims=3, dtype=None, parameters=None,
+                 validate_args=False, name=None, **kwargs):
         super().__init__(
             forward_min_event_ndims=forward_min_event_ndims, dtype=dtype,
-            parameters=parameters, name=name, validate_args=False, **kwargs)
+            parameters=parameters, validate_args=validate_args, name=name, **kwargs)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
@@ -84,30 +96,64 @@ class OnePassBijector(tfb.Bijector):
 
     def _flattened(self, direction, value, kwargs):
         """Runs a pair on `value` with its leading dimensions folded into one."""
-        if direction == '_forward':
-            pair, ndims_in, ndims_out = (self._forward_and_log_det, self.forward_min_event_ndims,
-                                         self.inverse_min_event_ndims)
-        else:
-            pair, ndims_in, ndims_out = (self._inverse_and_log_det, self.inverse_min_event_ndims,
-                                         self.forward_min_event_ndims)
+        pair = functools.partial(self._pair, direction)
+        ndims_in, ndims_out = self.forward_min_event_ndims, self.inverse_min_event_ndims
+        if direction != '_forward':
+            ndims_in, ndims_out = ndims_out, ndims_in
         part, ndims = tf.nest.flatten(value)[0], tf.nest.flatten(ndims_in)[0]
+        folding.check_input(self.name, value, ndims)
         if ndims == 0:
             return pair(value, **self._checked(kwargs))
-        if part.shape.rank is None or part.shape.rank < ndims:
-            raise ValueError(f'{self.name}: the input must have at least {ndims} dimensions; '
-                             f'got shape={part.shape}.')
         kwargs = self._checked(kwargs, part, ndims)
         batch_shape = tf.shape(part)[:-ndims]
         static = part.shape[:-ndims]
         if part.shape.rank == ndims + 1:
             output, log_det = pair(value, **kwargs)
             return output, tf.ensure_shape(tf.broadcast_to(log_det, batch_shape), static)
-        output, log_det = pair(tf.nest.map_structure(_fold_batch, value, ndims_in), **kwargs)
+        output, log_det = pair(tf.nest.map_structure(folding.fold_batch, value, ndims_in), **kwargs)
         output = tf.nest.map_structure(
-            lambda t, n: _unfold_batch(t, n, batch_shape, static), output, ndims_out)
+            lambda t, n: folding.unfold_batch(t, n, batch_shape, static), output, ndims_out)
         if log_det.shape.rank == 0:
             log_det = tf.broadcast_to(log_det, batch_shape)
         return output, tf.ensure_shape(tf.reshape(log_det, batch_shape), static)
+
+    def _pair(self, direction, value, **condition):
+        """`_forward_and_log_det` or its twin, of a value checked as `validate_args` asks for."""
+        if self.validate_args:
+            rules = [r for r in self._parameter_rules() if values.is_reference(r.value)]
+            rules += self._input_rules('x' if direction == '_forward' else 'y', value)
+            value = values.after(value, rules, self._initial_parameter_control_dependencies)
+        if direction == '_forward':
+            return self._forward_and_log_det(value, **condition)
+        return self._inverse_and_log_det(value, **condition)
+
+    def _parameter_control_dependencies(self, is_init):
+        """TFP's hook, of parameters at construction; `_pair` checks those that may change."""
+        if not (is_init and self.validate_args):
+            return []
+        return [values.assertion(rule) for rule in self._parameter_rules()
+                if not values.check_known(rule) and not values.is_reference(rule.value)]
+
+    def _parameter_rules(self):
+        """`values.Rule`s of the parameters."""
+        given_ = ((name, self.parameters[name]) for name in self._parameter_properties(self.dtype))
+        return [values.finite(name, value) for name, value in given_ if value is not None]
+
+    def _input_rules(self, name, value):
+        parts = tf.nest.flatten(value)
+        if not tf.nest.is_nested(value):
+            return [self._input_rule(name, value)]
+        return [self._input_rule(f'{name}[{i}]', part) for i, part in enumerate(parts)]
+
+    def _input_rule(self, name, value):
+        """The `values.Rule` of the input `name`, x of `forward` or y of `inverse`."""
+        return values.finite(name, value)
+
+    def _output_of(self, name, raw):
+        """`raw`, which the argument `name` returned, checked as `validate_args` asks for."""
+        if not self.validate_args:
+            return raw
+        return values.after(raw, [values.finite(f'the output of {name}', raw)])
 
     def _checked(self, kwargs, part=None, ndims=None):
         """`kwargs` of a public call, with the condition's batch that of the folded input `part`."""
@@ -131,7 +177,7 @@ class OnePassBijector(tfb.Bijector):
         if count is None:
             count = tf.reduce_prod(tf.shape(part)[:-ndims])
         return {'condition': tf.nest.map_structure(
-            lambda c: _fold_condition(c, innermost, count, self.name), condition)}
+            lambda c: folding.fold_condition(c, innermost, count, self.name), condition)}
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
         return pull_through(functools.partial(self._inverse_and_log_det, **condition),
@@ -160,6 +206,20 @@ class OnePassBijector(tfb.Bijector):
 def common_event_ndims(bijectors):
     """Dimensions of the events that all `bijectors` can share; images' 3 if all are elementwise."""
     return max(part.inverse_min_event_ndims for part in bijectors) or 3
+
+
+def common_dtype(**bijectors):
+    """The dtype of those of the named lists of bijectors that have one, or None.
+
+    Raises:
+      ValueError: they have more than one.
+    """
+    found = {f'{name}[{i}]': part.dtype for name, parts in bijectors.items()
+             for i, part in enumerate(parts) if isinstance(part.dtype, tf.DType)}
+    if len(set(found.values())) > 1:
+        listed = ', '.join(f'{name}={dtype.name}' for name, dtype in found.items())
+        raise ValueError(f'{" and ".join(bijectors)} must have one dtype; got {listed}.')
+    return next(iter(found.values()), None)
 
 
 def leaves(condition):
@@ -193,7 +253,7 @@ def forward_and_log_det(bijector, x, event_ndims, condition=None):
         return (bijector.forward(x, **kwargs),
                 tf.broadcast_to(log_det, tf.shape(x)[:-event_ndims]))
     if tf.nest.flatten(bijector.forward_min_event_ndims)[0] in (0, event_ndims):
-        y, log_det = bijector._forward_and_log_det(x, **kwargs)
+        y, log_det = bijector._pair('_forward', x, **kwargs)
     else:  # Of vectors, say, within images: what is left of the event is batch to it.
         y, log_det = bijector._flattened('_forward', x, kwargs)
     return y, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
@@ -208,7 +268,7 @@ def inverse_and_log_det(bijector, y, event_ndims, condition=None):
         return (bijector.inverse(y, **kwargs),
                 tf.broadcast_to(log_det, tf.shape(y)[:-event_ndims]))
     if bijector.inverse_min_event_ndims in (0, event_ndims):
-        x, log_det = bijector._inverse_and_log_det(y, **kwargs)
+        x, log_det = bijector._pair('_inverse', y, **kwargs)
     else:
         x, log_det = bijector._flattened('_inverse', y, kwargs)
     return x, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
@@ -279,32 +339,3 @@ def pull_through(rebuild, function, output, doutput, dlog_det, pullback):
 def like(dlog_det, log_det):
     """The cotangent of `log_det`, which may be one scalar for the whole batch."""
     return tf.reduce_sum(dlog_det) if log_det.shape.rank == 0 else dlog_det
-
-
-def _fold_condition(condition, innermost, count, name):
-    """`condition [n, ...]`, n = 1 or the innermost batch dimension, repeated to `[count, ...]`."""
-    condition = tf.convert_to_tensor(condition)
-    if condition.shape.rank == 0:
-        condition = condition[tf.newaxis]
-    given_ = condition.shape[0]
-    if given_ is not None and given_ == innermost == tf.get_static_value(count):
-        return condition
-    if None not in (given_, innermost) and given_ not in (1, innermost):
-        raise ValueError(f'condition must have 1 or {innermost} entries along its first axis, as '
-                         f'the input of {name}; got shape={condition.shape}.')
-    size = tf.shape(condition)[0]
-    with tf.control_dependencies([tf.debugging.assert_equal(
-            count % size, 0, 'condition must have as many entries as the batch, or 1.')]):
-        repeats = count // size
-    ones = tf.ones([condition.shape.rank - 1], tf.int32)
-    return tf.tile(condition, tf.concat([[repeats], ones], 0))
-
-
-def _fold_batch(tensor, ndims):
-    folded = tf.reshape(tensor, tf.concat([[-1], tf.shape(tensor)[-ndims:]], 0))
-    return tf.ensure_shape(folded, [None, *tensor.shape[-ndims:]])
-
-
-def _unfold_batch(tensor, ndims, batch_shape, static):
-    shape = tf.concat([batch_shape, tf.shape(tensor)[-ndims:]], 0)
-    return tf.ensure_shape(tf.reshape(tensor, shape), static + tensor.shape[-ndims:])

@@ -43,6 +43,7 @@ class BatchNorm(base.OnePassBijector):
       momentum: weight of the old statistics in `update`, in [0, 1); RealNVP's code has .9.
       epsilon: positive, added to the variance; RealNVP's code has 1e-4.
       event_ndims: 3 for images, 1 for vectors; the channels are the last dimension.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     See also: `ActNorm`; `tfb.BatchNormalization`, which changes its statistics as it evaluates and
@@ -73,7 +74,7 @@ class BatchNorm(base.OnePassBijector):
     """
 
     def __init__(self, shift, log_scale, mean, variance, training=False, momentum=.9, epsilon=1e-4,
-                 event_ndims=3, name='batch_norm'):
+                 event_ndims=3, validate_args=False, name='batch_norm'):
         parameters = dict(locals())
         if not isinstance(training, bool):
             raise ValueError(f'training must be True or False; got {training=}.')
@@ -87,18 +88,22 @@ class BatchNorm(base.OnePassBijector):
         with tf.name_scope(name):
             self._shift, self._log_scale, self._mean, self._variance = values.floats(
                 shift=shift, log_scale=log_scale, mean=mean, variance=variance)
-            _check_vectors(shift=self._shift, log_scale=self._log_scale, mean=self._mean,
-                           variance=self._variance)
-            known = tf.get_static_value(tf.convert_to_tensor(self._variance))
-            if known is not None and not np.all(known >= 0):
-                raise ValueError(f'variance must not be negative; got variance={known.tolist()}.')
+            channel_affine.check_vectors(shift=self._shift, log_scale=self._log_scale,
+                                         mean=self._mean, variance=self._variance)
+            values.check_known(self._variance_rule())
             super().__init__(forward_min_event_ndims=event_ndims, dtype=self._mean.dtype,
-                             parameters=parameters, name=name)
+                             validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         return {name: tfp_compat.ParameterProperties(event_ndims=1)
                 for name in ('shift', 'log_scale', 'mean', 'variance')}
+
+    def _variance_rule(self):
+        return values.Rule('variance', self._variance, 'not be negative', lambda v: v >= 0)
+
+    def _parameter_rules(self):
+        return [*super()._parameter_rules(), self._variance_rule()]
 
     @property
     def mean(self):
@@ -227,13 +232,3 @@ class BatchNorm(base.OnePassBijector):
 
 def _moments(y):
     return tf.nn.moments(y, axes=list(range(y.shape.rank - 1)))
-
-
-def _check_vectors(**vectors):
-    """Raises unless all have the length of the first."""
-    first, size = next((name, v.shape) for name, v in vectors.items())
-    for name, value in vectors.items():
-        channel_affine.check_vector(name, value)
-        if value.shape != size:
-            raise ValueError(f'{name} must have {size[0]} entries, as {first}; '
-                             f'got shape={value.shape}.')

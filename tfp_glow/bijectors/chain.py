@@ -21,12 +21,13 @@ class Chain(base.OnePassBijector):
 
     Args:
       parts: bijectors over events of three dimensions, at least one.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     See also: `tfb.Chain`, which works with our bijectors too and folds nothing.
 
     Raises:
-      ValueError: `parts` is empty.
+      ValueError: `parts` is empty, or its bijectors have not one dtype.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -39,13 +40,15 @@ class Chain(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, parts, name='chain'):
+    def __init__(self, parts, validate_args=False, name='chain'):
         parameters = dict(locals())
         self._parts = list(parts)
         if not self._parts:
             raise ValueError(f'parts must hold at least one bijector; got {parts=}.')
         self._ndims = base.common_event_ndims(self._parts)
-        super().__init__(forward_min_event_ndims=self._ndims, parameters=parameters, name=name)
+        super().__init__(
+            forward_min_event_ndims=self._ndims, dtype=base.common_dtype(parts=self._parts),
+            validate_args=validate_args, parameters=parameters, name=name)
         self._folded = self._no_dependency(_fold(self._parts))
 
     @property
@@ -98,7 +101,7 @@ class Chain(base.OnePassBijector):
 
     def _with_frozen(self, values):
         return Chain([base.with_frozen(part, v) for part, v in zip(self._folded, values)],
-                     name=self.name)
+                     validate_args=self.validate_args, name=self.name)
 
     def _forward_event_shape(self, shape):
         for part in reversed(self._parts):
@@ -124,7 +127,8 @@ class Chain(base.OnePassBijector):
 def _fold(parts):
     folded = []
     for channelwise, group in itertools.groupby(
-            parts, lambda part: isinstance(part, channel_affine.ChannelAffine)):
+            parts, lambda part: isinstance(part, channel_affine.ChannelAffine)
+            and not part.validate_args):  # Folded, its own checks would be lost.
         group = list(group)
         folded += [channel_affine.Folded(group)] if channelwise and len(group) > 1 else group
     return folded

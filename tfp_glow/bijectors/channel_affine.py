@@ -46,7 +46,7 @@ class ChannelAffine(base.OnePassBijector):
                 'inverse': self._inverse_affine()._asdict()}
 
     def _with_frozen(self, values):
-        return Frozen(**values)
+        return Frozen(**values, validate_args=self.validate_args)
 
 
 class Folded(ChannelAffine):
@@ -55,7 +55,8 @@ class Folded(ChannelAffine):
     def __init__(self, parts, name='folded'):
         parameters = dict(locals())
         self._parts = list(parts)
-        super().__init__(parameters=parameters, name=name)
+        super().__init__(dtype=base.common_dtype(parts=self._parts), parameters=parameters,
+                         name=name)
 
     def _forward_affine(self):
         return functools.reduce(
@@ -73,10 +74,11 @@ class Folded(ChannelAffine):
 class Frozen(ChannelAffine):
     """A `ChannelAffine` whose maps are given, each as a dictionary with `Affine`'s fields."""
 
-    def __init__(self, forward, inverse, name='frozen'):
+    def __init__(self, forward, inverse, validate_args=False, name='frozen'):
         parameters = dict(locals())
         self._maps = {'forward': forward, 'inverse': inverse}
-        super().__init__(parameters=parameters, name=name)
+        super().__init__(dtype=forward['matrix'].dtype, validate_args=validate_args,
+                         parameters=parameters, name=name)
 
     def _forward_affine(self):
         return Affine(**self._maps['forward'])
@@ -112,3 +114,13 @@ def check_vector(name, value):
     if value.shape.rank != 1:
         raise ValueError(f'{name} must be a vector with one entry per channel; '
                          f'got shape={value.shape}.')
+
+
+def check_vectors(**vectors):
+    """Raises unless all are vectors of the length of the first."""
+    first, size = next((name, v.shape) for name, v in vectors.items())
+    for name, value in vectors.items():
+        check_vector(name, value)
+        if value.shape != size:
+            raise ValueError(f'{name} must have {size[0]} entries, as {first}; '
+                             f'got shape={value.shape}.')

@@ -21,10 +21,11 @@ class Conditioned(base.OnePassBijector):
       conditioner: a built Keras network or any callable, `condition -> raw`, with what `inner`
         wants along the last axis; raw must broadcast with the input.
       inner: as in `Coupling`; by default affine with scale exp(s).
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
-      ValueError: the Keras network is not built.
+      ValueError: the Keras network is not built, or its output does not broadcast to the input.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 5: the prior of a class.
@@ -41,11 +42,11 @@ class Conditioned(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, conditioner, inner=None, name='conditioned'):
+    def __init__(self, conditioner, inner=None, validate_args=False, name='conditioned'):
         parameters = dict(locals())
         self._conditioner = keras_bridge.as_module(conditioner)
         self._inner = inner or affine.AffineInner(lambda s: s)
-        super().__init__(parameters=parameters, name=name)
+        super().__init__(validate_args=validate_args, parameters=parameters, name=name)
 
     @property
     def conditioner(self):
@@ -57,10 +58,15 @@ class Conditioned(base.OnePassBijector):
         return True
 
     def _forward_and_log_det(self, x, condition):
-        return base.forward_and_log_det(self._bound(x, condition), x, 3)
+        return self._transform(x, condition, base.forward_and_log_det)
 
     def _inverse_and_log_det(self, y, condition):
-        return base.inverse_and_log_det(self._bound(y, condition), y, 3)
+        return self._transform(y, condition, base.inverse_and_log_det)
 
-    def _bound(self, images, condition):
-        return self._inner(tf.cast(self._conditioner(condition), images.dtype))
+    def _transform(self, images, condition, function):
+        raw = tf.cast(self._conditioner(condition), images.dtype)
+        after, log_det = function(self._inner(self._output_of('conditioner', raw)), images, 3)
+        if not after.shape.is_compatible_with(images.shape):
+            raise ValueError('conditioner must give what broadcasts to the input, of shape='
+                             f'{images.shape}; got shape={raw.shape}.')
+        return after, log_det

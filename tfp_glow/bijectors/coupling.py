@@ -31,11 +31,13 @@ class Coupling(base.OnePassBijector):
       split: what conditions and what moves, from `splits`; by default `splits.channels()`.
       event_ndims: dimensions of the events: 3 for images, 1 for vectors `[..., D]`, of which the
         network sees `[B, D']`.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
       ValueError: the event cannot be split so, as one with fewer than two channels; the network
-        gives another number of channels than `inner` wants; the Keras network is not built.
+        gives another number of channels than `inner` wants, or of pixels; the Keras network is not
+        built.
 
     #### References
     Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, equations 4 to 8, and 9 for masks.
@@ -54,7 +56,8 @@ class Coupling(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, conditioner, inner=None, split=None, event_ndims=3, name='coupling'):
+    def __init__(self, conditioner, inner=None, split=None, event_ndims=3, validate_args=False,
+                 name='coupling'):
         parameters = dict(locals())
         if event_ndims < 1:
             raise ValueError(f'event_ndims must be positive; got {event_ndims=}.')
@@ -62,7 +65,8 @@ class Coupling(base.OnePassBijector):
         self._inner = inner or affine.AffineInner()
         self._split = split or splits.channels()
         self._split.check_event_ndims(event_ndims)
-        super().__init__(forward_min_event_ndims=event_ndims, parameters=parameters, name=name)
+        super().__init__(forward_min_event_ndims=event_ndims, validate_args=validate_args,
+                         parameters=parameters, name=name)
 
     @property
     def conditioner(self):
@@ -96,9 +100,13 @@ class Coupling(base.OnePassBijector):
 
     def _raw(self, kept, moved, condition):
         # A network may compute in bfloat16.
-        raw = tf.cast(self._conditioner(kept, **condition), kept.dtype)
+        raw = self._output_of(
+            'conditioner', tf.cast(self._conditioner(kept, **condition), kept.dtype))
         each = getattr(self._inner, 'outputs_per_channel', None)
         channels = self._split.channels_of(kept, moved)
+        if not _broadcasts(raw.shape[:-1], kept.shape[:-1]):
+            raise ValueError('conditioner must give an output for each pixel, or one for all, of '
+                             f'{kept.shape}; got shape={raw.shape}.')
         if None not in (each, channels, raw.shape[-1]) and raw.shape[-1] != each * channels:
             raise ValueError(
                 f'conditioner must give {each * channels} channels, {each} for each of {channels}, '
@@ -128,3 +136,11 @@ class Coupling(base.OnePassBijector):
         if hasattr(self._conditioner, 'initialize'):
             self._conditioner.initialize(self._split.apart(y)[0], **condition)
         return super()._initialize(y, **condition)
+
+
+def _broadcasts(shape, to):
+    """Whether a tensor of `shape` may broadcast to one of the shape `to`."""
+    try:
+        return tf.broadcast_static_shape(shape, to).is_compatible_with(to)
+    except ValueError:
+        return False

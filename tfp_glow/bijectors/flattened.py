@@ -21,6 +21,7 @@ class Flattened(base.OnePassBijector):
       bijector: any bijector over vectors `[..., D]`, such as `Coupling(..., event_ndims=1)`,
         `MaskedAutoregressive` or a `Chain` of them; D = H * W * C.
       event_shape: `(H, W, C)`, known, of any rank.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     See also: `tfb.Reshape`, which changes the shape of the event and is no container.
@@ -41,7 +42,7 @@ class Flattened(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, bijector, event_shape, name='flattened'):
+    def __init__(self, bijector, event_shape, validate_args=False, name='flattened'):
         parameters = dict(locals())
         shape = tf.TensorShape(event_shape)
         if not shape.is_fully_defined() or shape.rank < 1:
@@ -53,7 +54,7 @@ class Flattened(base.OnePassBijector):
         self._bijector = bijector
         self._shape = tuple(shape.as_list())
         super().__init__(forward_min_event_ndims=shape.rank, dtype=bijector.dtype,
-                         parameters=parameters, name=name)
+                         validate_args=validate_args, parameters=parameters, name=name)
 
     @property
     def bijector(self):
@@ -93,7 +94,7 @@ class Flattened(base.OnePassBijector):
         return base.frozen_values(self._bijector)
 
     def _with_frozen(self, values):
-        return Flattened(base.with_frozen(self._bijector, values), self._shape, name=self.name)
+        return self.copy(bijector=base.with_frozen(self._bijector, values))
 
     def _vectors(self, events):
         if not events.shape[1:].is_compatible_with(self._shape):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import channel_affine
+from tfp_glow.bijectors import channel_affine, values
 from tfp_glow.internal import tfp_compat
 
 
@@ -26,13 +26,15 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
       upper: `[C, C]`; U is its strictly upper part.
       sign: `[C]`, the signs of the diagonal, fixed.
       log_s: `[C]`, log of the diagonal's size.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     See also: `DenseConv1x1`; `plu_parameters` draws initial values; `tfb.ScaleMatvecLU` is the
     same map on vectors.
 
     Raises:
-      ValueError: `log_s` is no vector or `lower` is not `[C, C]`.
+      ValueError: the matrices are not `[C, C]`, or the vectors not `[C]`, or they have not one
+        floating dtype.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.2, equations 9 to 11.
@@ -47,23 +49,30 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, permutation, lower, upper, sign, log_s, name='invertible_conv1x1'):
+    def __init__(self, permutation, lower, upper, sign, log_s, validate_args=False,
+                 name='invertible_conv1x1'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._permutation = _value(permutation)
-            self._lower = _value(lower)
-            self._upper = _value(upper)
-            self._sign = _value(sign)
-            self._log_s = _value(log_s)
-            channel_affine.check_vector('log_s', self._log_s)
-            _check_square('lower', self._lower, self._log_s.shape[0])
-            super().__init__(dtype=self._lower.dtype, parameters=parameters, name=name)
+            self._permutation, self._lower, self._upper, self._sign, self._log_s = values.floats(
+                permutation=permutation, lower=lower, upper=upper, sign=sign, log_s=log_s)
+            channel_affine.check_vectors(log_s=self._log_s, sign=self._sign)
+            for label, matrix in (('permutation', self._permutation), ('lower', self._lower),
+                                  ('upper', self._upper)):
+                _check_square(label, matrix, self._log_s.shape[0])
+            super().__init__(dtype=self._lower.dtype, validate_args=validate_args,
+                             parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         matrix, vector = (tfp_compat.ParameterProperties(event_ndims=n) for n in (2, 1))
         return {'permutation': matrix, 'lower': matrix, 'upper': matrix,
                 'sign': vector, 'log_s': vector}
+
+    def _parameter_rules(self):
+        return [*super()._parameter_rules(),
+                values.Rule('permutation', self._permutation, 'be a permutation matrix',
+                            _is_permutation),
+                values.Rule('sign', self._sign, 'be -1 or 1', lambda s: tf.abs(s) == 1)]
 
     def _triangles(self):
         lower = tf.convert_to_tensor(self._lower)
@@ -101,6 +110,7 @@ class DenseConv1x1(channel_affine.ChannelAffine):
 
     Args:
       kernel: `[C, C]`, tensor or `tf.Variable`, not singular.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -118,16 +128,21 @@ class DenseConv1x1(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, kernel, name='dense_conv1x1'):
+    def __init__(self, kernel, validate_args=False, name='dense_conv1x1'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._kernel = _value(kernel)
-            _check_square('kernel', self._kernel, self._kernel.shape[-1])
-            super().__init__(dtype=self._kernel.dtype, parameters=parameters, name=name)
+            self._kernel, = values.floats(kernel=kernel)
+            _check_square('kernel', self._kernel, self._kernel.shape[-1:].num_elements())
+            super().__init__(dtype=self._kernel.dtype, validate_args=validate_args,
+                             parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         return {'kernel': tfp_compat.ParameterProperties(event_ndims=2)}
+
+    def _parameter_rules(self):
+        return [*super()._parameter_rules(),
+                values.Rule('kernel', self._kernel, 'not be singular', _is_regular)]
 
     def _inverse_affine(self):
         kernel = tf.convert_to_tensor(self._kernel)
@@ -160,14 +175,23 @@ def rotation(channels, seed):
     return np.linalg.qr(np.random.default_rng(seed).standard_normal([channels, channels]))[0]
 
 
-def _value(value):
-    return value if isinstance(value, tf.Variable) else tf.convert_to_tensor(value)
-
-
 def _check_square(name, value, size):
     if value.shape.rank != 2 or value.shape != (size, size):
         raise ValueError(f'{name} must be a square matrix over the channels; '
                          f'got shape={value.shape}.')
+
+
+def _is_permutation(matrix):
+    ones = tf.ones_like(matrix[0])
+    return tf.reduce_all(((matrix == 0) | (matrix == 1))
+                         & (tf.reduce_sum(matrix, 0) == ones) & (tf.reduce_sum(matrix, 1) == ones))
+
+
+def _is_regular(matrix):
+    _, r = tf.linalg.qr(matrix)
+    sizes = tf.abs(tf.linalg.diag_part(r))
+    least = sizes.shape[0] * np.finfo(matrix.dtype.as_numpy_dtype).eps * tf.reduce_max(sizes)
+    return tf.reduce_min(sizes) > least
 
 
 def _log_diagonal(triangular):

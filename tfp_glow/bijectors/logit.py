@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import base, values
 
 
 class Logit(base.OnePassBijector):
@@ -23,12 +23,14 @@ class Logit(base.OnePassBijector):
 
     Args:
       alpha: in [0, 1/2); with 0, y must be in (0, 1).
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     See also: `tfb.Sigmoid`, which `Logit(0.)` equals.
 
     Raises:
       ValueError: `alpha` is not in [0, 1/2).
+      tf.errors.InvalidArgumentError: with `validate_args`, y is not in (-a, 1 + a).
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 4.1.
@@ -42,12 +44,21 @@ class Logit(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, alpha=.05, name='logit'):
+    def __init__(self, alpha=.05, validate_args=False, name='logit'):
         parameters = dict(locals())
         if not 0 <= alpha < .5:
             raise ValueError(f'alpha must be in [0, 1/2); got {alpha=}.')
         self._alpha = alpha
-        super().__init__(forward_min_event_ndims=0, parameters=parameters, name=name)
+        super().__init__(forward_min_event_ndims=0, validate_args=validate_args,
+                         parameters=parameters, name=name)
+
+    def _input_rule(self, name, value):
+        if name == 'x':
+            return super()._input_rule(name, value)
+        alpha, slope = self._alpha, 1 - 2 * self._alpha
+        beyond = alpha / slope
+        return values.Rule(name, value, f'be in ({0 - beyond:.4g}, {1 + beyond:.4g})',
+                           lambda y: (alpha + slope * y > 0) & (alpha + slope * (1 - y) > 0))
 
     def _forward_and_log_det(self, x):
         alpha, slope = self._alpha, 1 - 2 * self._alpha

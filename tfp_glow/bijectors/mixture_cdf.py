@@ -31,6 +31,7 @@ class MixtureLogisticCDF(base.OnePassBijector):
       logits, means, log_scales: `[..., K]` tensors or `tf.Variable`s; leading dimensions broadcast
         with the input's.
       max_iterations: of the search.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -53,7 +54,8 @@ class MixtureLogisticCDF(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, logits, means, log_scales, max_iterations=100, name='mixture_logistic_cdf'):
+    def __init__(self, logits, means, log_scales, max_iterations=100, validate_args=False,
+                 name='mixture_logistic_cdf'):
         parameters = dict(locals())
         if max_iterations < 1:
             raise ValueError(f'max_iterations must be positive; got {max_iterations=}.')
@@ -66,7 +68,7 @@ class MixtureLogisticCDF(base.OnePassBijector):
                 raise ValueError('logits, means and log_scales must have one entry for each '
                                  f'component along their last axes; got shapes={shapes}.')
             super().__init__(forward_min_event_ndims=0, dtype=self._means.dtype,
-                             parameters=parameters, name=name)
+                             validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):

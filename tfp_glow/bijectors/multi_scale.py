@@ -27,10 +27,14 @@ class MultiScale(base.OnePassBijector):
       levels: bijectors over images, the finest (nearest to the data) first.
       exits: None, or one bijector per level but the last; it must leave the first half of its
         channels alone, as `Coupling` does.
+      event_shape: of the image, or None for any; another is refused then, which a base that
+        broadcasts might take.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
-      ValueError: no levels, or a number of exits that does not fit.
+      ValueError: no levels, or a number of exits that does not fit; bijectors of more than one
+        dtype; an image of another shape than `event_shape`, or latents that do not fit together.
 
     #### References
     Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, section 3.6 and figure 4b.
@@ -46,7 +50,8 @@ class MultiScale(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, levels, exits=None, name='multi_scale'):
+    def __init__(self, levels, exits=None, event_shape=None, validate_args=False,
+                 name='multi_scale'):
         parameters = dict(locals())
         self._levels = list(levels)
         count = len(self._levels)
@@ -56,8 +61,10 @@ class MultiScale(base.OnePassBijector):
         if len(self._exits) != count - 1:
             raise ValueError(f'exits must hold one bijector per level but the last, {count - 1}; '
                              f'got {len(self._exits)}.')
+        self._event_shape = tf.TensorShape(event_shape).with_rank(3)
         super().__init__(forward_min_event_ndims=[3] * count, inverse_min_event_ndims=3,
-                         parameters=parameters, name=name)
+                         dtype=base.common_dtype(levels=self._levels, exits=self._exits),
+                         validate_args=validate_args, parameters=parameters, name=name)
 
     @property
     def levels(self):
@@ -77,12 +84,14 @@ class MultiScale(base.OnePassBijector):
         *exited, h = x
         h, total = base.forward_and_log_det(self._levels[-1], h, 3, condition)
         for level, exit_, z in reversed(list(zip(self._levels, self._exits, exited))):
-            h, exit_log_det = base.forward_and_log_det(exit_, tf.concat([h, z], -1), 3, condition)
+            h, exit_log_det = base.forward_and_log_det(exit_, _joined(h, z), 3, condition)
             h, log_det = base.forward_and_log_det(level, h, 3, condition)
             total += exit_log_det + log_det
+        self._check_event('the image of x', h)
         return h, total
 
     def _inverse_and_log_det(self, y, condition=None):
+        self._check_event('y', y)
         h, latents, total = y, [], tf.zeros([], y.dtype)
         for level, exit_ in zip(self._levels, self._exits):
             h, log_det = base.inverse_and_log_det(level, h, 3, condition)
@@ -92,6 +101,11 @@ class MultiScale(base.OnePassBijector):
             total += log_det + exit_log_det
         h, log_det = base.inverse_and_log_det(self._levels[-1], h, 3, condition)
         return [*latents, h], total + log_det
+
+    def _check_event(self, name, image):
+        if not image.shape[1:].is_compatible_with(self._event_shape):
+            raise ValueError(f'{name} must have the event shape {tuple(self._event_shape)} of '
+                             f'{self.name}; got event_shape={tuple(image.shape[1:])}.')
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
         rest = (dlog_det, pullback, condition)
@@ -137,7 +151,8 @@ class MultiScale(base.OnePassBijector):
         parts = [base.with_frozen(part, v)
                  for part, v in zip([*self._levels, *self._exits], values)]
         count = len(self._levels)
-        return MultiScale(parts[:count], parts[count:], name=self.name)
+        return MultiScale(parts[:count], parts[count:], self._event_shape, self.validate_args,
+                          name=self.name)
 
     def _forward_dtype(self, input_dtype, **kwargs):
         return tf.nest.flatten(input_dtype)[0]
@@ -156,9 +171,10 @@ class MultiScale(base.OnePassBijector):
     def _inverse_event_shape(self, shape):
         shapes = []
         for level in self._levels[:-1]:
-            *side, channels = level.inverse_event_shape(shape).as_list()
-            shapes.append(tf.TensorShape([*side, channels // 2]))
-            shape = tf.TensorShape([*side, channels - channels // 2])
+            *side, channels = level.inverse_event_shape(shape).with_rank(3).as_list()
+            moved = None if channels is None else channels // 2
+            shapes.append(tf.TensorShape([*side, moved]))
+            shape = tf.TensorShape([*side, None if channels is None else channels - moved])
         return [*shapes, self._levels[-1].inverse_event_shape(shape)]
 
     def _forward_event_shape_tensor(self, shapes):
@@ -177,3 +193,13 @@ class MultiScale(base.OnePassBijector):
             shapes.append(tf.concat([side, channels // 2], 0))
             shape = tf.concat([side, channels - channels // 2], 0)
         return [*shapes, self._levels[-1].inverse_event_shape_tensor(shape)]
+
+
+def _joined(h, z):
+    """What stayed and the latent that left, as one image again."""
+    channels = h.shape[-1], z.shape[-1]
+    if (not h.shape[:-1].is_compatible_with(z.shape[:-1])
+            or (None not in channels and channels[0] - channels[1] not in (0, 1))):
+        raise ValueError('x must hold latents of one image, each of the shape of what the coarser '
+                         f'ones give, here {h.shape}; got shape={z.shape}.')
+    return tf.concat([h, z], -1)

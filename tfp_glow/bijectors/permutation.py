@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import channel_affine
+from tfp_glow.bijectors import channel_affine, values
 from tfp_glow.internal import tfp_compat
 
 
@@ -19,6 +19,7 @@ class Shuffle(channel_affine.ChannelAffine):
       permutation: `[C]`, an int32 permutation of 0 .. C-1. Give a `tf.Variable(trainable=False)` to
         have it saved with the model; `random_permutation(channels, seed)` draws one.
       dtype: of the images.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -36,24 +37,27 @@ class Shuffle(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, permutation, dtype=tf.float32, name='shuffle'):
+    def __init__(self, permutation, dtype=tf.float32, validate_args=False, name='shuffle'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._permutation = (permutation if isinstance(permutation, tf.Variable)
-                                 else tf.convert_to_tensor(permutation, tf.int32))
+            self._permutation = (permutation if values.is_reference(permutation)
+                                 else tf.convert_to_tensor(permutation))
             if not self._permutation.dtype.is_integer:
                 raise ValueError('permutation must hold integers; '
                                  f'got dtype={self._permutation.dtype.name}.')
             channel_affine.check_vector('permutation', self._permutation)
-            known = tf.get_static_value(tf.convert_to_tensor(self._permutation))
-            if known is not None and sorted(known) != list(range(len(known))):
-                raise ValueError('permutation must hold each of 0 .. C-1 once; '
-                                 f'got permutation={known.tolist()}.')
-            super().__init__(dtype=dtype, parameters=parameters, name=name)
+            values.check_known(*self._parameter_rules())
+            super().__init__(
+                dtype=dtype, validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         return {'permutation': tfp_compat.ParameterProperties(event_ndims=1)}
+
+    def _parameter_rules(self):
+        return [values.Rule(
+            'permutation', self._permutation, 'hold each of 0 .. C-1 once',
+            lambda p: tf.reduce_all(tf.sort(p) == tf.range(tf.size(p, p.dtype), dtype=p.dtype)))]
 
     def _rows(self):
         return tf.one_hot(self._permutation, self._permutation.shape[0], dtype=self.dtype)
@@ -87,6 +91,7 @@ class Reverse(channel_affine.ChannelAffine):
     Args:
       channels: C, a positive integer.
       dtype: of the images.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -103,12 +108,12 @@ class Reverse(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, channels, dtype=tf.float32, name='reverse'):
+    def __init__(self, channels, dtype=tf.float32, validate_args=False, name='reverse'):
         parameters = dict(locals())
         if channels < 1:
             raise ValueError(f'channels must be positive; got {channels=}.')
         self._channels = channels
-        super().__init__(dtype=dtype, parameters=parameters, name=name)
+        super().__init__(dtype=dtype, validate_args=validate_args, parameters=parameters, name=name)
 
     def _forward_affine(self):
         return channel_affine.Affine(

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import base, values
 from tfp_glow.bijectors.pullback import Pullback
 
 
@@ -27,6 +27,7 @@ class Repeat(base.OnePassBijector):
       params: structure of tensors or `tf.Variable`s, each `[times, ...]`.
       times: K, a positive integer.
       reversible: train by reconstruction; False keeps ordinary backprop through the loop.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -47,7 +48,8 @@ class Repeat(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, make_step, params, times, reversible=True, name='repeat'):
+    def __init__(self, make_step, params, times, reversible=True, validate_args=False,
+                 name='repeat'):
         parameters = dict(locals())
         if times < 1:
             raise ValueError(f'times must be positive; got {times=}.')
@@ -62,7 +64,12 @@ class Repeat(base.OnePassBijector):
         step = self.step(0)
         self._takes_condition = base.takes_condition(step)
         self._ndims = base.common_event_ndims([step])
-        super().__init__(forward_min_event_ndims=self._ndims, parameters=parameters, name=name)
+        super().__init__(
+            forward_min_event_ndims=self._ndims, dtype=base.common_dtype(steps=[step]),
+            validate_args=validate_args, parameters=parameters, name=name)
+
+    def _parameter_rules(self):
+        return [values.finite('params', value) for value in tf.nest.flatten(self._params)]
 
     @property
     def times(self):
@@ -222,7 +229,7 @@ class Repeat(base.OnePassBijector):
     def _with_frozen(self, values):
         return Repeat(lambda p: base.with_frozen(self._make_step(p['step']), p['frozen']),
                       {'step': self._params, 'frozen': values}, self._times, reversible=False,
-                      name=self.name)
+                      validate_args=self.validate_args, name=self.name)
 
 
 def _is_trained(parameter):

@@ -25,6 +25,7 @@ class Reversible(base.OnePassBijector):
 
     Args:
       bijector: a `Chain`, a `MultiScale` or any other bijector over images, also a multi-part one.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     #### References
@@ -40,15 +41,15 @@ class Reversible(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, bijector, name='reversible'):
+    def __init__(self, bijector, validate_args=False, name='reversible'):
         parameters = dict(locals())
         self._bijector = bijector
         self._ndims = base.common_event_ndims([bijector])
         super().__init__(
             forward_min_event_ndims=tf.nest.map_structure(
                 lambda n: n or self._ndims, bijector.forward_min_event_ndims),
-            inverse_min_event_ndims=self._ndims, dtype=bijector.dtype, parameters=parameters,
-            name=name)
+            inverse_min_event_ndims=self._ndims, dtype=bijector.dtype,
+            validate_args=validate_args, parameters=parameters, name=name)
 
     @property
     def bijector(self):

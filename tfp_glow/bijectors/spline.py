@@ -33,6 +33,7 @@ class Spline(base.OnePassBijector):
       bound: where the spline ends, a positive number.
       min_bin: least width and height of a bin, as a fraction of 2 bound.
       min_slope: least slope at a knot.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -51,7 +52,8 @@ class Spline(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, raw, bound=3., min_bin=1e-2, min_slope=1e-2, name='spline'):
+    def __init__(self, raw, bound=3., min_bin=1e-2, min_slope=1e-2, validate_args=False,
+                 name='spline'):
         parameters = dict(locals())
         with tf.name_scope(name):
             self._raw, = values.floats(raw=raw)
@@ -63,7 +65,7 @@ class Spline(base.OnePassBijector):
             _check(self._bins, bound, min_bin, min_slope)
             self._bound, self._min_bin, self._min_slope = bound, min_bin, min_slope
             super().__init__(forward_min_event_ndims=0, dtype=self._raw.dtype,
-                             parameters=parameters, name=name)
+                             validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):

@@ -29,6 +29,7 @@ class Squeeze(base.OnePassBijector):
     Args:
       factor: f, an integer of at least 2; even for 'realnvp'.
       order: of the squeezed channels, 'space_to_depth', 'glow' or 'realnvp'.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -50,7 +51,7 @@ class Squeeze(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, factor=2, order='space_to_depth', name='squeeze'):
+    def __init__(self, factor=2, order='space_to_depth', validate_args=False, name='squeeze'):
         parameters = dict(locals())
         if factor < 2:
             raise ValueError(f'factor must be at least 2; got {factor=}.')
@@ -61,7 +62,8 @@ class Squeeze(base.OnePassBijector):
                              f'the checkerboard; got {factor=}.')
         self._factor = factor
         self._order = order
-        super().__init__(parameters=parameters, name=name, is_constant_jacobian=True)
+        super().__init__(validate_args=validate_args, parameters=parameters, name=name,
+                         is_constant_jacobian=True)
 
     def _forward_and_log_det(self, x):
         self._forward_event_shape(x.shape[-3:])

@@ -1,7 +1,20 @@
-"""What constructors are given as parameters: tensors of one floating dtype, or variables."""
+"""What constructors and methods are given: its dtype, and the rules that its values keep."""
 
+import typing
+
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import util as tfp_util
+
+_SHOWN = 8  # Entries of a value in an error.
+
+
+class Rule(typing.NamedTuple):
+    """`name` must `must`: `holds(value)` is True, for each entry or once for the whole."""
+    name: str
+    value: typing.Any
+    must: str
+    holds: typing.Callable
 
 
 def floats(**values):
@@ -10,7 +23,7 @@ def floats(**values):
     Raises:
       ValueError: they have not one dtype, or none that is floating.
     """
-    found = {name: v if isinstance(v, (tf.Variable, tfp_util.DeferredTensor))
+    found = {name: v if is_reference(v)
              else tf.convert_to_tensor(v, None if hasattr(v, 'dtype') else tf.float32, name=name)
              for name, v in values.items()}
     dtypes = {v.dtype for v in found.values()}
@@ -18,3 +31,57 @@ def floats(**values):
         listed = ', '.join(f'{name}={v.dtype.name}' for name, v in found.items())
         raise ValueError(f'{", ".join(values)} must have one floating dtype; got {listed}.')
     return list(found.values())
+
+
+def is_reference(value):
+    """Whether `value` may be another at each call."""
+    return isinstance(value, (tf.Variable, tfp_util.DeferredTensor))
+
+
+def finite(name, value):
+    """The rule that `value`, if it has a floating dtype, is finite."""
+    return Rule(name, value, 'be finite', lambda v: tf.math.is_finite(v) if v.dtype.is_floating
+                else tf.constant(True))
+
+
+def check_known(rule):
+    """Whether the value is known, as it is in eager mode.
+
+    Raises:
+      ValueError: it is known and breaks the rule.
+    """
+    known = tf.get_static_value(tf.convert_to_tensor(rule.value))
+    if known is None:
+        return False
+    with tf.init_scope():  # In a graph, the answer would be known when it runs.
+        holds = rule.holds(tf.constant(known)).numpy()
+    if not holds.all():
+        shown = (known[~holds][:_SHOWN].tolist() if holds.shape
+                 else np.array2string(known, separator=', ', threshold=_SHOWN).replace('\n', ''))
+        raise ValueError(f'{rule.name} must {rule.must}; got {rule.name}={shown}.')
+    return True
+
+
+def assertion(rule):
+    """An operation that fails where the value breaks the rule; in eager mode fails or is None.
+
+    Raises:
+      tf.errors.InvalidArgumentError: in eager mode, or when the operation runs.
+    """
+    value = tf.convert_to_tensor(rule.value)
+    holds = rule.holds(value)
+
+    def fail():
+        shown = value
+        if holds.shape.rank != 0:
+            shown = tf.reshape(value, [-1])[tf.argmin(tf.cast(tf.reshape(holds, [-1]), tf.int32))]
+        return tf.debugging.Assert(
+            False, [f'{rule.name} must {rule.must}; got {rule.name}=', shown], summarize=_SHOWN)
+    return tf.cond(tf.reduce_all(holds), tf.no_op, fail)
+
+
+def after(structure, rules, operations=()):
+    """`structure`, once `operations` have run and the rules have been seen to hold."""
+    operations = [*operations, *map(assertion, rules)]
+    with tf.control_dependencies([o for o in operations if o is not None]):
+        return tf.nest.map_structure(tf.identity, structure)

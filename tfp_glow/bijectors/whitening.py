@@ -34,6 +34,7 @@ class Whitening(base.OnePassBijector):
       log_scale: `[D]`, log of the deviation along each axis.
       kind: 'pca' or 'zca'.
       event_shape: of the data, with D entries in all; by default `[D]`.
+      validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
@@ -54,7 +55,8 @@ class Whitening(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, mean, axes, log_scale, kind='pca', event_shape=None, name='whitening'):
+    def __init__(self, mean, axes, log_scale, kind='pca', event_shape=None, validate_args=False,
+                 name='whitening'):
         parameters = dict(locals())
         _check_kind(kind)
         self._kind = kind
@@ -68,20 +70,29 @@ class Whitening(base.OnePassBijector):
                 if size is None or value.shape != shape:
                     raise ValueError(f'{label} must be of shape [{", ".join("D" * len(shape))}], '
                                      f'D = {size or "the size of mean"}; got shape={value.shape}.')
-            _check_orthogonal(self._axes)
+            if isinstance(self._axes, tf.Variable) and self._axes.trainable:
+                raise ValueError('axes must not be trained, to stay orthogonal; '
+                                 'got a trainable variable.')
+            values.check_known(self._axes_rule())
             shape = tf.TensorShape([size] if event_shape is None else event_shape)
             if not shape.rank or shape.num_elements() != size:
                 raise ValueError(f'event_shape must have {size} entries in all, as mean; '
                                  f'got {event_shape=}.')
             self._event_shape = shape
-            super().__init__(forward_min_event_ndims=shape.rank,
-                             dtype=self._mean.dtype, parameters=parameters, name=name)
+            super().__init__(forward_min_event_ndims=shape.rank, dtype=self._mean.dtype,
+                             validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         return {'mean': tfp_compat.ParameterProperties(event_ndims=1),
                 'axes': tfp_compat.ParameterProperties(event_ndims=2),
                 'log_scale': tfp_compat.ParameterProperties(event_ndims=1)}
+
+    def _axes_rule(self):
+        return values.Rule('axes', self._axes, 'be orthogonal', _is_orthogonal)
+
+    def _parameter_rules(self):
+        return [*super()._parameter_rules(), self._axes_rule()]
 
     @property
     def mean(self):
@@ -178,13 +189,6 @@ def _check_kind(kind):
         raise ValueError(f"kind must be 'pca' or 'zca'; got {kind=}.")
 
 
-def _check_orthogonal(axes):
-    """Of a matrix whose values are known; one that is trained would not stay so."""
-    if isinstance(axes, tf.Variable) and axes.trainable:
-        raise ValueError('axes must not be trained, to stay orthogonal; got a trainable variable.')
-    known = tf.get_static_value(tf.convert_to_tensor(axes))
-    if known is None:
-        return
-    error = np.max(np.abs(known.T @ known - np.eye(len(known))), initial=0.)
-    if not error < np.sqrt(np.finfo(known.dtype).eps):
-        raise ValueError(f"axes must be orthogonal; got V'V off the identity by {error:.3g}.")
+def _is_orthogonal(axes):
+    error = tf.matmul(axes, axes, transpose_a=True) - tf.eye(axes.shape[0], dtype=axes.dtype)
+    return tf.reduce_all(tf.abs(error) < np.sqrt(np.finfo(axes.dtype.as_numpy_dtype).eps))

@@ -110,7 +110,8 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
     shapes.append(shape)
     return building.transformed(
         building.level_latents(shapes, top_prior, dtype, name),
-        tgb.MultiScale(level_bijectors, exits if exit_prior else None, name=name), name)
+        tgb.MultiScale(level_bijectors, exits if exit_prior else None,
+                       (height, width_, channels), name=name), name)
 
 
 def _steps(shape, times, permutation, inner, network, seeds, dtype, path, reversible):

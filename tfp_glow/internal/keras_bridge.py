@@ -16,21 +16,23 @@ _SHAPELESS = (keras.initializers.RandomNormal, keras.initializers.RandomUniform,
               keras.initializers.TruncatedNormal)
 
 
-def as_module(network):
+def as_module(network, name='conditioner'):
     """`network` as something whose weights TFP, `tf.Module` and checkpoints see.
 
     Args:
       network: a built `keras.Layer` or `keras.Model`, which is wrapped; any other callable, a
         `tf.Module` above all, is returned as it is.
+      name: of the argument, in errors.
 
     Raises:
       ValueError: a Keras network that has not been built, for it has no weights yet.
       TypeError: `network` cannot be called.
     """
     if isinstance(network, keras.Layer):
+        _check_built(network, name)
         return KerasModule(network)
     if not callable(network):
-        raise TypeError(f'conditioner must be callable; got {type(network).__name__}.')
+        raise TypeError(f'{name} must be callable; got {type(network).__name__}.')
     return network
 
 
@@ -69,7 +71,6 @@ class KerasModule(tf.Module):
 
     def __init__(self, layer):
         super().__init__()
-        _check_built(layer)
         object.__setattr__(self, '_layer', layer)  # Untracked: the variables below are what counts.
         self._weights = [v.value for v in layer.variables]
 
@@ -113,7 +114,7 @@ class StackedNetwork:
     """
 
     def __init__(self, layer, times, seed, name='network'):
-        _check_built(layer)
+        _check_built(layer, 'layer')
         self._layer = layer
         owners = _owners(layer)
         self.weights = []
@@ -203,8 +204,8 @@ def _draw(owner, variable, times, seed):
     return tf.stack([drawn(variable.shape, *seed, copy) for copy in range(times)])
 
 
-def _check_built(layer):
+def _check_built(layer, name):
     if not layer.built:
-        raise ValueError(f'conditioner must be built before a bijector holds it, or its weights '
+        raise ValueError(f'{name} must be built before a bijector holds it, or its weights '
                          f'would be missing from the trainable variables; {layer.name!r} is not: '
                          f'call it on data, or build(), first.')

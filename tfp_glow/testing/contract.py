@@ -26,8 +26,9 @@ def assert_bijector_contract(bijector, event_shape, dtype=None, domain=None, jit
     * after an assignment the answer on the same tensor is the new one, eager and traced;
     * the gradient of every trainable variable is there, finite, and not all zeros, in both
       directions, also when the same tensor was evaluated before the tape was opened;
-    * `copy()` and `copy.deepcopy` answer alike and a deep copy is independent (where Python can
-      make one); an unknown keyword of `copy()`, `forward`, `inverse` or a log-det is refused;
+    * `copy()`, with `validate_args=True` if there is such an argument, and `copy.deepcopy` answer
+      alike and a deep copy is independent (where Python can make one); an unknown keyword of
+      `copy()`, `forward`, `inverse` or a log-det is refused;
     * given a condition: each row of the batch sees its own row, another condition gives another
       answer on the same tensor, its gradient is there, and leaving it out is refused;
     * given a function of the dtype: float32 agrees with float64.

@@ -54,7 +54,9 @@ def check_copies(subject):
     bijector, expected = subject.bijector, (subject.x, subject.ildj)
     check(bijector.parameters is not None,
           'copy() needs the constructor to pass parameters=dict(locals()) on.')
-    subject.close('copy()', _answer(subject, bijector.copy()), expected)
+    # A copy that checks its values answers like one that does not.
+    options = {'validate_args': True} if 'validate_args' in bijector.parameters else {}
+    subject.close('copy()', _answer(subject, bijector.copy(**options)), expected)
     try:
         twin = copy.deepcopy(bijector)
     except TypeError:  # tfb.Invert, for one, forbids it.

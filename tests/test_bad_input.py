@@ -1,0 +1,298 @@
+"""Bad input is refused by name, rule and value: shapes always, values if `validate_args`."""
+
+import inspect
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_glow
+from tfp_glow import bijectors as tgb
+from tfp_glow.bijectors import base
+
+NAN = float('nan')
+CLASSES = {c for c in vars(tgb).values() if isinstance(c, type)
+           and issubclass(c, tgb.OnePassBijector) and c is not tgb.OnePassBijector}
+PLU = {name: tf.constant(value) for name, value in tgb.plu_parameters(2, 0).items()}
+ZEROS = {'shift': tf.zeros([2, 2]), 'log_scale': tf.zeros([2, 2])}
+
+
+def normal(**parameters):
+    return tgb.BatchNorm(**{'shift': [0.], 'log_scale': [0.], 'mean': [0.], 'variance': [1.],
+                            **parameters})
+
+
+def rotated(**parameters):
+    return tgb.Whitening(**{'mean': [0., 0.], 'axes': np.eye(2, dtype=np.float32),
+                            'log_scale': [0., 0.], **parameters})
+
+
+# Of every class: how it is made from keywords, and the event shape of its data.
+VALID = {
+    tgb.ActNorm: (lambda **k: tgb.ActNorm([0., 1.], [1., 0.], **k), (1, 2, 2)),
+    tgb.BatchNorm: (lambda **k: normal(event_ndims=1, **k), (1,)),
+    tgb.Chain: (lambda **k: tgb.Chain([tgb.Reverse(2), tgb.ActNorm([0., 1.], [1., 0.])], **k),
+                (1, 2, 2)),
+    tgb.Conditioned: (lambda **k: tgb.Conditioned(lambda c: c[:, None, None], **k), (1, 1, 2)),
+    tgb.Coupling: (lambda **k: tgb.Coupling(tf.sin, tgb.Additive(), **k), (1, 2, 2)),
+    tgb.DenseConv1x1: (lambda **k: tgb.DenseConv1x1([[2., 1.], [0., 1.]], **k), (1, 2, 2)),
+    tgb.InverseAutoregressive: (lambda **k: tgb.InverseAutoregressive(
+        lambda x: tf.cumsum(x, 1, exclusive=True)[..., None], tgb.Additive(), **k), (2,)),
+    tgb.InvertibleConv1x1: (lambda **k: tgb.InvertibleConv1x1(**PLU, **k), (1, 2, 2)),
+    tgb.Logit: (lambda **k: tgb.Logit(.05, **k), (2,)),
+    tgb.MaskedAutoregressive: (lambda **k: tgb.MaskedAutoregressive(
+        lambda y: tf.cumsum(y, 1, exclusive=True)[..., None], tgb.Additive(), **k), (2,)),
+    tgb.MixtureLogisticCDF: (lambda **k: tgb.MixtureLogisticCDF([0.], [1.], [0.], **k), (2,)),
+    tgb.MultiScale: (lambda **k: tgb.MultiScale([tgb.Squeeze(2), tgb.Reverse(2)], **k), (2, 2, 1)),
+    tgb.Repeat: (lambda **k: tgb.Repeat(lambda p: tgb.ActNorm(**p), ZEROS, 2, **k), (1, 2, 2)),
+    tgb.Reverse: (lambda **k: tgb.Reverse(2, **k), (1, 2, 2)),
+    tgb.Reversible: (lambda **k: tgb.Reversible(tgb.Squeeze(2), **k), (2, 2, 1)),
+    tgb.ShiftScale: (lambda **k: tgb.ShiftScale(1., 2., **k), (2,)),
+    tgb.Shuffle: (lambda **k: tgb.Shuffle([1, 0], **k), (1, 2, 2)),
+    tgb.Spline: (lambda **k: tgb.Spline(tf.zeros([5]), **k), (2,)),
+    tgb.Squeeze: (lambda **k: tgb.Squeeze(2, **k), (2, 2, 1)),
+    tgb.Whitening: (lambda **k: rotated(**k), (2,)),
+}
+
+
+def given(cls, rows=1):
+    return {'condition': tf.zeros([rows, 4])} if cls is tgb.Conditioned else {}
+
+
+def test_every_bijector_takes_validate_args():
+    assert set(VALID) == CLASSES
+    for cls in CLASSES:
+        *_, flag, name = inspect.signature(cls).parameters.values()
+        assert (flag.name, flag.default, name.name) == ('validate_args', False, 'name')
+
+
+@pytest.mark.parametrize('cls', VALID, ids=lambda cls: cls.__name__)
+def test_inputs_must_be_finite_with_validate_args(cls):
+    make, shape = VALID[cls]
+    plain, strict = make(), make(validate_args=True)
+    assert not plain.validate_args and strict.validate_args
+    y = tf.fill([1, *shape], .25)
+    x = strict.inverse(y, **given(cls))
+    for a, e in zip(tf.nest.flatten(x), tf.nest.flatten(plain.inverse(y, **given(cls)))):
+        np.testing.assert_allclose(a, e, 1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r'(?s)y must be .*; got y=.*nan'):
+        strict.inverse(y * NAN, **given(cls))
+    bad = tf.nest.map_structure(lambda z: z * NAN, x)
+    with pytest.raises(tf.errors.InvalidArgumentError,
+                       match=r'(?s)x(\[0\])? must be finite; got x(\[0\])?=.*nan'):
+        strict.forward_log_det_jacobian(bad, **given(cls))
+    if cls is not tgb.MixtureLogisticCDF:  # Which looks for a root, and says that there is none.
+        plain.inverse(y * NAN, **given(cls))
+
+
+# What makes a bijector of a parameter's value, a good one, a bad one, and what is said of it.
+PARAMETERS = {
+    'act_norm': (lambda v, **k: tgb.ActNorm(v, [0., 0.], **k), [0., 1.], [0., NAN],
+                 'shift must be finite', r'\[nan\]'),
+    'shift_scale': (lambda v, **k: tgb.ShiftScale(None, v, **k), [0., 1.], [np.inf, 0.],
+                    'log_scale must be finite', r'\[inf\]'),
+    'batch_norm': (lambda v, **k: normal(variance=v, **k), [1.], [-2.],
+                   'variance must not be negative', r'\[-2.0\]'),
+    'permutation': (lambda v, **k: tgb.InvertibleConv1x1(**{**PLU, 'permutation': v}, **k),
+                    [[0., 1.], [1., 0.]], [[1., 1.], [0., 0.]],
+                    'permutation must be a permutation matrix', r'\[\[1., 1.\], +\[0., 0.\]\]'),
+    'sign': (lambda v, **k: tgb.InvertibleConv1x1(**{**PLU, 'sign': v}, **k), [1., -1.], [1., .5],
+             'sign must be -1 or 1', r'\[0.5\]'),
+    'kernel': (lambda v, **k: tgb.DenseConv1x1(v, **k), [[1., 2.], [3., 4.]], [[1., 2.], [2., 4.]],
+               'kernel must not be singular', r'\[\[1., 2.\], +\[2., 4.\]\]'),
+    'shuffle': (lambda v, **k: tgb.Shuffle(v, **k), [1, 0], [1, 1],
+                'permutation must hold each of 0 .. C-1 once', r'\[1, 1\]'),
+    'axes': (lambda v, **k: rotated(axes=v, **k), [[0., 1.], [1., 0.]], [[1., 1.], [0., 1.]],
+             'axes must be orthogonal', r'\[\[1., 1.\], +\[0., 1.\]\]'),
+    'spline': (lambda v, **k: tgb.Spline(v, **k), [0.] * 5, [NAN] * 5, 'raw must be finite', 'nan'),
+    'mixture': (lambda v, **k: tgb.MixtureLogisticCDF([0.], v, [0.], **k), [0.], [NAN],
+                'means must be finite', 'nan'),
+    'repeat': (lambda v, **k: tgb.Repeat(lambda p: tgb.ShiftScale(p), v, 2, **k),
+               [[0.], [1.]], [[0.], [NAN]], 'params must be finite', r'\[nan\]'),
+}
+ALWAYS = {'batch_norm', 'shuffle', 'axes'}  # Checked where known, asked for or not.
+
+
+@pytest.mark.parametrize('name', PARAMETERS)
+def test_known_parameters_are_checked_at_construction(name):
+    make, good, bad, rule, shown = PARAMETERS[name]
+    for value in (tf.constant(bad), tf.Variable(bad, trainable=False)):
+        with pytest.raises(ValueError, match=f'{rule}; got {rule.split()[0]}=.*{shown}'):
+            make(value, validate_args=True)
+    if name not in ALWAYS:
+        make(tf.constant(bad))
+    assert make(tf.constant(good), validate_args=True).validate_args
+
+
+@pytest.mark.parametrize('name', PARAMETERS)
+def test_variables_are_checked_by_each_evaluation(name):
+    """Traced, and within another bijector, which does not call the public methods."""
+    make, good, bad, rule, _ = PARAMETERS[name]
+    variable = tf.Variable(good, trainable=False)
+    bijector = make(variable, validate_args=True)
+    traced = tf.function(tgb.Chain([bijector]).inverse_log_det_jacobian)
+    y = tf.fill([1, 2, 2, len(good)], .5)
+    traced(y)
+    variable.assign(bad)
+    for evaluate in (traced, bijector.inverse):
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match=f'{rule}; got {rule.split()[0]}='):
+            evaluate(y)
+
+
+def operations(function, *args):
+    graph = function.get_concrete_function(*args).graph.as_graph_def()
+    return [n.op for n in graph.node] + [
+        n.op for f in graph.library.function for n in f.node_def]
+
+
+def test_validate_args_costs_nothing_where_it_is_off():
+    def traced(**options):
+        chain = tgb.Chain([tgb.ActNorm([0., 0.], [0., 0.], **options),
+                           tgb.Coupling(tf.sin, tgb.Additive(), **options)], **options)
+        return operations(tf.function(chain.inverse), tf.TensorSpec([None, 2, 2, 2]))
+    assert 'Assert' not in traced() and 'Assert' in traced(validate_args=True)
+
+
+def test_networks_must_give_finite_values():
+    for bijector, y, name in (
+            (tgb.Coupling(lambda y1: y1 * NAN, validate_args=True, inner=tgb.Additive()),
+             tf.ones([1, 1, 1, 2]), 'conditioner'),
+            (tgb.MaskedAutoregressive(lambda y: y[..., None] * NAN, tgb.Additive(),
+                                      validate_args=True), tf.ones([1, 2]), 'network')):
+        with pytest.raises(tf.errors.InvalidArgumentError,
+                           match=f'the output of {name} must be finite'):
+            tf.function(bijector.inverse)(y)
+
+
+def test_a_step_in_a_loop_checks_its_slice():
+    shift = tf.Variable([[0.], [0.], [0.]])
+    repeat = tgb.Repeat(lambda p: tgb.ShiftScale(p, validate_args=True), shift, 3)
+
+    @tf.function
+    def gradient():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(repeat.inverse(tf.ones([1, 1, 1, 2])))
+        return tape.gradient(loss, shift)
+    np.testing.assert_array_equal(gradient(), [[2.], [2.], [2.]])
+    shift[2].assign([np.inf])
+    with pytest.raises(tf.errors.InvalidArgumentError, match='shift must be finite'):
+        gradient()
+
+
+@pytest.mark.parametrize('cls', [tgb.ActNorm, tgb.Chain, tgb.Repeat, tgb.MultiScale])
+def test_frozen_bijectors_keep_the_flag(cls):
+    bijector = VALID[cls][0](validate_args=True)
+    frozen = base.with_frozen(bijector, base.frozen_values(bijector))
+    assert frozen is not bijector and frozen.validate_args
+    assert not base.with_frozen(VALID[cls][0](), base.frozen_values(bijector)).validate_args
+
+
+@pytest.mark.parametrize('dtype', [tf.uint8, tf.int32, tf.bool, tf.complex64], ids=lambda d: d.name)
+@pytest.mark.parametrize('cls', VALID, ids=lambda cls: cls.__name__)
+def test_inputs_must_be_floating(cls, dtype):
+    make, shape = VALID[cls]
+    with pytest.raises(ValueError, match=f'dtype.*{dtype.name}'):
+        make().inverse(tf.zeros([1, *shape], dtype), **given(cls))
+
+
+@pytest.mark.parametrize('cls', VALID, ids=lambda cls: cls.__name__)
+def test_inputs_must_be_of_the_parameters_dtype(cls):
+    make, shape = VALID[cls]
+    bijector = make()
+    if bijector.dtype is None:  # Of any floating dtype.
+        x = tf.nest.flatten(bijector.inverse(tf.fill([1, *shape], tf.constant(.5, tf.float64)),
+                                             **given(cls)))
+        assert {z.dtype for z in x} == {tf.float64}
+    else:
+        with pytest.raises(ValueError, match='y: .* dtype float32 .* dtype float64'):
+            bijector.inverse(tf.zeros([1, *shape], tf.float64))
+
+
+@pytest.fixture(scope='module')
+def flow():
+    return tfp_glow.flows.glow((8, 8, 1), levels=1, steps_per_level=1, width=4)
+
+
+@pytest.mark.parametrize('shape', [(2, 2, 2, 1), (2, 16, 16, 1), (4, 8, 1), (2, 8, 8, 3)])
+def test_a_flow_refuses_other_images(flow, shape):
+    """Of which the smallest would broadcast in the base, to a wrong number."""
+    with pytest.raises(ValueError, match=r'y must have the event shape \(8, 8, 1\) of glow; '
+                                         rf'got event_shape=\({str(shape[-3:])[1:-1]}\)'):
+        flow.log_prob(tf.zeros(shape))
+
+
+@pytest.mark.parametrize('call, message', [
+    (lambda f: f.log_prob(tf.zeros([2, 8, 8, 1], tf.uint8)), 'y: .*float32 .* dtype uint8'),
+    (lambda f: f.log_prob(tf.zeros([2, 8, 8, 1], tf.float64)), 'y: .*float32 .* dtype float64'),
+    (lambda f: f.log_prob(tf.zeros([8, 8])), r'at least 3 dimensions; got shape=\(8, 8\)'),
+    (lambda f: f.bijector.forward([tf.zeros([1, 2, 2, 4])]),
+     r'the image of x must have the event shape \(8, 8, 1\) .*\(4, 4, 1\)')])
+def test_a_flow_names_what_is_wrong(flow, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(flow)
+
+
+TWO = tgb.MultiScale([tgb.Squeeze(2), tgb.Squeeze(2)])
+
+
+def test_unknown_channels_of_a_multi_scale():
+    assert [s.as_list() for s in TWO.inverse_event_shape([8, 4, None])] == [
+        [4, 2, None], [2, 1, None]]
+    assert [s.as_list() for s in TWO.inverse_event_shape(None)] == [[None] * 3] * 2
+
+
+def images(*shape):
+    return tf.zeros([1, *shape])
+
+
+def unbuilt():
+    from keras import layers
+    return layers.Dense(2, name='forgotten')
+
+
+@pytest.mark.parametrize('make, message', [
+    (lambda: TWO.forward([images(4, 4, 2), tf.zeros([2, 2, 2, 8])]),
+     r'parts of the input must have one batch shape, \(1,\); got shape=\(2, 2, 2, 8\)'),
+    (lambda: TWO.forward([images(2, 4, 2), images(2, 2, 8)]), r'x must hold .*; got .*, 2, 4, 2\)'),
+    (lambda: TWO.forward([images(4, 4, 5), images(2, 2, 8)]), r'x must hold .*; got .*, 4, 4, 5\)'),
+    (lambda: TWO.forward([images(4, 4, 2), tf.zeros([1, 2, 2, 8], tf.float64)]),
+     'one floating dtype; got dtype=float32, float64'),
+    (lambda: TWO.forward([images(4, 4, 2)]), 'sequence length'),
+    (lambda: TWO.inverse_event_shape([8, 8]), r'\(8, 8\) must have rank 3'),
+    (lambda: tgb.MultiScale([tgb.Squeeze()], event_shape=[8, 8]), r'\(8, 8\) must have rank 3'),
+    (lambda: tgb.ActNorm([0., 1.], [0.]), r'log_scale must have 2 entries, as shift; .*\(1,\)'),
+    (lambda: tgb.ActNorm(np.zeros(1), [0.]), 'one floating dtype; got shift=float64, .*float32'),
+    (lambda: tgb.InvertibleConv1x1(**{**PLU, 'sign': [1.]}), r'sign must have 2 .*\(1,\)'),
+    (lambda: tgb.InvertibleConv1x1(**{**PLU, 'upper': [[1.]]}), r'upper must be a .*\(1, 1\)'),
+    (lambda: tgb.InvertibleConv1x1(**{**PLU, 'permutation': [0., 1.]}), r'permutation must .*\(2'),
+    (lambda: tgb.DenseConv1x1(3.), r'kernel must be a square matrix .*shape=\(\)'),
+    (lambda: tgb.DenseConv1x1(tf.eye(2, dtype=tf.int32)), 'floating dtype; got kernel=int32'),
+    (lambda: tgb.Shuffle([0., 1.]), 'permutation must hold integers; got dtype=float32'),
+    (lambda: tgb.Chain([tgb.Reverse(2), tgb.Reverse(2, tf.float64)]),
+     r'parts must have one dtype; got parts\[0\]=float32, parts\[1\]=float64'),
+    (lambda: tgb.MultiScale([tgb.Squeeze(), tgb.Reverse(2)], [tgb.Reverse(2, tf.float64)]),
+     r'levels and exits must have one dtype; got levels\[1\]=float32, exits\[0\]=float64'),
+    (lambda: tgb.Coupling(tf.sin, split=tgb.splits.mask([True, False, True])).inverse(
+        images(2, 2, 2)), r'mask must broadcast to the event, \(2, 2, 2\); got shape=\(3,\)'),
+    (lambda: tgb.Coupling(tf.sin, split=tgb.splits.mask([True, False]), event_ndims=1).inverse(
+        tf.zeros([1, 3])), r'mask must broadcast to the event, \(3,\); got shape=\(2,\)'),
+    (lambda: tgb.splits.mask(np.zeros([2, 2, 1], bool)), 'True somewhere.*; got False everywhere'),
+    (lambda: tgb.splits.mask(np.ones([2, 2, 1], bool)), 'False somewhere.*; got True everywhere'),
+    (lambda: tgb.splits.mask([1., 0.]), 'mask must be boolean; got dtype=float64'),
+    (lambda: tgb.Coupling(tf.sin, tgb.Additive()).inverse(images(2, 2, 3)),
+     r'conditioner must give 1 channels, 1 for each of 1, as Additive wants; got 2'),
+    (lambda: tgb.Coupling(tf.sin).inverse(images(2, 2, 2)), 'must give 2 channels.*; got 1'),
+    (lambda: tgb.Coupling(lambda y1: y1[:, :2], tgb.Additive()).inverse(images(4, 4, 2)),
+     r'output for each pixel.* \(1, 4, 4, 1\); got shape=\(1, 2, 4, 1\)'),
+    (lambda: tgb.MaskedAutoregressive(lambda y: y[..., None]).inverse(tf.zeros([1, 2])),
+     r'network must return the shape \[batch, 2, 2\].*; got shape=\(1, 2, 1\)'),
+    (lambda: tgb.Conditioned(lambda c: c).inverse(images(1, 1, 1), condition=images(2, 2, 2)),
+     r'broadcasts to the input, of shape=\(1, 1, 1, 1\); got shape=\(1, 2, 2, 2\)'),
+    (lambda: tgb.Coupling(unbuilt()), "conditioner must be built .*'forgotten' is not"),
+    (lambda: tgb.Conditioned(unbuilt()), "conditioner must be built .*'forgotten' is not"),
+    (lambda: tgb.MaskedAutoregressive(unbuilt()), "network must be built .*'forgotten' is not"),
+    (lambda: tgb.InverseAutoregressive(5), 'network must be callable; got int')])
+def test_what_does_not_fit_is_named(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
