@@ -1,9 +1,15 @@
 """Names: models, and which recipe a data set gets by default."""
 
 from zoo import errors
-from zoo.models import glow
+from zoo.models import glow, iaf, made, maf, nice
 
-MODELS = {'glow': glow}
+MODELS = {
+    'glow': glow,
+    'iaf': iaf,
+    'made': made,
+    'maf': maf,
+    'nice': nice,
+}
 
 
 def model(name):
