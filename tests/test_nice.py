@@ -139,7 +139,7 @@ def test_mlp_equals_numpy_and_is_serialisable(assert_close):
                          + value[f'condition_{k}/kernel'][labels])
     expected = hidden @ value['dense_2/kernel'] + value['dense_2/bias']
     assert_close(network(x, condition=labels), expected, 1e-12)
-    copy = networks.MLP.from_config(keras.saving.deserialize_keras_object(
+    copy = networks.MLPNetwork.from_config(keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(network.get_config())))
     copy.build((None, 3))
     copy.set_weights(network.get_weights())

@@ -45,8 +45,8 @@ def maf(event_shape, layers=5, hidden=(512, 512), *, inner='affine', components=
       order: of the dimensions: 'alternate' (natural, reversed, natural, ...), or the same kind for
         all layers: 'natural', 'reversed', 'random' (another one each, by `seed`).
       prior: of the latents: 'normal' or 'logistic'.
-      network: `(event_shape, outputs_per_dim, order=, seed=, dtype=, name=) -> built Keras network` over
-        images as they are, such as `networks.masked_conv`; by default `networks.made`.
+      network: `(event_shape, outputs_per_dim, order=, seed=, dtype=, name=) -> built Keras network`
+        over images as they are, such as `networks.masked_conv`; by default `networks.made`.
       network_options: further keyword arguments for the network, such as `direct=True`.
       classes: `condition=` is a label per event, one of so many classes, seen by each network.
       dtype: of data and parameters.
@@ -130,7 +130,8 @@ def made(event_shape, hidden=(512, 512), *, order='natural', name='made', **opti
 
     ```python
     >>> import tensorflow as tf, tfp_glow
-    >>> tfp_glow.flows.made([3], hidden=[8], inner='spline', bins=4).log_prob(tf.zeros([5, 3])).shape
+    >>> flow = tfp_glow.flows.made([3], hidden=[8], inner='spline', bins=4)
+    >>> flow.log_prob(tf.zeros([5, 3])).shape
     TensorShape([5])
 
     ```

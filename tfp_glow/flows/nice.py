@@ -10,8 +10,8 @@ from tfp_glow.flows import building, vectors
 
 
 def nice(event_shape, couplings=4, hidden=(1000,) * 5, *, prior='logistic', data_range=None,
-         scaling_rate=1., activation='relu', classes=None, dtype=tf.float32, network_dtype=None, seed=0,
-         name='nice'):
+         scaling_rate=1., activation='relu', classes=None, dtype=tf.float32, network_dtype=None,
+         seed=0, name='nice'):
     """NICE: additive couplings of the even and the odd entries in turn, then a diagonal scaling.
 
     With `[even, odd]` the entries of the event as one vector and m_k the networks,

@@ -6,7 +6,7 @@ from tfp_glow.networks.condition import ConditionBias, required
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
-class MLP(keras.Model):
+class MLPNetwork(keras.Model):
     """Dense layers, the last of which is linear: `[B, inputs] -> [B, outputs]`.
 
     ```none
@@ -82,10 +82,10 @@ class MLP(keras.Model):
 
 
 def mlp(inputs, outputs, hidden=(64, 64), **options):
-    """A built `MLP` for vectors of `inputs` entries; `options` are its own.
+    """A built `MLPNetwork` for vectors of `inputs` entries; `options` are its own.
 
     Raises:
-      ValueError: `inputs` is not positive; as `MLP`.
+      ValueError: `inputs` is not positive; as `MLPNetwork`.
 
     ```python
     >>> import tfp_glow
@@ -97,6 +97,6 @@ def mlp(inputs, outputs, hidden=(64, 64), **options):
     """
     if inputs < 1:
         raise ValueError(f'inputs must be positive; got {inputs=}.')
-    network = MLP(outputs, hidden, **options)
+    network = MLPNetwork(outputs, hidden, **options)
     network.build((None, inputs))
     return network
