@@ -184,6 +184,23 @@ def test_work_of_one_run(monkeypatch):
         assert 0 < times * sum(map(math.prod, shapes)) <= limit
 
 
+def test_eager_mode_traces_many_steps(assert_close):
+    """From 64 dimensions on: the values and gradients of the steps one by one."""
+    ours, _ = pair(made(64))
+    value, variables, steps = data(64), ours.trainable_variables, []
+
+    def inner(raw, wrapped=ours._inner):
+        steps.append(tf.executing_eagerly())
+        return wrapped(raw)
+    ours._inner = inner
+    found = gradients(ours, value, variables)
+    assert 0 < len(steps) < 20 and not any(steps)
+    expected = tf.function(gradients, autograph=False)(ours, value, variables)
+    for one, other in zip(found, expected, strict=True):
+        assert np.any(other)
+        assert_close(one, other, 1e-8)
+
+
 def test_half_precision_is_by_whole_runs():
     """Where each run rounds, the two directions agree only if both run the network."""
     network = made(dtype='mixed_bfloat16')

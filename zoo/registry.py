@@ -2,9 +2,15 @@
 
 from zoo import data as zoo_data
 from zoo import errors
-from zoo.models import glow
+from zoo.models import glow, iaf, made, maf, nice
 
-MODELS = {'glow': glow}
+MODELS = {
+    'glow': glow,
+    'iaf': iaf,
+    'made': made,
+    'maf': maf,
+    'nice': nice,
+}
 
 
 def model(name):

@@ -8,6 +8,8 @@ import tensorflow as tf
 from tfp_glow.bijectors import affine, base
 from tfp_glow.internal import keras_bridge
 
+_TRACED = 64  # Steps that take longer one by one in eager mode than to trace.
+
 
 class _Autoregressive(base.OnePassBijector):
     """The two passes of a triangular transform; subclasses say which is forward and inverse."""
@@ -51,6 +53,11 @@ class _Autoregressive(base.OnePassBijector):
     def _serial(self, value, condition):
         """The inverse of `_parallel`: one dimension a step."""
         self._check_event(value)
+        if tf.executing_eagerly() and value.shape[1:].num_elements() >= _TRACED:
+            return tf.function(self._steps, autograph=False)(value, condition)
+        return self._steps(value, condition)
+
+    def _steps(self, value, condition):
         if hasattr(self._network, 'incremental'):
             batch = tf.shape(value)[0] if value.shape[0] is None else value.shape[0]
             run = self._network.incremental(batch, **condition)

@@ -1,4 +1,4 @@
-"""The structured base of a multi-scale flow: one Normal per level, the last perhaps learned."""
+"""Bases of flows: one latent, or one Normal per level of a multi-scale flow; their temperature."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,6 +6,8 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
 from tfp_glow.internal import tfp_compat
+
+_PRIORS = {'normal': tfd.Normal, 'logistic': tfd.Logistic}
 
 
 def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
@@ -27,12 +29,44 @@ def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
     return tfp_compat.Joint(parts, name='latents')
 
 
-def with_temperature(flow, temperature):
-    """`flow` with its base's standard deviations multiplied by `temperature`; shares variables.
+def latent(event_shape, prior='normal', dtype=tf.float32):
+    """A `tfd.Independent` of standard Normals or Logistics: one latent of `event_shape`.
+
+    ```none
+    normal: p(z) = exp(-z^2 / 2) / sqrt(2 pi)        logistic: p(z) = exp(-z) / (1 + exp(-z))^2
+    ```
 
     Args:
-      flow: a `tfd.TransformedDistribution` whose base is a Normal: independent, sampled or joint. A
-        conditional flow stays one.
+      event_shape: of the latent, such as `(D,)` or `(H, W, C)`.
+      prior: 'normal' or 'logistic'.
+      dtype: of the latent.
+
+    Raises:
+      ValueError: an unknown prior.
+
+    #### References
+    Dinh, Krueger and Bengio, *NICE*, 2014, arXiv:1410.8516, section 3.4: both priors.
+
+    ```python
+    >>> import tfp_glow
+    >>> print(f'{tfp_glow.distributions.latent([2], "logistic").log_prob([0., 0.]):.4f}')
+    -2.7726
+
+    ```
+    """
+    if prior not in _PRIORS:
+        raise ValueError(f'prior must be one of {", ".join(_PRIORS)}; got {prior!r}.')
+    shape = tuple(event_shape)
+    return tfd.Independent(_PRIORS[prior](tf.zeros(shape, dtype), tf.ones(shape, dtype)),
+                           reinterpreted_batch_ndims=len(shape), name='latent')
+
+
+def with_temperature(flow, temperature):
+    """`flow` with its base's scales multiplied by `temperature`; shares variables.
+
+    Args:
+      flow: a `tfd.TransformedDistribution` whose base is a Normal or a Logistic: independent,
+        sampled or joint. A conditional flow stays one.
       temperature: a number or scalar tensor >= 0, or a list or vector of one for each level, the
         finest first. 1 changes nothing; below 1 samples are less varied and often look better; 0
         gives the mode of the base.
@@ -42,7 +76,7 @@ def with_temperature(flow, temperature):
 
     Raises:
       ValueError: a temperature that is known and negative, or a wrong number or shape of them.
-      TypeError: a base that is no Normal.
+      TypeError: a base that is neither Normal nor Logistic.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 6: samples at reduced temperature.
@@ -100,8 +134,8 @@ def _tempered(part, temperature):
         raise ValueError(f'temperature must be at least 0; got temperature={known}.')
     if isinstance(part, (tfd.Independent, tfd.Sample)):
         return part.copy(distribution=_tempered(part.distribution, temperature))
-    if not isinstance(part, tfd.Normal):
-        raise TypeError(f'the base of the flow must be Normal to have a temperature; '
+    if not isinstance(part, tuple(_PRIORS.values())):
+        raise TypeError('the base of the flow must be Normal or Logistic to have a temperature; '
                         f'got {type(part).__name__}.')
     scale = part.scale
     temperature = tf.cast(temperature, part.dtype)

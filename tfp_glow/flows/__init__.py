@@ -1,6 +1,8 @@
 """Builders: hyper-parameters -> a plain `tfd.TransformedDistribution` with its variables."""
 
+from tfp_glow.flows.autoregressive import iaf, made, maf
 from tfp_glow.flows.building import transformed
 from tfp_glow.flows.glow import glow
+from tfp_glow.flows.nice import nice
 
-__all__ = ['glow', 'transformed']
+__all__ = ['glow', 'iaf', 'made', 'maf', 'nice', 'transformed']

@@ -1,0 +1,102 @@
+"""A plain multi-layer perceptron over vectors."""
+
+import keras
+
+from tfp_glow.networks.condition import ConditionBias, required
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class MLPNetwork(keras.Model):
+    """Dense layers, the last of which is linear: `[B, inputs] -> [B, outputs]`.
+
+    ```none
+    h_0 = x        h_k = activation(h_{k-1} W_k + b_k + row_k(condition))        y = h_n W + b
+    ```
+
+    Args:
+      outputs: entries of the output.
+      hidden: units of each hidden layer; none for a linear map.
+      activation: of the hidden layers, by a Keras name or a function.
+      zero_last: the last layer starts at zero, so that a coupling starts as the identity.
+      classes: the network is called with `condition=`, labels `[B]` of so many classes, which add
+        a learned bias to each hidden layer; see `ConditionBias`.
+      seed: integer for the initial weights.
+
+    Raises:
+      ValueError: `outputs` or a number in `hidden` is not positive; `classes` without a hidden
+        layer.
+
+    #### References
+    Dinh, Krueger and Bengio, *NICE*, 2014, arXiv:1410.8516, section 5.1.
+    """
+
+    def __init__(self, outputs, hidden=(64, 64), activation='relu', zero_last=True, classes=None,
+                 seed=0, **kwargs):
+        super().__init__(**kwargs)
+        hidden = tuple(hidden)
+        if outputs < 1 or min(hidden, default=1) < 1:
+            raise ValueError(f'outputs and hidden must be positive; got {outputs=}, {hidden=}.')
+        if classes is not None and not hidden:
+            raise ValueError('hidden must hold at least one number for a condition to enter by; '
+                             f'got {hidden=}, {classes=}.')
+        self._config = {'outputs': outputs, 'hidden': hidden, 'zero_last': zero_last,
+                        'classes': classes, 'seed': seed}
+        self.activation = keras.activations.get(activation)
+        sizes = [*hidden, outputs]
+        self.dense_layers = [keras.layers.Dense(
+            units, name=f'dense_{k}', dtype=self.dtype_policy,
+            kernel_initializer='zeros' if zero_last and k == len(hidden)
+            else keras.initializers.GlorotUniform(seed + 2 * k)) for k, units in enumerate(sizes)]
+        self.condition_layers = [] if classes is None else [ConditionBias(
+            units, classes, name=f'condition_{k}', dtype=self.dtype_policy,
+            initializer=keras.initializers.RandomNormal(0., .05, seed=seed + 2 * k + 1))
+            for k, units in enumerate(hidden)]
+
+    @property
+    def takes_condition(self):
+        """Whether the network is called with `condition=`."""
+        return self._config['classes'] is not None
+
+    def build(self, input_shape):
+        for layer in self.dense_layers:
+            layer.build(input_shape)
+            input_shape = (*input_shape[:-1], layer.units)
+        for layer in self.condition_layers:
+            layer.build()
+        self.built = True
+
+    def call(self, inputs, condition=None):
+        *hidden_layers, last = self.dense_layers
+        hidden = inputs
+        for k, layer in enumerate(hidden_layers):
+            hidden = layer(hidden)
+            if self.takes_condition:
+                rows = self.condition_layers[k](required(condition, self.name))
+                hidden = hidden + rows[:, 0, 0]
+            hidden = self.activation(hidden)
+        return last(hidden)
+
+    def get_config(self):
+        return dict(super().get_config(), **self._config,
+                    activation=keras.activations.serialize(self.activation))
+
+
+def mlp(inputs, outputs, hidden=(64, 64), **options):
+    """A built `MLPNetwork` for vectors of `inputs` entries; `options` are its own.
+
+    Raises:
+      ValueError: `inputs` is not positive; as `MLPNetwork`.
+
+    ```python
+    >>> import tfp_glow
+    >>> network = tfp_glow.networks.mlp(3, outputs=2, hidden=[8, 8])
+    >>> network.count_params()
+    122
+
+    ```
+    """
+    if inputs < 1:
+        raise ValueError(f'inputs must be positive; got {inputs=}.')
+    network = MLPNetwork(outputs, hidden, **options)
+    network.build((None, inputs))
+    return network

@@ -1,0 +1,16 @@
+"""Flags that hold several sizes, such as the units of each hidden layer."""
+
+from zoo import errors
+
+
+def sizes(flag, text):
+    """The positive integers of `text`, which are separated by commas, as a tuple.
+
+    Raises:
+      UsageError: there is none, or one is no positive integer; the message names `flag`.
+    """
+    found = tuple(int(part) if part.strip().isdecimal() else 0 for part in text.split(','))
+    if min(found) < 1:
+        raise errors.UsageError(f'--{flag} must be positive integers separated by commas; '
+                                f'got {text!r}.')
+    return found
