@@ -1,9 +1,9 @@
 """Names: models, and which recipe a data set gets by default."""
 
 from zoo import errors
-from zoo.models import glow
+from zoo.models import glow, real_nvp
 
-MODELS = {'glow': glow}
+MODELS = {'glow': glow, 'real_nvp': real_nvp}
 
 
 def model(name):
