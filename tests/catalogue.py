@@ -61,6 +61,21 @@ def glow(event_shape=(4, 4, 1), **options):
     return tfp_glow.flows.glow(event_shape, **options)
 
 
+def real_nvp(event_shape):
+    """One scale, given any real numbers as data."""
+    flow = tfp_glow.flows.real_nvp(event_shape, levels=1, width=4, blocks=0, dtype=DTYPE)
+    return tgb.Chain([tfb.Invert(tfb.Sigmoid()), tfb.Shift(tf.constant(.5, DTYPE)),
+                      flow.bijector.levels[0]])
+
+
+def residual_coupling(event_shape):
+    conditioner = tfp_glow.networks.residual_network(
+        event_shape, 2 * event_shape[-1], width=4, blocks=1, mask=[[True, False], [False, True]],
+        zero_outputs=event_shape[-1], dtype=DTYPE.name)
+    return tgb.Coupling(conditioner, tgb.AffineInner(tgb.scale_maps.bounded_tanh(variable(1))),
+                        tgb.splits.checkerboard())
+
+
 def bound_tfp_step(p):
     """A step whose coupling has a TFP bijector inside, with a constant log-det."""
     return tgb.Coupling(lambda kept: kept * p, tfb.Shift)
@@ -217,6 +232,8 @@ CATALOGUE = {
         (2, 2, 1), levels=1, permutation='shuffle', coupling='additive').bijector, (2, 2, 1)),
     'glow_dense': lambda: (glow(
         (2, 2, 1), levels=1, permutation='dense', reversible=False).bijector, (2, 2, 1)),
+    'coupling_residual': lambda: (residual_coupling((2, 2, 1)), (2, 2, 1)),
+    'real_nvp': lambda: (real_nvp((2, 2, 1)), (2, 2, 1)),
     'maf': lambda: (tgb.MaskedAutoregressive(made(3, 2, direct=True)), (3,)),
     'maf_additive': lambda: (tgb.MaskedAutoregressive(
         made(3, 1, order='reversed'), tgb.Additive()), (3,)),

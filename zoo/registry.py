@@ -2,15 +2,9 @@
 
 from zoo import data as zoo_data
 from zoo import errors
-from zoo.models import glow, iaf, made, maf, nice
+from zoo.models import glow, iaf, made, maf, nice, real_nvp
 
-MODELS = {
-    'glow': glow,
-    'iaf': iaf,
-    'made': made,
-    'maf': maf,
-    'nice': nice,
-}
+MODELS = {'glow': glow, 'iaf': iaf, 'made': made, 'maf': maf, 'nice': nice, 'real_nvp': real_nvp}
 
 
 def model(name):

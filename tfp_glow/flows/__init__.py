@@ -4,5 +4,6 @@ from tfp_glow.flows.autoregressive import iaf, made, maf
 from tfp_glow.flows.building import transformed
 from tfp_glow.flows.glow import glow
 from tfp_glow.flows.nice import nice
+from tfp_glow.flows.real_nvp import real_nvp
 
-__all__ = ['glow', 'iaf', 'made', 'maf', 'nice', 'transformed']
+__all__ = ['glow', 'iaf', 'made', 'maf', 'nice', 'real_nvp', 'transformed']

@@ -54,16 +54,17 @@ def variable(name, value, path, dtype, trainable=True):
     return tf.Variable(value, dtype=dtype, trainable=trainable, name=f'{path}/{name}')
 
 
-def multi_scale_shape(event_shape, levels):
-    """`event_shape` as a tuple, if `levels` squeezes divide its sides."""
+def multi_scale_shape(event_shape, levels, last_squeezes=True):
+    """`event_shape` as a tuple, if its sides can be halved once a level, or once less."""
     if levels < 1:
         raise ValueError(f'levels must be positive; got {levels=}.')
     shape = tuple(tf.TensorShape(event_shape).as_list())
     if len(shape) != 3 or None in shape:
         raise ValueError(f'event_shape must be a known (height, width, channels); got {shape}.')
+    squeezes, text = (levels, 'levels') if last_squeezes else (levels - 1, '(levels - 1)')
     for side, name in zip(shape, ('height', 'width')):
-        if side % 2**levels:
-            raise ValueError(f'{name} must be divisible by 2**levels = {2**levels}; got '
+        if side % 2**squeezes:
+            raise ValueError(f'{name} must be divisible by 2**{text} = {2**squeezes}; got '
                              f'{name}={side}, {levels=}.')
     return shape
 

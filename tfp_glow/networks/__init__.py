@@ -9,8 +9,10 @@ from tfp_glow.networks.conv import ConvNetwork, conv_network
 from tfp_glow.networks.made import MaskedDense, MaskedDenseNetwork, made
 from tfp_glow.networks.masked_conv import MaskedConv2D, MaskedConvNetwork, masked_conv
 from tfp_glow.networks.mlp import MLPNetwork, mlp
+from tfp_glow.networks.resnet import ResidualNetwork, residual_network
 from tfp_glow.networks.scaled_conv import ScaledConv2D
+from tfp_glow.networks.weight_norm import WeightNormConv2D
 
 __all__ = ['ConditionBias', 'ConvNetwork', 'MLPNetwork', 'MaskedConv2D', 'MaskedConvNetwork',
-           'MaskedDense', 'MaskedDenseNetwork', 'ScaledConv2D', 'conv_network', 'made',
-           'masked_conv', 'mlp']
+           'MaskedDense', 'MaskedDenseNetwork', 'ResidualNetwork', 'ScaledConv2D',
+           'WeightNormConv2D', 'conv_network', 'made', 'masked_conv', 'mlp', 'residual_network']

@@ -1,0 +1,65 @@
+"""RealNVP (Dinh, Sohl-Dickstein and Bengio, 2017, arXiv:1605.08803).
+
+The recipes `paper...` follow section 4.1, for CIFAR-10, ImageNet-32 and 64x64 images; the gradients
+are clipped as in its code. The penalty on the gains of the weight normalisation is left out.
+The small recipes differ on purpose: networks of checkerboard couplings that see the conditioning
+pixels alone, biases per position for objects that are centred, and cosine decay for short runs.
+"""
+
+import dataclasses
+
+import tfp_glow
+from zoo import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Hyper-parameters of the model; the defaults are the paper's for CIFAR-10."""
+
+    levels: int = recipe.field(2, 'Scales, each with half the side of the one before.')
+    width: int = recipe.field(64, 'Hidden channels of the first networks; they double per scale.')
+    blocks: int = recipe.field(8, 'Residual blocks of each network.')
+    bottleneck: bool = recipe.field(
+        False, 'Residual blocks of 1x1, 3x3 and 1x1 convolutions in place of two of 3x3.')
+    halves: bool = recipe.field(
+        False, 'Show checkerboard networks the conditioning pixels alone (not in the paper).')
+    position_bias: bool = recipe.field(
+        False, 'Learn a bias per position in the networks (not in the paper): aligned images.')
+    batch_norm: bool = recipe.field(
+        True, 'Batch normalisation after each coupling; false for activation normalisation.')
+    alpha: float = recipe.field(.05, 'Data are the logits of alpha + (1 - 2 alpha) x.')
+    network_dtype: str = recipe.field(
+        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
+
+
+def build(config, event_shape, seed):
+    """The flow over data of `event_shape` with initial weights drawn from the integer `seed`."""
+    return tfp_glow.flows.real_nvp(
+        event_shape, config.levels, config.width, config.blocks, alpha=config.alpha,
+        halves=config.halves, batch_norm=config.batch_norm,
+        network_options={'bottleneck': config.bottleneck, 'position_bias': config.position_bias},
+        network_dtype=config.network_dtype, seed=seed)
+
+
+def divisor(config):
+    """What the sides of an image must be divisible by."""
+    return 2**(config.levels if config.halves else config.levels - 1)
+
+
+_PAPER = recipe.Training(learning_rate=1e-3, schedule='constant', warmup_epochs=0., batch_size=64,
+                         epochs=500, clip_norm=100.)
+RECIPES = {
+    # For GPUs; the paper does not tell the number of epochs.
+    'paper': (Config(), _PAPER),
+    'paper_imagenet32': (Config(levels=4, width=32, blocks=4), _PAPER),
+    'paper_imagenet64': (Config(levels=5, width=32, blocks=2), _PAPER),  # And CelebA, LSUN.
+    # 8x8 digits: minutes on two cores.
+    'digits': (Config(width=24, blocks=1, halves=True, position_bias=True),
+               recipe.Training(learning_rate=2e-3, batch_size=64, epochs=40, clip_norm=100.,
+                               ema=.99)),
+    # 28x28 clothing: an hour on two cores.
+    'fashion_mnist': (Config(width=32, blocks=1, halves=True, position_bias=True,
+                             network_dtype='mixed_bfloat16'),
+                      recipe.Training(learning_rate=2e-3, batch_size=64, epochs=18,
+                                      clip_norm=100., ema=.999)),
+}
