@@ -174,8 +174,8 @@ def test_mixture_inner_is_the_papers(assert_close):
     assert inner.outputs_per_channel == 11
     shift, s, *rest = np.split(raw, 11, -1)
     logits, means, log_scales = (np.stack(rest[i:i + 3], -1) for i in (0, 3, 6))
-    expected = (logit_cdf(y, logits, means + [-1, 0, 1], 7 * np.tanh(log_scales / 7))
-                + shift) * np.exp(s)
+    means += .4 * np.sqrt(1.5) * np.array([-1, 0, 1])  # Of standard deviation 0.4.
+    expected = (logit_cdf(y, logits, means, 7 * np.tanh(log_scales / 7)) + shift) * np.exp(s)
     found = inner(tf.constant(raw)).inverse(y)
     assert_close(found, expected, 1e-10)
 
@@ -189,6 +189,31 @@ def test_mixture_starts_with_unlike_components():
         loss = tf.reduce_sum(mixture.inverse(tf.constant([[.4]]))**2)
     gradient = tape.gradient(loss, raw).numpy()[0, 5:8]
     assert len(set(np.round(gradient, 4))) == 3
+
+
+@pytest.mark.parametrize('components', [2, 8])
+def test_mixture_starts_near_the_identity(components):
+    """Else a deep flow would contract its data, before it learns, to less than float32 resolves."""
+    y = np.linspace(-9., 9., 181)
+    mixture = tgb.MixtureCDFInner(components)(tf.zeros([181, 2 + 3 * components], tf.float64))
+    log_slope = mixture.inverse_log_det_jacobian(tf.constant(y[:, np.newaxis]), 0)
+    np.testing.assert_allclose(log_slope[90], np.log(.96), 0, 3e-3)
+    np.testing.assert_array_less(np.log(.96) - 1e-3, log_slope)
+    np.testing.assert_array_less(log_slope, 1e-9)
+    np.testing.assert_allclose(mixture.inverse(y[:, np.newaxis])[:, 0], y, 0, .1)
+
+
+@pytest.mark.parametrize('dtype', [tf.float32, tf.float64])
+def test_mixture_rebuilds_to_rounding(dtype):
+    """What the slope makes of the latent's last digits, not the 1e-6 of the search, adds up."""
+    parameters = normal(3, 2, 4)
+    y = tf.constant(2 * normal(100, 2), dtype)
+    mixture = mixture_of(*parameters, dtype)
+    x = tf.identity(mixture.inverse(y))
+    slope = np.exp(mixture.inverse_log_det_jacobian(y, 0))
+    error = np.abs(mixture.forward(x) - y)
+    unit = np.finfo(dtype.as_numpy_dtype).eps * (1 + np.abs(y) + (1 + np.abs(x)) / slope)
+    np.testing.assert_array_less(error, 4 * unit)
 
 
 def test_spline_inner_takes_blocks_by_parameter(assert_close):
