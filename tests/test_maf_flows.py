@@ -197,7 +197,7 @@ def test_recipes_take_a_step(model, name):
     if name.startswith('paper'):
         assert layers == (1 if model is zoo_made else 10 if name == 'paper_10' else 5)
     config = dataclasses.replace(config, hidden='4,4', **({'layers': 2} if layers > 2 else {}))
-    vectors = name == 'moons' or name.startswith('paper')
+    vectors = name == 'vectors' or name.startswith('paper')
     flow = model.build(config, (2,) if vectors else (2, 1, 1), seed=0)
     if model is zoo_maf and name == 'digits':
         trained = tfp_glow.FlowModel(flow, bins=17)

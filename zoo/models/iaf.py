@@ -12,6 +12,8 @@ import tfp_glow
 from zoo import recipe
 from zoo.models import maf
 
+VECTORS = True  # Not images alone: densities and tables too.
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(maf.Config):
@@ -32,6 +34,6 @@ RECIPES = {
     'paper': (Config(), maf.PAPER),
     'digits': (Config(layers=2, hidden='256'), recipe.Training(
         learning_rate=1e-3, batch_size=64, epochs=30, ema=.99)),
-    'moons': (Config(layers=4, hidden='64,64', activation='tanh'), recipe.Training(
+    'vectors': (Config(layers=4, hidden='64,64', activation='tanh'), recipe.Training(
         learning_rate=1e-3, batch_size=256, epochs=50, ema=.99)),
 }

@@ -9,6 +9,8 @@ import tfp_glow
 from zoo import recipe
 from zoo.models import maf
 
+VECTORS = True  # Not images alone: densities and tables too.
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -42,7 +44,7 @@ RECIPES = {
                       recipe.Training(learning_rate=1e-3, batch_size=128, epochs=20, ema=.999)),
     'digits': (Config(hidden='256', inner='mixture', prior='logistic'), recipe.Training(
         learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
-    'moons': (Config(hidden='64,64', inner='mixture', components=8, prior='logistic',
+    'vectors': (Config(hidden='64,64', inner='mixture', components=8, prior='logistic',
                      activation='tanh'),
               recipe.Training(learning_rate=1e-3, batch_size=256, epochs=50, ema=.99)),
 }

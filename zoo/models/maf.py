@@ -10,6 +10,8 @@ import tfp_glow
 from zoo import recipe
 from zoo.models.sizes import sizes
 
+VECTORS = True  # Not images alone: densities and tables too.
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -65,6 +67,6 @@ RECIPES = {
     'digits': (Config(layers=2, hidden='256', inner='mixture', components=4, batch_norm=False,
                       prior='logistic'),
                recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
-    'moons': (Config(layers=4, hidden='64,64', activation='tanh'), recipe.Training(
+    'vectors': (Config(layers=4, hidden='64,64', activation='tanh'), recipe.Training(
         learning_rate=1e-3, batch_size=256, epochs=50, ema=.99)),
 }

@@ -11,6 +11,8 @@ import tfp_glow
 from zoo import errors, recipe
 from zoo.models.sizes import sizes
 
+VECTORS = True  # Not images alone: densities and tables too.
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -64,6 +66,6 @@ RECIPES = {
     'digits': (Config(width=128, depths='2', scaling_rate=10.), recipe.Training(
         learning_rate=1e-3, batch_size=64, epochs=60, ema=.99)),
     # Densities over the plane: additive couplings alone are stiff, so there are more of them.
-    'moons': (Config(couplings=8, width=64, depths='2', prior='normal'), recipe.Training(
+    'vectors': (Config(couplings=8, width=64, depths='2', prior='normal'), recipe.Training(
         learning_rate=1e-3, batch_size=256, epochs=50, ema=.99)),
 }
