@@ -19,17 +19,16 @@ class Objective:
            + sum(weights^2) / (2 weight_prior^2 N D)
     ```
 
-    The second term trains a linear classifier on the spatial mean of the last latent, as Glow's
-    conditional model does. The third makes the estimate of the weights that of the maximum a
-    posteriori (MAP) under independent priors N(0, weight_prior^2); N is the number of training
-    examples.
+    The second term trains a classifier of the latents, as Glow's conditional model does. The third
+    makes the estimate of the weights that of the maximum a posteriori (MAP) under independent
+    priors N(0, weight_prior^2); N is the number of training examples.
 
     Args:
       flow: a `tfd.TransformedDistribution`.
       bins: number of grey levels of integer data, dequantized inside; None for continuous data.
       counted_dims: dimensions that bits/dim counts; all by default.
       noise: `distributions.VariationalNoise`, or None for uniform dequantization.
-      classifier: a module `[B, C] -> [B, classes]`, logits of integer conditions.
+      classifier: a module `(latents, labels) -> logits [B, classes]`, see `flows.ClassFinder`.
       classification_weight: see above.
       weight_prior: standard deviation of the prior, or None.
       examples: N, needed with a prior.
@@ -99,8 +98,7 @@ class Objective:
         """`(the second term of the loss, whether each label is found)`."""
         flow = self._training_flow if training else self.flow
         # From TFP's cache: log_prob has computed it.
-        latent = tf.nest.flatten(flow.bijector.inverse(data, condition=labels))[-1]
-        logits = self.classifier(tf.reduce_mean(latent, list(range(1, latent.shape.rank - 1))))
+        logits = self.classifier(flow.bijector.inverse(data, condition=labels), labels)
         entropy = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         found = tf.equal(tf.argmax(logits, -1, tf.int32), tf.cast(labels, tf.int32))
         return self._classification_weight * entropy, found

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from tfp_glow import dequantization, objective
-from tfp_glow.internal import keras_bridge
 from tfp_glow.internal import variables as flow_variables
 
 _INITIAL_IMAGES = 256  # As many as the reference initialises from.
@@ -46,9 +45,8 @@ class FlowModel(keras.Model):
       noise: a `distributions.VariationalNoise` that is trained too; uniform noise by default.
       condition_spec: structure of `tf.TensorSpec`s of the condition, where it is no batch of
         integer labels.
-      classifier: a built Keras network or a module `[B, C] -> [B, classes]` that finds the label
-        from the spatial mean of the last latent; reported as `accuracy`. It sees a latent that
-        was computed given the label, as in Glow's code.
+      classifier: a module `(latents, labels) -> logits [B, classes]` that finds the label from the
+        latents and is trained too, such as `flows.ClassFinder`; reported as `accuracy`.
       classification_weight: see above.
       weight_prior: standard deviation of a Gaussian prior on every trained weight: the estimate is
         then that of the maximum a posteriori. None for maximum likelihood.
@@ -82,8 +80,6 @@ class FlowModel(keras.Model):
                  condition_spec=None, classifier=None, classification_weight=.01,
                  weight_prior=None, examples=None, name='flow_model'):
         super().__init__(name=name)
-        if classifier is not None:
-            classifier = keras_bridge.as_module(classifier)
         self.objective = objective.Objective(
             flow, bins, counted_dims, noise, classifier, classification_weight, weight_prior,
             examples)

@@ -2,8 +2,9 @@
 
 from tfp_glow.flows.autoregressive import iaf, made, maf
 from tfp_glow.flows.building import transformed
+from tfp_glow.flows.class_finder import ClassFinder
 from tfp_glow.flows.glow import glow
 from tfp_glow.flows.nice import nice
 from tfp_glow.flows.real_nvp import real_nvp
 
-__all__ = ['glow', 'iaf', 'made', 'maf', 'nice', 'real_nvp', 'transformed']
+__all__ = ['ClassFinder', 'glow', 'iaf', 'made', 'maf', 'nice', 'real_nvp', 'transformed']

@@ -18,7 +18,8 @@ TOP_PRIORS = ('channel', 'position', 'standard')
 def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affine',
          permutation='conv', scale_map=None, network=None, network_options=None,
          exit_prior=True, top_prior='channel', reversible=True, dtype=tf.float32,
-         network_dtype=None, classes=None, condition_channels=None, seed=0, name='glow'):
+         network_dtype=None, classes=None, class_networks=True, condition_channels=None, seed=0,
+         name='glow'):
     """Glow: `levels` of squeeze and `steps_per_level` x (actnorm, 1x1 convolution, coupling).
 
     Args:
@@ -42,6 +43,8 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
         'mixed_bfloat16' computes them in bfloat16 and keeps weights, flow and log-dets in `dtype`.
       classes: `condition=` is a label per image, one of so many classes: it enters each coupling's
         network and the prior of the last latent.
+      class_networks: whether it does enter the networks; False leaves it to the prior, as in the
+        reference, so that latents do not depend on the label, see `ClassFinder`.
       condition_channels: `condition=` is a feature map of so many channels, `[B, h, w, C]`, of any
         size, brought to each network's.
       seed: integer; the same seed gives the same initial weights.
@@ -83,6 +86,8 @@ def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affi
                          f'got {classes=}, {condition_channels=}.')
     condition = {key: value for key, value in (('classes', classes), (
         'condition_channels', condition_channels)) if value is not None}
+    if not class_networks:
+        condition.pop('classes', None)
     network = functools.partial(network or networks.conv_network,
                                 dtype=network_dtype or tf.as_dtype(dtype).name,
                                 **condition, **(network_options or {}))

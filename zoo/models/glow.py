@@ -49,14 +49,14 @@ def build(config, event_shape, seed, classes=None):
         scale_map=tfp_glow.bijectors.scale_maps.sigmoid(minimum=config.minimum_scale),
         network_options={'position_bias': config.position_bias},
         reversible=config.reversible, network_dtype=config.network_dtype, classes=classes,
-        seed=seed)
+        class_networks=False, seed=seed)
 
 
 def classifier(config, flow, classes):
     """`(the classifier of a conditional model, the weight of its loss)`."""
     layer = keras.layers.Dense(classes, kernel_initializer='zeros', name='classifier')
     layer.build([None, flow.bijector.inverse_event_shape(flow.event_shape)[-1][-1]])
-    return layer, config.classification_weight
+    return tfp_glow.flows.ClassFinder(flow, layer), config.classification_weight
 
 
 def divisor(config):
