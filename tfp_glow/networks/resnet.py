@@ -143,10 +143,10 @@ def residual_network(input_shape, outputs, width, **options):
     """A built `ResidualNetwork` for images of `input_shape = (H, W, C)`; `options` are its own.
 
     ```python
-    >>> import tfp_glow
+    >>> import tensorflow as tf, tfp_glow
     >>> network = tfp_glow.networks.residual_network((8, 8, 3), outputs=6, width=16, blocks=1)
-    >>> network.compute_output_shape((None, 8, 8, 3))
-    (None, 8, 8, 6)
+    >>> network(tf.zeros([5, 8, 8, 3])).shape
+    TensorShape([5, 8, 8, 6])
 
     ```
     """
