@@ -41,7 +41,7 @@ divisor = maf.divisor
 RECIPES = {
     'paper': (Config(), maf.PAPER),
     'fashion_mnist': (Config(hidden='1024,256', inner='mixture', prior='logistic'),
-                      recipe.Training(learning_rate=1e-3, batch_size=128, epochs=20, ema=.999)),
+                      recipe.Training(learning_rate=3e-3, batch_size=128, epochs=40, ema=.999)),
     'digits': (Config(hidden='256', inner='mixture', prior='logistic'), recipe.Training(
         learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
     'vectors': (Config(hidden='64,64', inner='mixture', components=8, prior='logistic',

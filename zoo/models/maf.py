@@ -63,7 +63,7 @@ RECIPES = {
     'paper_10': (Config(layers=10), PAPER),
     'fashion_mnist': (Config(layers=1, hidden='1024,256', inner='mixture', components=4,
                              batch_norm=False, prior='logistic'),
-                      recipe.Training(learning_rate=1e-3, batch_size=128, epochs=20, ema=.999)),
+                      recipe.Training(learning_rate=3e-3, batch_size=128, epochs=40, ema=.999)),
     'digits': (Config(layers=2, hidden='256', inner='mixture', components=4, batch_norm=False,
                       prior='logistic'),
                recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
