@@ -96,11 +96,12 @@ def test_the_affine_scale_is_bounded(builder, least, most):
 
 
 def test_mixture_and_logistic_prior_are_a_mixture_density(assert_close):
-    """Of doubled images; at the start, with means evenly in [-1, 1] and scale 1."""
+    """Of doubled images; at the start, with scale 1 and even means of standard deviation 0.4."""
     flow = made((2, 1, 2), [4], inner='mixture', components=3, prior='logistic', dtype=tf.float64)
     mixture = tfd.MixtureSameFamily(
         tfd.Categorical(probs=tf.constant([1 / 3] * 3, tf.float64)),
-        tfd.Logistic(tf.constant([-1., 0., 1.], tf.float64), tf.constant(1., tf.float64)))
+        tfd.Logistic(.4 * math.sqrt(1.5) * tf.constant([-1., 0., 1.], tf.float64),
+                     tf.constant(1., tf.float64)))
     y = RNG.uniform(-.5, .5, [3, 2, 1, 2])
     expected = tf.reduce_sum(mixture.log_prob(2 * y), [1, 2, 3]) + 4 * math.log(2)
     assert_close(flow.log_prob(y), expected, 1e-9)
