@@ -1,6 +1,6 @@
 """Image flows for TensorFlow Probability, on Keras 3."""
 
-from tfp_glow import bijectors, dequantization, distributions, flows, networks, serving
+from tfp_glow import bijectors, dequantization, distributions, editing, flows, networks, serving
 from tfp_glow.distributions import with_temperature
 from tfp_glow.initialization import initialize, is_initialized, update_statistics
 from tfp_glow.modes import with_training
@@ -8,6 +8,6 @@ from tfp_glow.training import FlowModel
 
 __version__ = '0.1.0'
 
-__all__ = ['FlowModel', 'bijectors', 'dequantization', 'distributions', 'flows', 'initialize',
-           'is_initialized', 'networks', 'serving', 'update_statistics', 'with_temperature',
-           'with_training']
+__all__ = ['FlowModel', 'bijectors', 'dequantization', 'distributions', 'editing', 'flows',
+           'initialize', 'is_initialized', 'networks', 'serving', 'update_statistics',
+           'with_temperature', 'with_training']
