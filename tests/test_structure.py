@@ -22,6 +22,7 @@ MAY_IMPORT = {
     'distributions': {'distributions', 'internal'},
     'bijectors': {'bijectors', 'internal'},
     'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal'},
+    'editing': {'editing', 'distributions'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.

@@ -50,7 +50,7 @@ flags.DEFINE_integer('positive', None, 'attribute: number of the class that has 
 flags.DEFINE_integer('negative', None, 'attribute: number of the class that has not.')
 flags.DEFINE_integer('class_images', 2000, 'attribute: at most so many training images a class.')
 flags.DEFINE_enum('mask', 'bottom', ['left', 'right', 'top', 'bottom', 'middle'],
-                  'inpaint: the half to fill in; middle: half of each side.')
+                  'inpaint: the half to fill in; middle: about half of each side.')
 flags.DEFINE_integer('ascent_steps', 300, 'inpaint: steps of gradient ascent.')
 flags.DEFINE_float('step_size', 1e-3, 'inpaint: of the first step; it adapts.')
 

@@ -65,7 +65,7 @@ def edit(flow, images, direction, strength, condition=None):
       ValueError: images of another dtype or shape or out of range, a direction that does not fit
         the flow's latents, a strength that is not finite.
     """
-    strength = tf.convert_to_tensor(strength)
+    strength = tf.convert_to_tensor(strength, dtype_hint=tf.float64)
     one = strength.shape.rank == 0
     strengths = coding.finite_vector('strength', strength[tf.newaxis] if one else strength,
                                      flow.dtype)

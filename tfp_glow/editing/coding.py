@@ -85,7 +85,7 @@ def check_levels(flow, name, levels):
 
 def finite_vector(name, values, dtype):
     """`values` as a tensor `[T]` of `dtype`, finite where they are known."""
-    values = tf.cast(tf.convert_to_tensor(values), dtype)
+    values = tf.cast(tf.convert_to_tensor(values, dtype_hint=tf.float64), dtype)
     if values.shape.rank != 1:
         raise ValueError(f'{name} must be a list of numbers; got shape={tuple(values.shape)}.')
     known = tf.get_static_value(values)

@@ -103,7 +103,7 @@ class _Ascent:
             tf.shape(images), self._folded(0), -.5, .5, images.dtype)
         x = tf.where(self._mask, start, images)
         state = (x, *self._density(x), tf.fill(
-            tf.shape(images)[:1], tf.cast(self._step_size, images.dtype)))
+            tf.shape(images)[:1], tf.constant(self._step_size, images.dtype)))
         ends = {(f + 1) * steps // frames - 1: f for f in range(frames)}
         frame = tf.constant([ends.get(i, -1) for i in range(steps)])  # That ends with each step.
         trace = tf.TensorArray(images.dtype, steps + 1, element_shape=images.shape[:1])
@@ -133,8 +133,8 @@ class _Ascent:
         better = new[1] >= log_prob
         kept = [tf.where(coding.with_axes(better, a.shape.rank - 1), a, b)
                 for a, b in zip(new, (x, log_prob, gradient))]
-        return *kept, size * tf.where(better, tf.cast(_GROWTH, x.dtype),
-                                     tf.cast(_SHRINKAGE, x.dtype))
+        return *kept, size * tf.where(better, tf.constant(_GROWTH, x.dtype),
+                                     tf.constant(_SHRINKAGE, x.dtype))
 
     def _density(self, x):
         """`log p` of each image and its gradient."""
