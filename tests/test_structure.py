@@ -23,6 +23,7 @@ MAY_IMPORT = {
     'bijectors': {'bijectors', 'internal'},
     'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal'},
     'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal'},
+    'editing': {'editing', 'distributions'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.

@@ -1,6 +1,14 @@
 """Image flows for TensorFlow Probability, on Keras 3."""
 
-from tfp_glow import bijectors, dequantization, distributions, flows, networks, serving
+from tfp_glow import (
+    bijectors,
+    dequantization,
+    distributions,
+    editing,
+    flows,
+    networks,
+    serving,
+)
 from tfp_glow.diagnosis import Diagnosis, diagnose
 from tfp_glow.distributions import with_temperature
 from tfp_glow.initialization import initialize, is_initialized, update_statistics
@@ -10,5 +18,5 @@ from tfp_glow.training import FlowModel
 __version__ = '0.1.0'
 
 __all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'dequantization', 'diagnose', 'distributions',
-           'flows', 'initialize', 'is_initialized', 'networks', 'serving', 'update_statistics',
-           'with_temperature', 'with_training']
+           'editing', 'flows', 'initialize', 'is_initialized', 'networks', 'serving',
+           'update_statistics', 'with_temperature', 'with_training']
