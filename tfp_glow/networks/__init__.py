@@ -6,9 +6,11 @@ remembers that in a weight.
 
 from tfp_glow.networks.condition import ConditionBias
 from tfp_glow.networks.conv import ConvNetwork, conv_network
+from tfp_glow.networks.gated_attention import GatedAttentionNetwork, gated_attention_network
 from tfp_glow.networks.made import MaskedDense, MaskedDenseNetwork, made
 from tfp_glow.networks.masked_conv import MaskedConv2D, MaskedConvNetwork, masked_conv
 from tfp_glow.networks.scaled_conv import ScaledConv2D
 
-__all__ = ['ConditionBias', 'ConvNetwork', 'MaskedConv2D', 'MaskedConvNetwork', 'MaskedDense',
-           'MaskedDenseNetwork', 'ScaledConv2D', 'conv_network', 'made', 'masked_conv']
+__all__ = ['ConditionBias', 'ConvNetwork', 'GatedAttentionNetwork', 'MaskedConv2D',
+           'MaskedConvNetwork', 'MaskedDense', 'MaskedDenseNetwork', 'ScaledConv2D',
+           'conv_network', 'gated_attention_network', 'made', 'masked_conv']

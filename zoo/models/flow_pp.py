@@ -1,0 +1,81 @@
+"""Flow++ (Ho et al., 2019, arXiv:1902.00275): mixture couplings and learned noise.
+
+The recipe `paper` follows the paper for CIFAR-10 except that there is no dropout.
+"""
+
+import dataclasses
+
+import tfp_glow
+from zoo import recipe
+
+_NETWORKS = {'attention': tfp_glow.networks.gated_attention_network,
+             'conv': tfp_glow.networks.conv_network}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Hyper-parameters of the model; the defaults are the paper's."""
+
+    levels: int = recipe.field(1, 'L: levels, each with half the side of the one before.')
+    steps_per_level: int = recipe.field(2, 'K: flow steps per level.')
+    checkerboards: int = recipe.field(3, 'Further steps per level, coupling pixels.')
+    first_checkerboards: int = recipe.field(4, 'Steps that couple pixels of the image itself.')
+    width: int = recipe.field(96, 'Hidden channels of the coupling networks.')
+    components: int = recipe.field(32, 'Logistics per mixture.')
+    network: str = recipe.field(
+        'attention', 'attention (gated convolutions and attention) or conv (Glow\'s network).')
+    blocks: int = recipe.field(10, 'Residual blocks of the coupling networks; not of conv.')
+    heads: int = recipe.field(4, 'Heads of the attention, 0 for none.')
+    top_prior: str = recipe.field(
+        'standard', 'Prior of the last latent, learned per channel or position, or standard.')
+    position_bias: bool = recipe.field(
+        False, 'Learn a bias per position in the networks (not in the paper): aligned images.')
+    network_dtype: str = recipe.field(
+        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
+    noise_steps: int = recipe.field(
+        4, 'Steps of the flow whose samples dequantize; 0 for uniform noise.')
+    noise_width: int = recipe.field(96, 'Hidden channels of the networks of the noise.')
+
+
+def build(config, event_shape, seed):
+    """The flow over data of `event_shape` with initial weights drawn from the integer `seed`."""
+    return tfp_glow.flows.flow_pp(
+        event_shape, config.levels, config.steps_per_level, config.checkerboards,
+        config.first_checkerboards, config.width, top_prior=config.top_prior, seed=seed,
+        **_options(config))
+
+
+def noise(config, event_shape, seed):
+    """q(u|x) of variational dequantization, or None where `noise_steps` is 0: uniform noise."""
+    if not config.noise_steps:
+        return None
+    by_pixels = bool(config.first_checkerboards)  # As the flow begins.
+    steps = (0, 0, config.noise_steps) if by_pixels else (config.noise_steps, 0, 0)
+    options = _options(config)
+    options['components'] = min(options['components'], _NOISE_COMPONENTS)
+    if 'blocks' in options['network_options']:
+        options['network_options']['blocks'] = min(config.blocks, _NOISE_BLOCKS)
+    return tfp_glow.flows.flow_pp_noise(
+        event_shape, 1, *steps, config.noise_width, seed=seed, **options)
+
+
+def divisor(config):
+    """What the sides of an image must be divisible by."""
+    return 2**config.levels
+
+
+def _options(config):
+    """What the flow and its noise have in common."""
+    options = {'position_bias': config.position_bias}
+    if config.network == 'attention':
+        options.update(blocks=config.blocks, heads=config.heads)
+    return {'components': config.components, 'network': _NETWORKS[config.network],
+            'network_options': options, 'network_dtype': config.network_dtype}
+
+
+RECIPES = {
+    # CIFAR-10, for GPUs; 2,000 steps of warm-up are 2.56 epochs of 50,000 images.
+    'paper': (Config(), recipe.Training(
+        learning_rate=3e-4, schedule='constant', warmup_epochs=2.56, batch_size=64, epochs=1500,
+        clip_norm=1., ema=.999)),
+}
