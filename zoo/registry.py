@@ -1,9 +1,9 @@
 """Names: models, and which recipe a data set gets by default."""
 
 from zoo import errors
-from zoo.models import glow
+from zoo.models import flow_pp, glow
 
-MODELS = {'glow': glow}
+MODELS = {'flow_pp': flow_pp, 'glow': glow}
 
 
 def model(name):

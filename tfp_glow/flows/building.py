@@ -54,7 +54,8 @@ def level_latents(shapes, top_prior, dtype, name):
                    dtype)
 
 
-def alike_steps(shape, times, permutation, inner, network, seeds, dtype, path, parity=None):
+def alike_steps(shape, times, permutation, inner, network, seeds, dtype, path, parity=None,
+                data_dependent=True):
     """`times` steps of actnorm, 1x1 convolution and coupling, for `repeated`.
 
     Args:
@@ -67,6 +68,7 @@ def alike_steps(shape, times, permutation, inner, network, seeds, dtype, path, p
       dtype: of the variables.
       path: prefix of their names.
       parity: of the checkerboard that the couplings split by; None for a split by channels.
+      data_dependent: whether `tfp_glow.initialize` sets the actnorms, which are identities before.
 
     Returns:
       `(params, make_parts)`: stacked variables, and what makes the parts of one step from slices.
@@ -75,9 +77,10 @@ def alike_steps(shape, times, permutation, inner, network, seeds, dtype, path, p
     variable_ = functools.partial(variable, path=path, dtype=dtype)
     params = {'act_norm': {
         'shift': variable_('act_norm/shift', np.zeros([times, channels])),
-        'log_scale': variable_('act_norm/log_scale', np.zeros([times, channels])),
-        'initialized': tf.Variable(np.zeros([times], bool), trainable=False,
-                                   name=f'{path}/act_norm/initialized')}}
+        'log_scale': variable_('act_norm/log_scale', np.zeros([times, channels]))}}
+    if data_dependent:
+        params['act_norm']['initialized'] = tf.Variable(
+            np.zeros([times], bool), trainable=False, name=f'{path}/act_norm/initialized')
     drawn = [_draw_mixing(permutation, channels, [seeds[0], k], dtype) for k in range(times)]
     params['mixing'] = {
         key: variable_(f'{permutation}/{key}', np.stack([d[key] for d in drawn]),

@@ -4,6 +4,8 @@ import functools
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
@@ -73,14 +75,8 @@ def flow_pp(event_shape, levels=1, steps_per_level=2, checkerboards=3, first_che
     """
     shape = building.multi_scale_shape(event_shape, levels)
     building.check_choice('top_prior', top_prior, building.TOP_PRIORS)
-    counts = {'steps_per_level': steps_per_level, 'checkerboards': checkerboards,
-              'first_checkerboards': first_checkerboards}
-    for key, count in counts.items():
-        if count < 0:
-            raise ValueError(f'{key} must not be negative; got {key}={count}.')
-    if not any(counts.values()):
-        raise ValueError(f'there must be a step; got {steps_per_level=}, {checkerboards=}, '
-                         f'{first_checkerboards=}.')
+    _check_counts(steps_per_level=steps_per_level, checkerboards=checkerboards,
+                  first_checkerboards=first_checkerboards)
     widths = building.per_level('width', width, levels)
     options = dict(network_options or {}, **building.condition_options(classes, condition_channels))
     network = functools.partial(network or networks.gated_attention_network,
@@ -115,40 +111,78 @@ def flow_pp(event_shape, levels=1, steps_per_level=2, checkerboards=3, first_che
         tgb.MultiScale(level_bijectors, exits, name=name), name)
 
 
-def flow_pp_noise(event_shape, *steps, name='noise', **options):
-    """The noise of variational dequantization, from a conditional `flow_pp`.
+def flow_pp_noise(event_shape, checkerboards=4, channel_steps=0, width=96, *, components=32,
+                  network=None, network_options=None, dtype=tf.float32, network_dtype=None,
+                  seed=0, name='noise'):
+    """The noise of variational dequantization, q(u|x), from couplings as those of `flow_pp`.
 
     ```none
-    u = sigmoid(v),   v ~ flow_pp(. | features(x))
+    u = sigmoid(chain.inverse(e, condition=features(x))),   e ~ Logistic(0, 1)
     ```
 
-    The features of a pixel are the 2x2 block that it is in, which is what one pixel of a squeezed
-    image is, and of each value x also tanh(128 (x + 1/2)) and tanh(128 (1/2 - x)): black and white
+    The chain is `checkerboards` steps between the pixels of the image and `channel_steps` between
+    the channels of the squeezed one. It is run in the direction that has a closed form: noise is
+    drawn at each step of the training, and its density asked for with what was drawn.
+
+    The base is the logistic, whose sigmoid is uniform, instead of the paper's Normal: training
+    starts near uniform noise. Nothing is initialised from data: actnorms start as identities.
+
+    The features of a pixel are the 2x2 block that it is in, which is one pixel of the squeezed
+    image, and of each value x also tanh(128 (x + 1/2)) and tanh(128 (1/2 - x)): black and white
     are often whole areas, whose noise may be unlike that of their next grey levels.
 
     Args:
-      event_shape: `(H, W, C)` of the images.
-      *steps: as of `flow_pp`, and so are the `options`; `condition_channels` is set here.
+      event_shape: `(H, W, C)` of the images; H and W must be even.
+      checkerboards: number of steps between pixels.
+      channel_steps: number of steps between channels.
+      width, components, network, network_options, dtype, network_dtype, seed: as of `flow_pp`. A
+        `networks.conv_network` wants the option `act_norm=False`, or it would miss its data.
       name: prefix of the variables' names.
 
     Returns:
       A `distributions.VariationalNoise`.
+
+    Raises:
+      ValueError: an argument out of its range; the message names it.
 
     #### References
     Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, section 3.1.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
-    >>> noise = tfp_glow.flows.flow_pp_noise((4, 4, 1), 1, 1, 0, 0, width=4, components=2,
-    ...                                      network_options={'blocks': 1, 'heads': 2})
+    >>> noise = tfp_glow.flows.flow_pp_noise(
+    ...     (4, 4, 1), 0, 1, width=4, components=2, network_options={'blocks': 1, 'heads': 2})
     >>> noise.sample(2, seed=[1, 2], condition=tf.zeros([2, 4, 4, 1])).shape
     TensorShape([2, 4, 4, 1])
 
     ```
     """
-    channels = building.multi_scale_shape(event_shape, 1)[2]
-    flow = flow_pp(event_shape, *steps, condition_channels=12 * channels, name=name, **options)
-    return VariationalNoise(flow, _features, name=name)
+    height, width_, channels = shape = building.multi_scale_shape(event_shape, 1)
+    _check_counts(checkerboards=checkerboards, channel_steps=channel_steps)
+    network = functools.partial(
+        network or networks.gated_attention_network, width=width, condition_channels=12 * channels,
+        dtype=network_dtype or tf.as_dtype(dtype).name, **(network_options or {}))
+    seeds = np.random.SeedSequence(seed).spawn(2)
+    make = functools.partial(_couplings, inner=tgb.MixtureCDFInner(components), network=network,
+                             dtype=dtype, reversible=False, data_dependent=False)
+    parts = make(shape, checkerboards, True, seeds[0], f'{name}/pixels')
+    if channel_steps:
+        squeezed = (height // 2, width_ // 2, 4 * channels)
+        parts += [tgb.Squeeze(2),
+                  *make(squeezed, channel_steps, False, seeds[1], f'{name}/channels'),
+                  tfb.Invert(tgb.Squeeze(2))]
+    base = tfd.Independent(tfd.Logistic(tf.zeros(shape, dtype), tf.ones([], dtype)), 3)
+    return VariationalNoise(
+        building.transformed(base, tfb.Invert(tgb.Chain(parts)), name), _features, name=name)
+
+
+def _check_counts(**counts):
+    for key, count in counts.items():
+        if count < 0:
+            raise ValueError(f'{key} must not be negative; got {key}={count}.')
+    if not any(counts.values()):
+        given = ', '.join(f'{key}=0' for key in counts)
+        raise ValueError(f'there must be a step; got {given}.')
 
 
 def _features(images):
@@ -158,7 +192,8 @@ def _features(images):
     return tf.repeat(tf.repeat(blocks, 2, 1), 2, 2)
 
 
-def _couplings(shape, count, by_pixels, seed, path, *, inner, network, dtype, reversible):
+def _couplings(shape, count, by_pixels, seed, path, *, inner, network, dtype, reversible,
+               data_dependent=True):
     """`count` steps as a list of bijectors. By pixels, the halves of the checkerboard take turns,
     so that what is alike and repeated is a pair of steps; an odd one is the last."""
     def steps(times, part, parity=None):
@@ -166,7 +201,7 @@ def _couplings(shape, count, by_pixels, seed, path, *, inner, network, dtype, re
             seed.entropy, spawn_key=(*seed.spawn_key, part)).generate_state(2) >> 1]
         mixing = 'conv' if shape[2] > 1 else 'reverse'
         return building.alike_steps(shape, times, mixing, inner, network, seeds, dtype,
-                                    f'{path}/{part}', parity)
+                                    f'{path}/{part}', parity, data_dependent)
     if not by_pixels:
         groups = [[steps(count, 0)]] if count else []
     else:

@@ -52,7 +52,7 @@ class GatedAttentionNetwork(keras.Model):
         if min(outputs, width, blocks) < 1:
             raise ValueError('outputs, width and blocks must be positive; '
                              f'got {outputs=}, {width=}, {blocks=}.')
-        if heads < 0 or heads and width % heads:
+        if heads < 0 or (heads and width % heads):
             raise ValueError(f'heads must be 0 or divide width; got {heads=}, {width=}.')
         self._config = {'outputs': outputs, 'width': width, 'blocks': blocks, 'heads': heads,
                         'max_positions': max_positions, 'position_bias': position_bias,
