@@ -126,12 +126,13 @@ def test_copies_of_the_network_are_drawn_apart():
 
 
 def test_coupling_starts_as_an_even_mixture(assert_close):
-    """Components of scale 1 at -1, 0 and 1, whatever is kept; then nothing more."""
+    """Components of scale 1, their means of deviation 0.4, whatever is kept; then nothing more."""
     flow = tiny((2, 2, 1), checkerboards=0, first_checkerboards=0, components=3)
     y = RNG.standard_normal([5, 2, 2, 1])
     mixing = flow.bijector.levels[0].parts[1].step(0).parts[1]
     mixed = mixing.inverse(y.reshape(5, 1, 1, 4)).numpy()
-    cdf = np.mean([1 / (1 + np.exp(m - mixed[..., 2:])) for m in (-1, 0, 1)], 0)
+    cdf = np.mean([1 / (1 + np.exp(.4 * 1.5**.5 * m - mixed[..., 2:]))
+                   for m in (-1, 0, 1)], 0)
     expected = np.concatenate([mixed[..., :2], np.log(cdf / (1 - cdf))], -1)
     assert_close(flow.bijector.inverse(y), [expected], 1e-10)
 
