@@ -3,13 +3,14 @@ r"""Speed and memory of Glow in this library, tfb.Glow and normflows, on this ma
     python -m zoo.benchmark --steps_per_level=16 --width=128 --out=benchmark.json
     python -m zoo.benchmark --depth --depth_steps=8,16,32,64 --plot=depth.png
     python -m zoo.benchmark --serial
+    python -m zoo.benchmark --tasks --task_sizes=4,8,16,28 --plot=tasks.png
 
 The same networks in all: 3x3, 1x1 and 3x3 convolutions, affine couplings, LU 1x1 convolutions,
-no learned priors. normflows and the plot need the extra `bench`. With --serial, sampling of one
-masked autoregressive flow, by this library and by tfb.MaskedAutoregressiveFlow.
+no learned priors. normflows needs the extra `bench`. With --serial, sampling of one masked
+autoregressive flow, by this library and by tfb.MaskedAutoregressiveFlow. With --tasks, inference,
+sampling and density of NICE, RealNVP, Glow, MAF and IAF against the dimension.
 """
 
-import importlib.util
 import json
 import os
 import platform
@@ -26,18 +27,25 @@ _PEERS = flags.DEFINE_list(
     'only. backprop is tfp_glow with reversible=False, unrolled the same without a loop.')
 _SIZE = flags.DEFINE_integer('size', None, 'Height and width of the images [32, --depth: 64, '
                             '--serial: 28].')
-_LEVELS = flags.DEFINE_integer('levels', 3, 'Levels L.')
-_STEPS = flags.DEFINE_integer('steps_per_level', 16, 'Steps per level K, without --depth.')
+_LEVELS = flags.DEFINE_integer('levels', None, 'Levels L [3, --tasks: 2].')
+_STEPS = flags.DEFINE_integer('steps_per_level', None, 'Steps per level K, without --depth [16]; '
+                             '--tasks: layers, couplings and residual blocks too [4].')
 _WIDTH = flags.DEFINE_integer('width', None, 'Channels of hidden layers [128, --depth: 64, '
-                             '--serial: units, 512].')
+                             '--serial: units, 512; --tasks: units, 256, and an eighth of it in '
+                             'channels].')
 _BATCH = flags.DEFINE_integer('batch', None, 'Images per call [32, --depth: 16].')
 _ROUNDS = flags.DEFINE_integer('rounds', 5, 'Rounds of timing; the peers take turns in each.')
-_SECONDS = flags.DEFINE_float('seconds', 2., 'Least length of one timing.')
+_SECONDS = flags.DEFINE_float('seconds', None, 'Least length of one timing [2, --tasks: .2].')
 _TIMEOUT = flags.DEFINE_float('timeout', 600., 'Seconds after which a peer is given up.')
 _DEPTH = flags.DEFINE_bool('depth', False, 'Training against the number of steps per level.')
 _DEPTH_STEPS = flags.DEFINE_list('depth_steps', ['8', '16', '32', '64'], 'The K of --depth.')
 _SERIAL = flags.DEFINE_bool('serial', False, 'Sampling of a MAF of size * size dimensions.')
-_PLOT = flags.DEFINE_string('plot', 'depth.png', 'PNG file for --depth; empty for none.')
+_TASKS = flags.DEFINE_bool('tasks', False, 'Inference, sampling and density of five flows against '
+                          'the dimension.')
+_TASK_SIZES = flags.DEFINE_list('task_sizes', ['4', '8', '16', '28'], 'Heights and widths of the '
+                                'one-channel images of --tasks; the dimension is the square.')
+_PLOT = flags.DEFINE_string('plot', None, 'PNG file for --depth [depth.png] and --tasks '
+                            '[tasks.png]; empty for none.')
 _OUT = flags.DEFINE_string('out', None, 'JSON file for all figures.')
 
 
@@ -45,6 +53,9 @@ def main(_):
     _check_flags()
     if _SERIAL.value:
         _compare_serial()
+        return
+    if _TASKS.value:
+        _measure_tasks()
         return
     template, peers, steps = _options()
     for peer, missing in [(peer, jobs.missing_packages(peer)) for peer in peers]:
@@ -60,7 +71,7 @@ def main(_):
     if _DEPTH.value:
         report = depth.run(template, peers, steps, **settings)
         print(depth.text(report))
-        _draw(report)
+        _draw(report, depth.plot, 'depth.png')
     else:
         report = comparison.run(template, peers, **settings)
         print(comparison.text(report))
@@ -71,22 +82,38 @@ def main(_):
 
 
 def _compare_serial():
-    # Here alone the peers run in this process, which else has no need of TensorFlow.
+    # Here and with --tasks the flows run in this process, which else has no need of TensorFlow.
     from zoo.benchmarks import serial
     size, batch = _SIZE.value or 28, _BATCH.value or 32
     hidden = (_WIDTH.value or 512,) * 2
     print(f'MAF of {size * size} dimensions, affine, MADE with hidden units {hidden}, batch '
           f'{batch}; {jobs.cores()} cores', flush=True)
-    report = serial.run(size * size, hidden, batch, _ROUNDS.value, _SECONDS.value, _progress)
+    report = serial.run(size * size, hidden, batch, _ROUNDS.value, _SECONDS.value or 2., _progress)
     print(serial.text(report))
     _write({'dimensions': size * size, 'hidden': hidden, 'batch': batch}, report)
 
 
+def _measure_tasks():
+    levels, steps = _LEVELS.value or 2, _STEPS.value or 4
+    width, batch = _WIDTH.value or 256, _BATCH.value or 32
+    sides = _integers(_TASK_SIZES, least=2, multiple=2**levels)
+    from zoo.benchmarks import tasks
+    print(f'images of one channel, D = {", ".join(str(side * side) for side in sides)}; '
+          f'L={levels}, K={steps}, width {width}, batch {batch}; {jobs.cores()} cores', flush=True)
+    report = tasks.run(sides, levels, steps, width, batch, _ROUNDS.value, _SECONDS.value or .2,
+                       _progress)
+    print(tasks.text(report))
+    _draw(report, tasks.plot, 'tasks.png')
+    _write({'levels': levels, 'steps_per_level': steps, 'width': width, 'batch': batch}, report)
+
+
 def _check_flags():
-    for flag in (_DEPTH, _PEERS):
-        if _SERIAL.value and flag.value:
-            raise errors.UsageError(f'--{flag.name} must not be given with --serial; '
-                                    f'got {flag.value}.')
+    for mode, others in ((_SERIAL, (_DEPTH, _PEERS)),
+                         (_TASKS, (_SERIAL, _DEPTH, _PEERS, _SIZE))):
+        for flag in others:
+            if mode.value and flag.value:
+                raise errors.UsageError(f'--{flag.name} must not be given with --{mode.name}; '
+                                        f'got {flag.value}.')
     for peer in _PEERS.value or []:
         if peer not in jobs.PEERS:
             raise errors.UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')
@@ -94,7 +121,7 @@ def _check_flags():
         if flag.value is not None and flag.value < 1:
             raise errors.UsageError(f'--{flag.name} must be at least 1; got {flag.value}.')
     for flag in (_SECONDS, _TIMEOUT):
-        if not flag.value > 0:
+        if flag.value is not None and not flag.value > 0:
             raise errors.UsageError(f'--{flag.name} must be positive; got {flag.value}.')
     for flag in (_PLOT, _OUT):
         if flag.value and not os.path.isdir(os.path.dirname(flag.value) or '.'):
@@ -103,33 +130,38 @@ def _check_flags():
 
 
 def _options():
-    """What the flags say, without --serial: a job to copy, the peers and the values of K."""
+    """What the flags say of training and the like: a job to copy, the peers, the values of K."""
     chosen = _PEERS.value or [peer for peer in jobs.PEERS if _DEPTH.value or peer != 'unrolled']
-    steps = [_STEPS.value]
-    if _DEPTH.value:
-        if not _DEPTH_STEPS.value or not all(k.isdecimal() and int(k) for k in _DEPTH_STEPS.value):
-            raise errors.UsageError('--depth_steps must be positive integers with commas between; '
-                             f'got {",".join(_DEPTH_STEPS.value)!r}.')
-        steps = sorted({int(k) for k in _DEPTH_STEPS.value})
+    steps = _integers(_DEPTH_STEPS) if _DEPTH.value else [_STEPS.value or 16]
+    levels = _LEVELS.value or 3
     size, width, batch = (64, 64, 16) if _DEPTH.value else (32, 128, 32)
     size = _SIZE.value or size
-    if size % 2**_LEVELS.value:
+    if size % 2**levels:
         raise errors.UsageError(
-            f'--size must be divisible by 2**levels = {2**_LEVELS.value}; got {size}.')
+            f'--size must be divisible by 2**levels = {2**levels}; got {size}.')
     template = jobs.Job(
-        peer='', what='', size=size, levels=_LEVELS.value, steps_per_level=_STEPS.value,
-        width=_WIDTH.value or width, batch=_BATCH.value or batch, seconds=_SECONDS.value)
+        peer='', what='', size=size, levels=levels, steps_per_level=steps[0],
+        width=_WIDTH.value or width, batch=_BATCH.value or batch, seconds=_SECONDS.value or 2.)
     return template, list(dict.fromkeys(chosen)), steps
 
 
-def _draw(report):
-    if not _PLOT.value:
-        return
-    if importlib.util.find_spec('matplotlib') is None:
-        print(f'no plot: matplotlib not installed; {jobs.INSTALL}')
-    else:
-        depth.plot(report, _PLOT.value)
-        print(f'plot: {_PLOT.value}')
+def _integers(flag, least=1, multiple=1):
+    """The different numbers of a flag's list, ascending."""
+    numbers = sorted({int(text) for text in flag.value if text.isdecimal()})
+    if (len(numbers) < least or not all(map(str.isdecimal, flag.value))
+            or any(number < 1 or number % multiple for number in numbers)):
+        count = 'positive integers' if least == 1 else f'{least} or more different integers'
+        divisible = f', each a positive multiple of 2**levels = {multiple}' if multiple > 1 else ''
+        raise errors.UsageError(f'--{flag.name} must be {count} with commas between{divisible}; '
+                                f'got {",".join(flag.value)!r}.')
+    return numbers
+
+
+def _draw(report, plot, default):
+    path = default if _PLOT.value is None else _PLOT.value
+    if path:
+        plot(report, path)
+        print(f'plot: {path}')
 
 
 def _write(about, report):

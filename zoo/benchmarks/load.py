@@ -1,4 +1,4 @@
-"""How busy other processes keep the machine while one is timed."""
+"""A call's time, and how busy other processes keep the machine meanwhile."""
 
 import os
 import pathlib
@@ -22,6 +22,16 @@ class OtherLoad:
             return None
         wall = time.perf_counter() - self._wall
         return max(0., _other_seconds() - self._others) / wall
+
+
+def timed(call, seconds):
+    """`(seconds per call, OtherLoad.cores())` of calls for `seconds`, and at least of one."""
+    others = OtherLoad()
+    calls, start = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - start < seconds:
+        call()
+        calls += 1
+    return (time.perf_counter() - start) / calls, others.cores()
 
 
 def _other_seconds():

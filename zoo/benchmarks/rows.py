@@ -31,11 +31,10 @@ def row(measurement, reference=None, peak_gflops=None):
               'failure': measurement.failure, **(measurement.first or {})}
     if not measurement.rounds:
         return values
-    loads = [other for other in measurement.per_round('other_cores') if other is not None]
     speeds = measurement.per_round('images_per_second')
     speed = statistics.median(speeds)
     values.update(measurement.rounds[-1], images_per_second=speed, images_per_second_rounds=speeds,
-                  other_cores=statistics.median(loads) if loads else None)
+                  other_cores=median_load(measurement.per_round('other_cores')))
     if peak_gflops:
         values['fraction_of_peak'] = speed * flops.flops(job) / (peak_gflops * 1e9)
     if reference and reference.rounds:
@@ -55,6 +54,11 @@ def speed_ratio(reference, measurement):
 def median_ratio(speeds, others):
     """The median over the rounds of the ratios of two peers' speeds."""
     return statistics.median(a / b for a, b in zip(speeds, others))
+
+
+def median_load(loads):
+    """The median of what `load.OtherLoad` said in the rounds; None where the system does not."""
+    return None if None in loads else statistics.median(loads)
 
 
 def busy_warning(rows):

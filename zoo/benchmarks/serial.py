@@ -57,17 +57,16 @@ def run(dimensions, hidden, batch, rounds, seconds, progress):
     for number in range(rounds):
         progress(f'round {number + 1} of {rounds}')
         for row, call in zip(results, calls.values()):
-            others = load.OtherLoad()
-            row['images_per_second_rounds'].append(
-                batch / _seconds_per_call(lambda call=call: call(x).numpy(), seconds))
-            row['other_cores_rounds'].append(others.cores())
+            duration, others = load.timed(lambda call=call: call(x).numpy(), seconds)
+            row['images_per_second_rounds'].append(batch / duration)
+            row['other_cores_rounds'].append(others)
     reference = results[0]['images_per_second_rounds']
     for row in results:
         speeds, loads = row['images_per_second_rounds'], row.pop('other_cores_rounds')
         speed = statistics.median(speeds)
         row.update(images_per_second=speed, milliseconds=1e3 * batch / speed,
                    speed_ratio=rows.median_ratio(reference, speeds),
-                   other_cores=None if None in loads else statistics.median(loads))
+                   other_cores=rows.median_load(loads))
     return {'rows': results, 'difference': difference}
 
 
@@ -92,11 +91,3 @@ def text(report):
         'tfp_glow is: its images/s over the other\'s, the median of the rounds\' ratios',
         f'largest difference between the values of both: {report["difference"]:.1e}',
         rows.busy_warning(report['rows'])]).strip()
-
-
-def _seconds_per_call(call, seconds):
-    calls, start = 0, time.perf_counter()
-    while calls == 0 or time.perf_counter() - start < seconds:
-        call()
-        calls += 1
-    return (time.perf_counter() - start) / calls
