@@ -1,8 +1,8 @@
-r"""Evaluates a run: bits/dim on a split with its standard error, and the error of the round trip.
+r"""Evaluates a run or a preset: likelihood on a split with its standard error, and the round trip.
 
     python -m zoo.evaluate --workdir=runs/glow_digits
 
-Prints one figure a line and writes evaluation.json into the run directory.
+Prints one figure a line and writes evaluation.json into the run directory, if it is one.
 """
 
 import json
@@ -13,7 +13,8 @@ from absl import flags
 from zoo import errors, program
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string('workdir', None, 'Run directory of zoo.train.')
+flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, or give --preset.')
+flags.DEFINE_string('preset', None, 'Name or folder of a preset.')
 flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
 flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'Split to evaluate on.')
 flags.DEFINE_integer('draws', 1, 'Dequantization noise draws per image, averaged.')
@@ -25,12 +26,11 @@ _LIMIT = 1e-3  # Of the pixel range.
 
 def main(_):
     """Evaluates the averaged weights of the newest checkpoint, in float32."""
-    program.require('workdir')
     for name in ('draws', 'limit', 'round_trip_images'):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
     from zoo import measures, results, runs  # pylint: disable=g-import-not-at-top
-    run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
+    run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
     print(data.describe())
     start = time.time()
     result = results.figures(run, data, model, FLAGS.split, FLAGS.draws, FLAGS.limit)
@@ -43,8 +43,9 @@ def main(_):
         print(f'round trip, {kind}: largest error {largest:.2e} of the pixel range, {verdict} '
               f'{_LIMIT:g}')
     result['round_trip'] = trips
-    runs.write_atomically(runs.Directory(FLAGS.workdir).path / 'evaluation.json',
-                          json.dumps(result, indent=2) + '\n')
+    if FLAGS.workdir:
+        runs.write_atomically(runs.Directory(FLAGS.workdir).path / 'evaluation.json',
+                              json.dumps(result, indent=2) + '\n')
 
 
 if __name__ == '__main__':

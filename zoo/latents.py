@@ -26,7 +26,8 @@ FLAGS = flags.FLAGS
 _TOOLS = ('interpolate', 'traverse', 'resample', 'temperature', 'attribute', 'reconstruct',
           'inpaint')
 flags.DEFINE_enum('tool', None, _TOOLS, 'What to do, see above.')
-flags.DEFINE_string('workdir', None, 'Run directory of zoo.train.')
+flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, or give --preset.')
+flags.DEFINE_string('preset', None, 'Name or folder of a preset.')
 flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
 flags.DEFINE_list('images', None, 'Test images by number, from 0. Default: 0,1,2,3 unless '
                                   '--image_file is given.')
@@ -57,11 +58,14 @@ flags.DEFINE_float('step_size', 1e-3, 'inpaint: of the first step; it adapts.')
 
 def main(_):
     """Loads, computes, writes."""
-    program.require('tool', 'workdir', 'out')
+    program.require('tool', 'out')
     zoo_images.check_output(FLAGS.out, ('.png', '.gif'), FLAGS.overwrite)
     _check_flags()
     from zoo import latent_tools, runs  # pylint: disable=g-import-not-at-top
-    run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
+    run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
+    if model.bins is None or run.conditional:
+        raise errors.UsageError(f'--tool={FLAGS.tool} needs a model of images without a condition; '
+                                f'got {run.model} on {run.dataset}.')
     subject = latent_tools.Subject(run.prepare, data, model, FLAGS.seed)
     numbers = FLAGS.images if FLAGS.images is not None else [] if FLAGS.image_file else range(4)
     with program.naming_flags(), model.averaged_weights():

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import tfp_glow
 from zoo import data as zoo_data
-from zoo import errors, recipe, registry
+from zoo import errors, preset, recipe, registry
 
 FORMAT = 1  # Of config.json.
 _REFERENCE_EXAMPLES = 1024  # For the statistics of batch normalisation.
@@ -223,6 +223,21 @@ def load(workdir, data_dir=None):
     run = directory.read()
     data = run.load_data(data_dir)
     return run, data, restored(run, data, directory)
+
+
+def opened(workdir, preset_name, data_dir=None):
+    """`(run, data, model)` of exactly one of a run directory and a preset, as `load` gives them.
+
+    Raises:
+        UsageError: both are given, or neither, or what is given cannot be read.
+    """
+    if bool(workdir) == bool(preset_name):
+        raise errors.UsageError('give --workdir=RUN, a run directory of zoo.train, or '
+                                f'--preset=NAME; got {"both" if workdir else "neither"}.')
+    if workdir:
+        return load(workdir, data_dir)
+    found = preset.read(preset_name)
+    return found.run, found.run.load_data(data_dir), found.model
 
 
 def restored(run, data, directory):
