@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfp_glow import dequantization, objective
+from tfp_glow.internal import averages
 from tfp_glow.internal import variables as flow_variables
 
 _INITIAL_IMAGES = 256  # As many as the reference initialises from.
@@ -20,7 +21,8 @@ class FlowModel(keras.Model):
     the flow from the first 256 images unless that has been done. `loss` is in nats per dimension,
     see below, `bits_per_dim` in bits; on validation and test data both are computed with the
     averaged weights, if the optimizer keeps them (`use_ema=True`), and `loss` is the likelihood's
-    alone. Gradient clipping and warm-up are the optimizer's (`global_clipnorm`, a learning-rate
+    alone. At step t the averages have the momentum min(ema_momentum, (1 + t) / (10 + t)), so that
+    they soon forget the initial weights. Gradient clipping and warm-up are the optimizer's (`global_clipnorm`, a learning-rate
     schedule).
 
     ```none
@@ -194,7 +196,8 @@ class FlowModel(keras.Model):
                 loss += cost
                 self.accuracy_tracker.update_state(found)
             scaled = self.optimizer.scale_loss(loss / replicas)
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        with averages.young(self.optimizer):
+            self.optimizer.apply(tape.gradient(scaled, variables), variables)
         return self._report(loss, log_prob)
 
     def test_step(self, data):
@@ -244,14 +247,13 @@ class FlowModel(keras.Model):
     @contextlib.contextmanager
     def averaged_weights(self):
         """Within it the flow has the weights' moving averages; afterwards its own again."""
-        optimizer = getattr(self, 'optimizer', None)  # None before compile.
-        averages = getattr(optimizer, '_model_variables_moving_average', None)
-        if not averages or not int(optimizer.iterations):
+        found = averages.of(getattr(self, 'optimizer', None))  # None before compile.
+        if not found:
             self._update_statistics()
             yield self.flow
             return
         own = [v.numpy() for v in self.trainable_variables]
-        _assign(self.trainable_variables, [a.numpy() for a in averages])
+        _assign(self.trainable_variables, [a.numpy() for a in found])
         self._update_statistics()
         try:
             yield self.flow
