@@ -22,8 +22,8 @@ class FlowModel(keras.Model):
     see below, `bits_per_dim` in bits; on validation and test data both are computed with the
     averaged weights, if the optimizer keeps them (`use_ema=True`), and `loss` is the likelihood's
     alone. At step t the averages have the momentum min(ema_momentum, (1 + t) / (10 + t)), so that
-    they soon forget the initial weights. Gradient clipping and warm-up are the optimizer's (`global_clipnorm`, a learning-rate
-    schedule).
+    they soon forget the initial weights. Gradient clipping and warm-up are the optimizer's
+    (`global_clipnorm`, a learning-rate schedule).
 
     ```none
     loss = - mean(log p(y | condition)) / D
