@@ -37,6 +37,23 @@ def make_flow():
 
 
 @pytest.fixture(scope='session')
+def digits_run(tmp_path_factory):
+    """The directory of a tiny trained run; its data are in `data` beside it. Read only."""
+    import tiny_run  # Which imports the zoo: late, as most tests do without.
+    return tiny_run.train(tmp_path_factory.mktemp('digits'))
+
+
+@pytest.fixture(scope='session')
+def digits_preset(digits_run):
+    """The folder of the preset `tiny_digits` that `zoo.publish` makes of it. Read only."""
+    import tiny_run
+    folder = digits_run.parent / 'presets' / 'tiny_digits'
+    with tiny_run.program('publish') as publish:
+        publish(workdir=digits_run, data_dir=digits_run.parent / 'data', out=folder, samples=4)
+    return folder
+
+
+@pytest.fixture(scope='session')
 def flow(make_flow):
     """A perturbed flow for tests that leave its variables as they are."""
     return make_flow()

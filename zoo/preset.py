@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 import pathlib
+import zipfile
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def read(name_or_path):
 
     Raises:
         UsageError: there is none; a file is missing or not as it was written; its configuration
-            is of a newer version.
+            is of a newer version; its weights are those of another flow.
     """
     folder = _folder(name_or_path)
     _check_sums(folder)
@@ -73,15 +74,18 @@ def read(name_or_path):
                                 f'it has {config["preset_format"]}.')
     from zoo import runs  # Late: a wrong name is reported at once.
     try:
-        run = runs.Run.from_json(config['run'])
+        run, data = runs.Run.from_json(config['run']), config['data']
+        model = run.assemble(tuple(data['event_shape']), data['bins'], data['classes'],
+                             data['dims'], data['examples'], training=False)
     except (ValueError, TypeError, KeyError) as error:
         raise errors.UsageError(f'preset {folder.name!r} has a config.json that cannot be read '
                                 f'({error}).') from None
-    data = config['data']
-    model = run.assemble(tuple(data['event_shape']), data['bins'], data['classes'], data['dims'],
-                         data['examples'], training=False)
-    with np.load(folder / 'weights.npz', allow_pickle=False) as weights:
-        model.load_own_variables(weights)
+    try:
+        with np.load(folder / 'weights.npz', allow_pickle=False) as weights:
+            model.load_own_variables(weights)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise errors.UsageError(f'preset {folder.name!r} has a weights.npz that does not hold the '
+                                f'weights of its config.json ({error}).') from None
     card = _json(folder / 'card.json')
     return Preset(folder.name, model.flow, model, run, data, card, folder)
 

@@ -33,6 +33,9 @@ def main(_):
     for name in ('draws', 'samples'):
         if FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
+    if not 0 <= FLAGS.temperature < float('inf'):
+        raise errors.UsageError('--temperature must be finite and at least 0; got '
+                                f'{FLAGS.temperature:g}.')
     from zoo import cards, preset, results, runs  # pylint: disable=g-import-not-at-top
     run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
     card = cards.measure(run, data, model, runs.Directory(FLAGS.workdir), FLAGS.draws)

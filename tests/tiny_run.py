@@ -1,0 +1,53 @@
+"""A run of five steps on the digits, for tests of what reads runs and presets."""
+
+import contextlib
+import importlib
+import sys
+
+import keras
+from absl import flags
+from absl.testing import flagsaver
+
+from zoo import recipe, runs
+from zoo.models import glow
+
+
+def train(folder):
+    """Trains a tiny Glow in this process; the run directory, in `folder` beside its data."""
+    config = glow.Config(levels=2, steps_per_level=1, width=8, reversible=False)
+    run = runs.Run('glow', 'digits', 'digits', False, None, config,
+                   recipe.Training(learning_rate=.01, batch_size=256, epochs=1, ema=.5))
+    data = run.load_data(folder / 'data')
+    model = run.build(data)
+    directory = runs.Directory(folder / 'run')
+    directory.claim(run, resume=False)
+    manager = directory.checkpoints(model)
+
+    def keep(epoch, logs):
+        directory.add_metrics({'epoch': epoch + 1, 'seconds': 2., **logs,
+                               'val_bits_per_dim': logs['bits_per_dim']})
+        manager.checkpoint.epoch.assign(epoch + 1)
+        manager.save()  # Before fit ends, when Keras replaces the weights by their averages.
+    model.fit(data.train(256, seed=0), epochs=1, verbose=0,
+              callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)])
+    return directory.path
+
+
+@contextlib.contextmanager
+def program(name):
+    """`run(**flags)`, a program of the zoo in this process.
+
+    Its flags go when it goes: those of programs have the same names.
+    """
+    module = importlib.import_module(f'zoo.{name}')
+
+    def run(**given):
+        with flagsaver.flagsaver():
+            flags.FLAGS([name, *(f'--{key}={value}' for key, value in given.items())])
+            module.main([])
+    try:
+        yield run
+    finally:
+        for flag in {f.name for f in flags.FLAGS.flags_by_module_dict()[f'zoo.{name}']}:
+            delattr(flags.FLAGS, flag)
+        del sys.modules[f'zoo.{name}']
