@@ -1,8 +1,15 @@
 """Data sets: images through TFDS, `load(name)`; densities and tables, `load_vectors(name)`."""
 
-from zoo.data.loading import load
-from zoo.data.pipeline import ImageData
-from zoo.data.sources import names
-from zoo.data.vectors import VectorData, is_vectors, load_vectors
+import importlib
+
+_HOMES = {'ImageData': 'pipeline', 'VectorData': 'vectors', 'is_vectors': 'vectors',
+          'load': 'loading', 'load_vectors': 'vectors', 'names': 'sources'}
 
 __all__ = ['ImageData', 'VectorData', 'is_vectors', 'load', 'load_vectors', 'names']
+
+
+def __getattr__(name):
+    """Imports what is asked for: TFDS takes seconds, and who loads a preset has no use for it."""
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)
