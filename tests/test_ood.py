@@ -185,15 +185,18 @@ def test_the_known_failure_is_said():
             types.SimpleNamespace(counted_dims=4), kinds, bits, (1, 10), 'png')
     report = made()
     own, easy, hard = report['sets']
+    assert own['below_own_median'] == .5
     assert own['auroc'] is None and own['rejected']['1'] <= .1
     assert easy['auroc'] == {'bits': 0., 'typicality': 1., 'compressor': 0.}
     assert hard['auroc'] == {'bits': 1., 'typicality': 1., 'compressor': 1.}
     assert easy['rejected'] == hard['rejected'] == {'1': 1., '10': 1.}
     assert report['verdicts'] == [
         'The flow likes easy BETTER than its own data: 1.000 +- 0.014 bits/dim against '
-        '3.000 +- 0.014. Low likelihood as a sign of strangeness has AUROC 0.000: it is misled.',
-        'The flow likes hard less than its own data: 9.005 +- 0.014, 1 infinite bits/dim against '
-        '3.000 +- 0.014. Low likelihood as a sign of strangeness has AUROC 1.000.']
+        '3.000 +- 0.014; 100% of them get fewer bits than half of its own. Low likelihood as a '
+        'sign of strangeness has AUROC 0.000: it is misled.',
+        'The flow likes hard less than its own data: 9.005 +- 0.014 (1 infinite) bits/dim against '
+        '3.000 +- 0.014; 0% of them get fewer bits than half of its own. Low likelihood as a sign '
+        'of strangeness has AUROC 1.000.']
     text = outlier_report.text(report)
     assert '| easy | 20 | 1.000 +- 0.014 | 100.0% | 100.0% | 0.000 | 1.000 | 0.000 |' in text
     assert all(verdict in text for verdict in report['verdicts'])

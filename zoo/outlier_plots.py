@@ -31,26 +31,26 @@ def histograms(path, bits):
 
 
 def maps(path, kinds, bins):
-    """Draws images of several data sets, below each the map of its bits, on one scale.
+    """Draws images of several data sets, below each the map of its bits, a scale for each set.
 
     Args:
         path: the PNG file.
         kinds: `{name: (uint8 [N, H, W, C], float [N, H, W])}`; the first six of each are shown.
         bins: number of grey levels.
     """
-    figure = Figure(figsize=(1.2 * SHOWN + 1.5, 2.4 * len(kinds)), dpi=110, layout='constrained')
+    figure = Figure(figsize=(1.2 * SHOWN + 2, 2.4 * len(kinds)), dpi=90, layout='constrained')
     panels = figure.subplots(2 * len(kinds), SHOWN, squeeze=False)
-    values = np.concatenate([m[:SHOWN].ravel() for _, m in kinds.values()])
-    low, high = np.quantile(values[np.isfinite(values)], [.01, .99])
     for panel in panels.ravel():
         panel.set(xticks=[], yticks=[])
     for row, (name, (pictures, spent)) in enumerate(kinds.items()):
-        panels[2 * row, 0].set_ylabel(name)
-        panels[2 * row + 1, 0].set_ylabel('bits')
+        above, below = panels[2 * row:2 * row + 2]
+        above[0].set_ylabel(name, fontsize='small')
+        finite = spent[np.isfinite(spent)]
+        low, high = np.quantile(finite, [.01, .99]) if len(finite) else (0, 1)
         for column, (picture, bits) in enumerate(zip(pictures[:SHOWN], spent)):
-            shown = np.squeeze(picture / (bins - 1), axis=2) if picture.shape[2] == 1 else (
-                picture / (bins - 1))
-            panels[2 * row, column].imshow(shown, cmap='gray', vmin=0, vmax=1)
-            drawn = panels[2 * row + 1, column].imshow(bits, cmap='inferno', vmin=low, vmax=high)
-    figure.colorbar(drawn, ax=panels, label='bits of a pixel', shrink=.5)
+            grey = picture.shape[2] == 1
+            above[column].imshow((picture[..., 0] if grey else picture) / (bins - 1), cmap='gray',
+                                 vmin=0, vmax=1)
+            drawn = below[column].imshow(bits, cmap='inferno', vmin=low, vmax=high)
+        figure.colorbar(drawn, ax=below, label='bits')
     zoo_images.write_atomically(path, lambda file: figure.savefig(file, format='png'))

@@ -36,7 +36,9 @@ def make(run, data, model, kinds, bits, groups, compressor, background=None):
                          kinds[name], compressor) / dims)} for name in names}
     for name in names if background else ():
         scores[name]['background'] = outliers.likelihood_ratio(bits[name], background[name])
+    median = np.median(bits['test'])
     rows = [{'name': name, 'images': len(kinds[name]), **_mean(bits[name]),
+             'below_own_median': float(np.mean(bits[name] < median)),
              'rejected': {str(size): test.rejected(nats[name], size) for size in groups},
              'auroc': None if name == 'test' else {
                  score: outliers.auroc(scores['test'][score], values)
@@ -83,14 +85,15 @@ def _verdict(own, row):
     area = row['auroc']['bits']
     better = area < .5
     return (f'The flow likes {row["name"]} {"BETTER" if better else "less"} than its own data: '
-            f'{_bits(row)} bits/dim against {_bits(own)}. Low likelihood as a sign of strangeness '
-            f'has AUROC {area:.3f}' + (': it is misled.' if better else '.'))
+            f'{_bits(row)} bits/dim against {_bits(own)}; {row["below_own_median"]:.0%} of them '
+            'get fewer bits than half of its own. Low likelihood as a sign of strangeness has '
+            f'AUROC {area:.3f}' + (': it is misled.' if better else '.'))
 
 
 def _bits(row):
     if row['bits_per_dim'] is None:
         return 'infinite'
-    others = f', {row["not_finite"]} infinite' if row['not_finite'] else ''
+    others = f' ({row["not_finite"]} infinite)' if row['not_finite'] else ''
     return f'{row["bits_per_dim"]:.3f} +- {row["standard_error"]:.3f}{others}'
 
 

@@ -126,7 +126,8 @@ def _folder(name_or_path):
         return path
     near = difflib.get_close_matches(str(name_or_path), known, n=1, cutoff=0.)
     meant = f' Did you mean {near[0]!r}?' if near else ''
-    raise errors.UsageError(f'preset must be one of {", ".join(known)}, or a folder; '
+    listed = f'one of {", ".join(known)}, or ' if known else ''
+    raise errors.UsageError(f'preset must be {listed}a folder; '
                             f'got {str(name_or_path)!r}.{meant}')
 
 
