@@ -76,8 +76,8 @@ RECIPES = {
     'photo_patches': (Config(levels=3, steps_per_level=8, width=64, minimum_scale=.1),
                       recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),
     # Six of them make the ablation of the paper's figure 3: minutes each on two cores.
-    'ablation': (Config(levels=2, steps_per_level=8, width=64, reversible=False),
-                 recipe.Training(learning_rate=1e-3, batch_size=64, epochs=6, ema=.99)),
+    'ablation': (Config(levels=2, steps_per_level=4, width=64, reversible=False),
+                 recipe.Training(learning_rate=1e-3, batch_size=64, epochs=4, ema=.99)),
     # The paper's conditional model: additive, with a classification loss.
     'paper_conditional': (Config(coupling='additive', conditional=True), recipe.Training(
         optimizer='adamax', learning_rate=1e-3, schedule='constant', warmup_epochs=10.,
