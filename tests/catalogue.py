@@ -61,13 +61,6 @@ def glow(event_shape=(4, 4, 1), **options):
     return tfp_glow.flows.glow(event_shape, **options)
 
 
-def real_nvp(event_shape):
-    """One scale, given any real numbers as data."""
-    flow = tfp_glow.flows.real_nvp(event_shape, levels=1, width=4, blocks=0, dtype=DTYPE)
-    return tgb.Chain([tfb.Invert(tfb.Sigmoid()), tfb.Shift(tf.constant(.5, DTYPE)),
-                      flow.bijector.levels[0]])
-
-
 def residual_coupling(event_shape):
     conditioner = tfp_glow.networks.residual_network(
         event_shape, 2 * event_shape[-1], width=4, blocks=1, mask=[[True, False], [False, True]],
@@ -233,7 +226,6 @@ CATALOGUE = {
     'glow_dense': lambda: (glow(
         (2, 2, 1), levels=1, permutation='dense', reversible=False).bijector, (2, 2, 1)),
     'coupling_residual': lambda: (residual_coupling((2, 2, 1)), (2, 2, 1)),
-    'real_nvp': lambda: (real_nvp((2, 2, 1)), (2, 2, 1)),
     'maf': lambda: (tgb.MaskedAutoregressive(made(3, 2, direct=True)), (3,)),
     'maf_additive': lambda: (tgb.MaskedAutoregressive(
         made(3, 1, order='reversed'), tgb.Additive()), (3,)),

@@ -47,6 +47,8 @@ VALID = {
     tgb.Repeat: (lambda **k: tgb.Repeat(lambda p: tgb.ActNorm(**p), ZEROS, 2, **k), (1, 2, 2)),
     tgb.Reverse: (lambda **k: tgb.Reverse(2, **k), (1, 2, 2)),
     tgb.Reversible: (lambda **k: tgb.Reversible(tgb.Squeeze(2), **k), (2, 2, 1)),
+    tgb.Flattened: (lambda **k: tgb.Flattened(
+        tgb.ShiftScale(tf.zeros([4])), (2, 2, 1), **k), (2, 2, 1)),
     tgb.ShiftScale: (lambda **k: tgb.ShiftScale(1., 2., **k), (2,)),
     tgb.Shuffle: (lambda **k: tgb.Shuffle([1, 0], **k), (1, 2, 2)),
     tgb.Spline: (lambda **k: tgb.Spline(tf.zeros([5]), **k), (2,)),
@@ -288,7 +290,7 @@ def unbuilt():
     (lambda: tgb.MaskedAutoregressive(lambda y: y[..., None]).inverse(tf.zeros([1, 2])),
      r'network must return the shape \[batch, 2, 2\].*; got shape=\(1, 2, 1\)'),
     (lambda: tgb.Conditioned(lambda c: c).inverse(images(1, 1, 1), condition=images(2, 2, 2)),
-     r'broadcasts to the input, of shape=\(1, 1, 1, 1\); got shape=\(1, 2, 2, 2\)'),
+     r'broadcasts to the input, of shape=\(1, 1, 1, 1\); got shape=\(1, 2, 2, 1\)'),
     (lambda: tgb.Coupling(unbuilt()), "conditioner must be built .*'forgotten' is not"),
     (lambda: tgb.Conditioned(unbuilt()), "conditioner must be built .*'forgotten' is not"),
     (lambda: tgb.MaskedAutoregressive(unbuilt()), "network must be built .*'forgotten' is not"),

@@ -62,6 +62,7 @@ def test_bad_depth_steps_are_named_in_one_line():
     assert '--depth_steps must' in line and '8,x' in line
 
 
+@pytest.mark.slow
 def test_missing_peer_is_left_out_and_the_extra_named(tmp_path):
     # A package that is there but cannot be found: the same as one that is not installed.
     (tmp_path / 'sitecustomize.py').write_text(

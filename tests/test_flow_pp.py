@@ -245,7 +245,8 @@ def test_bad_arguments_are_named(make, message):
         make()
 
 
-@pytest.mark.parametrize('name', ['paper', 'fashion_mnist', 'digits'])
+@pytest.mark.parametrize('name', [
+    pytest.param('paper', marks=pytest.mark.slow), 'fashion_mnist', 'digits'])
 def test_recipes_take_a_step(name):
     module = registry.model('flow_pp')
     config, training = module.RECIPES[name]

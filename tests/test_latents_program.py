@@ -6,11 +6,19 @@ import sys
 
 import numpy as np
 import pytest
+import tiny_run
 from absl import flags
 from PIL import Image
 
-from zoo import errors, latent_tools, latents, registry, runs
+from zoo import errors, latent_tools, registry, runs
 from zoo import images as zoo_images
+
+
+@pytest.fixture(scope='module')
+def latents():
+    """The program, whose flags go when it goes: those of programs have the same names."""
+    with tiny_run.imported('latents') as module:
+        yield module
 
 
 @pytest.fixture(scope='module')
@@ -35,7 +43,7 @@ def loaded(workdir):
 
 
 @pytest.fixture
-def latents_program(workdir, loaded, monkeypatch, tmp_path):
+def latents_program(latents, workdir, loaded, monkeypatch, tmp_path):
     """`run(*flags)`: the program's `main` with these flags; the model is loaded once for all."""
     def load(asked, data_dir):
         assert asked == str(workdir) and data_dir == str(workdir.parent)
@@ -149,7 +157,7 @@ def test_own_images_of_the_wrong_size_or_type(image, words, latents_program, tmp
 def test_a_mistake_is_one_line_of_a_process(tmp_path):
     done = subprocess.run(
         [sys.executable, '-m', 'zoo.latents', '--tool=inpaint', f'--workdir={tmp_path}',
-         '--out=x.txt'], cwd=pathlib.Path(latents.__file__).parent.parent, capture_output=True,
+         '--out=x.txt'], cwd=pathlib.Path(errors.__file__).parent.parent, capture_output=True,
         text=True, timeout=300, check=False)
     assert done.returncode == 2 and not done.stdout
     assert done.stderr == "error: --out must end in .png or .gif; got 'x.txt'.\n"

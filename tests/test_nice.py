@@ -171,7 +171,7 @@ def test_recipes_train(name):
     config, training = zoo_nice.RECIPES[name]
     assert training.batch_size and zoo_nice.divisor(config) == 1
     config = dataclasses.replace(config, width=3)
-    if name == 'moons':
+    if name == 'vectors':
         flow = zoo_nice.build(config, (2,), seed=0)
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(flow.log_prob(RNG.standard_normal([8, 2])))

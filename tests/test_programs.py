@@ -100,6 +100,7 @@ def test_mistakes_of_diagnose(flags, words, place):
     assert all(word in done.stderr for word in words)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_as_an_uninterrupted_one(run, place):
     """Stops after the first of two epochs, by taking the second's traces away."""
     straight, _ = run

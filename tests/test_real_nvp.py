@@ -209,7 +209,9 @@ def test_bad_arguments_are_named(make, message):
         make()
 
 
-@pytest.mark.parametrize('name', list(registry.model('real_nvp').RECIPES))
+@pytest.mark.parametrize('name', [
+    pytest.param(name, marks=pytest.mark.slow if name.startswith('paper') else ())
+    for name in registry.model('real_nvp').RECIPES])
 def test_recipes_build_and_take_a_step(name):
     """As they are but for the size of their networks."""
     model = registry.model('real_nvp')

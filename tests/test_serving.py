@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 import tfp_glow
 from tfp_glow import serving
 from tfp_glow.bijectors import base
-from tfp_glow.flows.glow import PERMUTATIONS
+from tfp_glow.flows.building import PERMUTATIONS
 from tfp_glow.serving import frame
 from tfp_glow.serving import images as serving_images
 from zoo import bundle, errors, verification

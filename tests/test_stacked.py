@@ -24,8 +24,9 @@ def _repeatable(name):
 
 
 NAMES = [name for name in catalogue.CATALOGUE if _repeatable(name)]
-SLOW = {'checkerboard_spline', 'maf_spline', 'checkerboard_mixture', 'mask_vector', 'iaf_image',
-        'coupling_plain', 'coupling_position', 'checkerboard_keras'}  # Others are much like them.
+SLOW = {'spline', 'checkerboard_spline', 'maf_spline', 'checkerboard_mixture', 'mask_vector',
+        'iaf_image', 'coupling_plain', 'coupling_position',
+        'checkerboard_keras'}  # Others are much like them.
 
 
 def stacked(name, times, scale, rng):

@@ -1,13 +1,13 @@
 """Bundles of flows over vectors, and of conditional flows, against the flows themselves."""
 
 import json
-import sys
 import types
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_run
 from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
@@ -263,11 +263,8 @@ def test_conditional_signatures_take_labels(conditional_path, labelled, monkeypa
 @pytest.fixture(scope='module')
 def program():
     """`zoo.sample`, whose flags go when it goes: those of programs have the same names."""
-    from zoo import sample
-    yield sample
-    for flag in flags.FLAGS.flags_by_module_dict()['zoo.sample']:
-        delattr(flags.FLAGS, flag.name)
-    del sys.modules['zoo.sample']
+    with tiny_run.imported('sample') as module:
+        yield module
 
 
 @pytest.fixture

@@ -34,20 +34,35 @@ def train(folder):
 
 
 @contextlib.contextmanager
-def program(name):
-    """`run(**flags)`, a program of the zoo in this process.
+def imported(name):
+    """The module `zoo.<name>`, a program, whose flags go when it goes.
 
-    Its flags go when it goes: those of programs have the same names.
+    Flags of programs have the same names: those of others are put aside meanwhile.
     """
-    module = importlib.import_module(f'zoo.{name}')
-
-    def run(**given):
-        with flagsaver.flagsaver():
-            flags.FLAGS([name, *(f'--{key}={value}' for key, value in given.items())])
-            module.main([])
+    aside = [(module, flag) for module, found in flags.FLAGS.flags_by_module_dict().items()
+             if module.startswith('zoo.') for flag in list(found)]
+    _remove(flag for _, flag in aside)
     try:
-        yield run
+        yield importlib.import_module(f'zoo.{name}')
     finally:
-        for flag in {f.name for f in flags.FLAGS.flags_by_module_dict()[f'zoo.{name}']}:
-            delattr(flags.FLAGS, flag)
-        del sys.modules[f'zoo.{name}']
+        _remove(list(flags.FLAGS.flags_by_module_dict().get(f'zoo.{name}', [])))
+        sys.modules.pop(f'zoo.{name}', None)
+        for module, flag in aside:
+            flags.FLAGS[flag.name] = flag
+            flags.FLAGS.register_flag_by_module(module, flag)
+
+
+@contextlib.contextmanager
+def program(name):
+    """`run(**flags)`, a program of the zoo in this process."""
+    with imported(name) as module:
+        def run(**given):
+            with flagsaver.flagsaver():
+                flags.FLAGS([name, *(f'--{key}={value}' for key, value in given.items())])
+                module.main([])
+        yield run
+
+
+def _remove(found):
+    for name in {flag.name for flag in found}:
+        delattr(flags.FLAGS, name)

@@ -64,9 +64,13 @@ class Conditioned(base.OnePassBijector):
         return self._transform(y, condition, base.inverse_and_log_det)
 
     def _transform(self, images, condition, function):
-        raw = tf.cast(self._conditioner(condition), images.dtype)
-        after, log_det = function(self._inner(self._output_of('conditioner', raw)), images, 3)
+        after, log_det = function(self._bound(images, condition), images, 3)
         if not after.shape.is_compatible_with(images.shape):
             raise ValueError('conditioner must give what broadcasts to the input, of shape='
-                             f'{images.shape}; got shape={raw.shape}.')
+                             f'{images.shape}; got shape={after.shape}.')
         return after, log_det
+
+    def _bound(self, images, condition):
+        """The inner transform under `condition`."""
+        raw = tf.cast(self._conditioner(condition), images.dtype)
+        return self._inner(self._output_of('conditioner', raw))
