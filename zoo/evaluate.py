@@ -39,9 +39,9 @@ def main(_):
     count = min(FLAGS.round_trip_images, data.sizes[FLAGS.split])
     trips = measures.round_trip_errors(model, *run.examples(data, FLAGS.split, count))
     for kind, largest in trips.items():
-        verdict = 'within' if largest <= _LIMIT else 'BEYOND'
-        print(f'round trip, {kind}: largest error {largest:.2e} of the pixel range, {verdict} '
-              f'{_LIMIT:g}')
+        verdict = 'within' if largest is not None and largest <= _LIMIT else 'BEYOND'
+        print(f'round trip, {kind}: largest error {measures.in_words(largest)} of the pixel '
+              f'range, {verdict} {_LIMIT:g}')
     result['round_trip'] = trips
     if FLAGS.workdir:
         runs.write_atomically(runs.Directory(FLAGS.workdir).path / 'evaluation.json',
