@@ -42,7 +42,8 @@ def draw_curve(directory, path):
 
 def text(name, card):
     """The card as Markdown; its pictures lie beside it."""
-    trips = '; '.join(f'{kind} {measures.in_words(error)}' for kind, error in card['round_trip'].items())
+    trips = '; '.join(f'{kind} {measures.in_words(error)}'
+                      for kind, error in card['round_trip'].items())
     lines = [
         f'# {name}', '',
         f'{card["model"]} on {card["dataset"]}, {card["estimate"]}, {card["weights"]:,} weights.',

@@ -61,8 +61,8 @@ RECIPES = {
     'paper_svhn': (Config(width=2000, depths='3', prior='normal', symmetric=True), _PAPER),
     'paper_cifar10': (Config(couplings=8, width=2400, depths='1,1,3,3,2,2,1,1', prior='normal',
                              symmetric=True), _PAPER),
-    'fashion_mnist': (Config(width=500, depths='2', scaling_rate=10.), recipe.Training(
-        learning_rate=1e-3, batch_size=128, epochs=60, ema=.999)),
+    'fashion_mnist': (Config(width=500, depths='3', scaling_rate=10.), recipe.Training(
+        learning_rate=1e-3, batch_size=128, epochs=14, ema=.999)),
     'digits': (Config(width=128, depths='2', scaling_rate=10.), recipe.Training(
         learning_rate=1e-3, batch_size=64, epochs=60, ema=.99)),
     # Densities over the plane: additive couplings alone are stiff, so there are more of them.
