@@ -253,8 +253,8 @@ def test_the_program_writes_a_report(ood, given, loaded, digits_run, capsys):
 
 
 @pytest.mark.parametrize('change, message', [
-    ({'preset': ''}, "--preset or --workdir must be given, one of them; got '' and None."),
-    ({'workdir': 'run'}, '--preset or --workdir must be given, one of them; got .* and .run.\\.'),
+    ({'preset': ''}, 'give --workdir=RUN, .* or --preset=NAME; got neither.'),
+    ({'workdir': 'run'}, 'give --workdir=RUN, .* or --preset=NAME; got both.'),
     ({'out': ''}, '--out must be given; see --help.'),
     ({'out': '.'}, "--out must be a new folder; '.' exists."),
     ({'against': ''}, "--against must be names .* each once; got ''."),
@@ -314,5 +314,5 @@ def test_models_must_fit(ood, given, loaded, monkeypatch, tmp_path):
 
 def test_an_unknown_preset_is_named_by_its_flag(ood, given, monkeypatch):
     monkeypatch.undo()
-    with pytest.raises(errors.UsageError, match="^--preset must be .* folder; got 'no_such'"):
+    with pytest.raises(errors.UsageError, match="^preset must be .* folder; got 'no_such'"):
         ood(**(given | {'preset': 'no_such'}))

@@ -29,6 +29,10 @@ def command(run):
     words = [f'--model={run.model}', f'--dataset={run.dataset}']
     if registry.recipe(run.model, None, run.dataset)[0] != run.recipe:
         words.append(f'--recipe={run.recipe}')
+    if run.pad:
+        words.append('--pad')
+    if run.flips is not None:
+        words.append(f'--flips={run.flips}')
     for own, other in ((run.config, config), (run.training, training)):
         words += [f'--{f.name}={getattr(own, f.name)}' for f in dataclasses.fields(own)
                   if getattr(own, f.name) != getattr(other, f.name)]

@@ -35,8 +35,9 @@ GROUPS = (1, 10)  # Images that the typicality test sees together.
 def main(_):
     """Compares, with averaged weights in float32."""
     out = _check_flags()
-    from zoo import likelihoods, outlier_plots, outlier_report  # Late: a wrong flag comes first.
-    run, data, model = _opened('preset' if FLAGS.preset else 'workdir')
+    # Late: a wrong flag comes first.
+    from zoo import likelihoods, outlier_plots, outlier_report, runs
+    run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
     if model.bins is None or min(data.sizes.values()) < max(GROUPS):
         raise errors.UsageError(f'--{"preset" if FLAGS.preset else "workdir"} must be of a model '
                                 f'of images, {max(GROUPS)} or more a split; it is one of '
@@ -68,9 +69,6 @@ def main(_):
 
 def _check_flags():
     """The folder to make."""
-    if bool(FLAGS.preset) == bool(FLAGS.workdir):
-        raise errors.UsageError('--preset or --workdir must be given, one of them; got '
-                                f'{FLAGS.preset!r} and {FLAGS.workdir!r}.')
     program.require('out')
     names = FLAGS.against or []
     if not all(names) or not names or len(set(names)) < len(names) or (
@@ -85,24 +83,18 @@ def _check_flags():
     return out
 
 
-def _opened(flag):
-    """`(run, data, model)` of a preset, or of a run directory."""
-    from zoo import preset, runs  # pylint: disable=g-import-not-at-top
-    path = pathlib.Path(FLAGS[flag].value)
-    with _naming(flag):
-        if flag == 'workdir' or (flag == 'background' and path.is_dir()
-                                 and not (path / 'sha256.json').exists()):
-            return runs.load(path, FLAGS.data_dir)
-        found = preset.read(FLAGS[flag].value)
-        return found.run, found.run.load_data(FLAGS.data_dir), found.model
-
-
 def _background(run, data, model):
     """The `ImageLikelihood` of the background model, or None."""
     if not FLAGS.background:
         return None
-    from zoo import likelihoods  # pylint: disable=g-import-not-at-top
-    its_run, its_data, its_model = _opened('background')
+    from zoo import likelihoods, runs  # pylint: disable=g-import-not-at-top
+    # A folder without sums is a run directory.
+    path = pathlib.Path(FLAGS.background)
+    of_run = path.is_dir() and not (path / 'sha256.json').exists()
+    with _naming('background'):
+        its_run, its_data, its_model = runs.opened(
+            FLAGS.background if of_run else None, None if of_run else FLAGS.background,
+            FLAGS.data_dir)
     own, other = ((m.bins, tuple(m.flow.event_shape)) for m in (model, its_model))
     if own != other:
         raise errors.UsageError(f'--background must be a model of {own[0]} levels and images '

@@ -5,9 +5,6 @@ r"""Draws from a SavedModel bundle, where only TensorFlow and Pillow are install
 A plot of vectors needs matplotlib.
 """
 
-import os
-import pathlib
-
 import numpy as np
 from absl import flags
 
@@ -36,7 +33,7 @@ def main(argv):
     _check_numbers()
     found = bundle.open_bundle(_SAVED_MODEL.value)
     _check_label(found)
-    _check_out(_SUFFIXES[found.kind])
+    zoo_images.check_output(_OUT.value, _SUFFIXES[found.kind], _OVERWRITE.value)
     model = found.load()
     drawn = draw(found, model, _NUM.value, _TEMPERATURE.value, _SEED.value, _LABEL.value)
     save(found, model, drawn, _OUT.value)
@@ -110,20 +107,6 @@ def _check_label(found):
     if not 0 <= _LABEL.value < found.classes:
         raise errors.UsageError(f'--label must be in 0 .. {found.classes - 1}; '
                                 f'got {_LABEL.value}.')
-
-
-def _check_out(suffixes):
-    out = pathlib.Path(_OUT.value)
-    if out.suffix not in suffixes:
-        raise errors.UsageError(f'--out must end in {" or ".join(suffixes)}; got {_OUT.value!r}.')
-    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise errors.UsageError(f'--out must be in a folder that is there and can be written; '
-                                f'got {_OUT.value!r}.')
-    if out.is_dir():
-        raise errors.UsageError(f'--out must be a file; got the folder {_OUT.value!r}.')
-    if out.exists() and not _OVERWRITE.value:
-        raise errors.UsageError(f'--out must be a new file, or give --overwrite; '
-                                f'{_OUT.value!r} is there.')
 
 
 if __name__ == '__main__':

@@ -66,14 +66,14 @@ class Squeeze(base.OnePassBijector):
                          is_constant_jacobian=True)
 
     def _forward_and_log_det(self, x):
-        self._forward_event_shape(x.shape[-3:])
+        shape = self._forward_event_shape(x.shape[-3:])
         y = tf.nn.depth_to_space(self._from_order(x), self._factor)
-        return y, tf.zeros([], x.dtype)
+        return _of_shape(y, shape), tf.zeros([], x.dtype)
 
     def _inverse_and_log_det(self, y):
-        self._inverse_event_shape(y.shape[-3:])
+        shape = self._inverse_event_shape(y.shape[-3:])
         x = self._to_order(tf.nn.space_to_depth(y, self._factor))
-        return x, tf.zeros([], y.dtype)
+        return _of_shape(x, shape), tf.zeros([], y.dtype)
 
     def _to_order(self, squeezed):
         """From `tf.nn.space_to_depth`'s order."""
@@ -112,6 +112,11 @@ class Squeeze(base.OnePassBijector):
     def _inverse_event_shape_tensor(self, shape):
         f = self._factor
         return tf.stack([shape[0] // f, shape[1] // f, shape[2] * f * f])
+
+
+def _of_shape(images, event_shape):
+    """Says the static shape again, which a reshape of an unknown batch forgets."""
+    return tf.ensure_shape(images, images.shape[:-3].concatenate(event_shape))
 
 
 def _checkerboard(factor):

@@ -10,13 +10,13 @@ import dataclasses
 
 import tfp_glow
 from zoo import recipe
-from zoo.models import maf
+from zoo.models import autoregressive
 
 VECTORS = True  # Not images alone: densities and tables too.
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(maf.Config):
+class Config(autoregressive.LayersConfig):
     """Hyper-parameters of the model; those of MAF with another default."""
 
     batch_norm: bool = recipe.field(False, 'Batch normalisation after each layer.')
@@ -25,13 +25,13 @@ class Config(maf.Config):
 def build(config, event_shape, seed):
     """The flow over data of `event_shape` with initial weights drawn from the integer `seed`."""
     return tfp_glow.flows.iaf(event_shape, config.layers, batch_norm=config.batch_norm,
-                              **maf.options(config, seed))
+                              **autoregressive.options(config, seed))
 
 
-divisor = maf.divisor
+divisor = autoregressive.divisor
 
 RECIPES = {
-    'paper': (Config(), maf.PAPER),
+    'paper': (Config(), autoregressive.PAPER),
     'digits': (Config(layers=2, hidden='256'), recipe.Training(
         learning_rate=1e-3, batch_size=64, epochs=30, ema=.99)),
     'vectors': (Config(layers=4, hidden='64,64', activation='tanh'), recipe.Training(
