@@ -1,9 +1,9 @@
 """What a network may say of one pixel: a distribution for each channel, given those before it."""
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_glow.distributions.discretized_logistic import DiscretizedLogistic
 from tfp_glow.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
 
 _LOG_SCALE = 7.  # Bound of the raw log-scales.
@@ -39,10 +39,10 @@ class BernoulliPixel:
         self.outputs = channels + _pairs(channels)
 
     def __call__(self, raw, earlier):
-        earlier = tf.convert_to_tensor(earlier, raw.dtype)
+        raw, earlier = tf.convert_to_tensor(raw), tf.convert_to_tensor(earlier, raw.dtype)
+        logits, coefficients = tf.split(raw, [self.channels, _pairs(self.channels)], -1)
         index = earlier.shape[-1]
-        logit = raw[..., index] + tf.reduce_sum(
-            _coefficients(raw, self.channels, index) * earlier, -1)
+        logit = logits[..., index] + tf.reduce_sum(_of_channel(coefficients, index) * earlier, -1)
         return tfd.Bernoulli(logits=logit, dtype=raw.dtype)
 
 
@@ -51,8 +51,8 @@ class LogisticMixturePixel:
 
     ```none
     p(x) = sum_k w_k prod_c DiscretizedLogistic(x_c | m_kc(x_<c), s_kc),    w = softmax(raw logits)
-    m_kc(x_<c) / bins = raw mean_kc + (k + 1/2) / K + sum_(j < c) coefficient_kcj * x_j / bins
-    s_kc / bins = exp(7 tanh(raw log-scale_kc / 7)) / 2K
+    (m_kc(x_<c) + 1/2) / bins = raw mean_kc + (k + 1/2) / K + sum_(j < c) coefficient_kcj x_j / bins
+    s_kc / bins = exp(7 tanh(raw log-scale_kc / 7)) / 2K,    k = 0 .. K-1
     ```
 
     The components are those of the whole pixel: a channel's distribution, given the channels
@@ -88,12 +88,40 @@ class LogisticMixturePixel:
         self.outputs = components * (1 + 2 * channels + _pairs(channels))
 
     def __call__(self, raw, earlier):
-        earlier = tf.convert_to_tensor(earlier, raw.dtype)
-        raw = tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [self.components, -1]], 0))
-        raw = tf.ensure_shape(
-            raw, [None] * (raw.shape.rank - 1) + [self.outputs // self.components])
-        logits = raw[..., 0]
+        raw, earlier = tf.convert_to_tensor(raw), tf.convert_to_tensor(earlier, raw.dtype)
+        parts = self.outputs // self.components
+        raw = tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [self.components, parts]], 0))
+        logits = tf.nn.log_softmax(raw[..., 0])
         for index in range(earlier.shape[-1]):
-            before = self._component(raw, earlier[..., :index])
-            logits = tf.nn.log_softmax(logits + before.log_prob(earlier[..., index, tf.newaxis]))
-        return self._mixture(logits, *self._loc_and_scale(raw, earlier))
+            component = DiscretizedLogistic(
+                *self._loc_and_scale(raw, earlier[..., :index]), low=0, high=self.bins - 1)
+            logits = logits + component.log_prob(earlier[..., index, tf.newaxis])
+        return DiscretizedLogisticMixture(
+            logits, *self._loc_and_scale(raw, earlier), low=0, high=self.bins - 1)
+
+    def _loc_and_scale(self, raw, earlier):
+        """Of channel `earlier.shape[-1]` in all components."""
+        index = earlier.shape[-1]
+        _, means, log_scales, coefficients = tf.split(
+            raw, [1, self.channels, self.channels, _pairs(self.channels)], -1)
+        even = (tf.range(self.components, dtype=raw.dtype) + .5) / self.components
+        shift = tf.reduce_sum(_of_channel(coefficients, index) * earlier[..., tf.newaxis, :], -1)
+        scale = tf.exp(_LOG_SCALE * tf.tanh(log_scales[..., index] / _LOG_SCALE))
+        return ((means[..., index] + even) * self.bins + shift - .5,
+                scale * (self.bins / (2 * self.components)))
+
+
+def _pairs(channels):
+    """Number of pairs of channels."""
+    return channels * (channels - 1) // 2
+
+
+def _of_channel(coefficients, index):
+    """`[..., index]`: of the pairs of channel `index` and those before it."""
+    return coefficients[..., _pairs(index):_pairs(index + 1)]
+
+
+def _positive(name, value):
+    if value < 1:
+        raise ValueError(f'{name} must be positive; got {name}={value}.')
+    return value

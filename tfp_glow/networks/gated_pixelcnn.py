@@ -169,7 +169,7 @@ class GatedPixelCNN(keras.Model):
         self._check(inputs)
         v = h = _with_ones(inputs, 1.)
         for block, biases in zip(self.blocks, self._biases(condition), strict=True):
-            v, h = block(v, h, biases)
+            v, h = block(v, h, biases=biases)
         return self._outputs(h)
 
     def incremental(self, batch, condition=None):
