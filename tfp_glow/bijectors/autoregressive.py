@@ -45,14 +45,14 @@ class _Autoregressive(base.OnePassBijector):
 
     def _parallel(self, value, condition):
         """`inner(network(value)).inverse(value)` and its log-det, in one evaluation."""
-        found, log_dets = self._each(value, condition)
-        return found, tf.reduce_sum(log_dets, axis=list(range(1, value.shape.rank)))
+        found, log_dets = self._parallel_each(value, condition)
+        return found, tf.reduce_sum(log_dets, list(range(-self.forward_min_event_ndims, 0)))
 
-    def _each(self, value, condition):
-        """`inner(network(value)).inverse(value)` and the log-derivative of each dimension."""
+    def _parallel_each(self, value, condition):
+        """As `_parallel`, with the log-det of each dimension, of the shape of `value`."""
         inner = self._bound(self._raw(value, condition))
         found, log_dets = base.inverse_and_log_det(inner, value[..., tf.newaxis], 1)
-        return tf.squeeze(found, -1), log_dets
+        return tf.squeeze(found, -1), tf.broadcast_to(log_dets, tf.shape(value))
 
     def _serial(self, value, condition):
         """The inverse of `_parallel`: one dimension a step."""
@@ -251,24 +251,17 @@ class InverseAutoregressive(_Autoregressive):
     ```
     """
 
-    def forward_by_dimension(self, x, condition=None):
-        """`forward(x)` and the log-derivative of each dimension, whose sum is the log-det.
+    def forward_and_log_dets(self, x, **condition):
+        """`(forward(x), the log-det's summand of each dimension)`, both of the shape of x.
 
-        Both have the shape of x, `[B, ...]`, and come from one run of the network: for those who
-        want the divergence of a posterior by channels.
+        The matrix of derivatives is triangular in the network's order; the summands are the
+        logarithms of its diagonal.
 
-        ```python
-        >>> import tensorflow as tf, tfp_glow
-        >>> network = tfp_glow.networks.made(3, outputs_per_dim=2, hidden=[8])
-        >>> iaf = tfp_glow.bijectors.InverseAutoregressive(network)
-        >>> y, log_dets = iaf.forward_by_dimension(tf.ones([5, 3]))
-        >>> y.shape, log_dets.shape
-        (TensorShape([5, 3]), TensorShape([5, 3]))
-
-        ```
+        Args:
+          x: `[B, *event_shape]`, a batch in one dimension.
+          **condition: `condition=`, if the network takes one.
         """
-        return self._each(x, self._checked({'condition': condition}, x,
-                                           self.forward_min_event_ndims))
+        return self._parallel_each(x, self._checked(condition, x, self.forward_min_event_ndims))
 
     def _forward_and_log_det(self, x, **condition):
         return self._parallel(x, condition)

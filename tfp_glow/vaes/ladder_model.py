@@ -7,7 +7,7 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
 from tfp_glow.internal import keras_bridge
-from tfp_glow.vaes import latent_model
+from tfp_glow.vaes import latent_model, pushing
 
 
 class LadderLayer(tf.Module):
@@ -17,8 +17,8 @@ class LadderLayer(tf.Module):
       up: `features -> [features, mean, log_sd, context]`.
       down: `features -> [prior_mean, prior_log_sd, mean, log_sd, context, hidden]`.
       merge: `[features, latents, hidden] -> features`.
-      flow: an `InverseAutoregressive` over the latents whose network takes the context as its
-        condition; None for a Gaussian posterior.
+      flow: an `InverseAutoregressive` over the latents, or a `Chain` of such, whose networks take
+        the context as their condition; None for a Gaussian posterior.
       name: name of the module.
 
     The networks are built Keras networks or any callables: `networks.ladder_layer` makes three.
@@ -40,7 +40,7 @@ class LadderLayer(tf.Module):
         """Latents of the Gaussian to those of the posterior, and log-derivatives of that shape."""
         if self.flow is None:
             return latents, tf.zeros_like(latents)
-        return self.flow.forward_by_dimension(latents, condition=context)
+        return pushing.forward(self.flow, latents, context)
 
 
 class _Up(NamedTuple):
