@@ -37,7 +37,7 @@ class LadderLayer(tf.Module):
         self.flow = flow
 
     def through_flow(self, latents, context):
-        """Latents of the Gaussian to those of the posterior, and log-derivatives of that shape."""
+        """A draw of the Gaussian to one of the posterior, and the log-det of each dimension."""
         if self.flow is None:
             return latents, tf.zeros_like(latents)
         return pushing.forward(self.flow, latents, context)
