@@ -119,6 +119,8 @@ def test_batch_norm_trains_by_the_batch_and_evaluates_by_the_reference():
     with model.averaged_weights():
         np.testing.assert_allclose(batch_norm.mean, [data.mean()], rtol=1e-5)
         np.testing.assert_allclose(batch_norm.variance, [data.var()], rtol=1e-4)
+        batch_norm.mean.assign([7.])
+    assert batch_norm.mean.numpy() != 7  # Afterwards what it was before.
     assert np.isfinite(model.evaluate(IMAGES, verbose=0, return_dict=True)['bits_per_dim'])
 
 

@@ -1,5 +1,6 @@
 """The out-of-distribution report: its maths against NumPy, the program on a tiny run."""
 
+import contextlib
 import io
 import json
 import lzma
@@ -134,8 +135,7 @@ def test_a_flow_given_labels_is_a_mixture():
 def test_densities_that_are_no_numbers_cost_infinite_bits():
     model = types.SimpleNamespace(
         flow=types.SimpleNamespace(event_shape=(1, 1, 1)), counted_dims=1,
-        averaged_weights=tfp_glow.FlowModel.averaged_weights.__get__(types.SimpleNamespace(
-            flow=None, _update_statistics=lambda: None)),
+        averaged_weights=contextlib.nullcontext,
         bits=lambda images, *_: tf.constant([np.nan, np.inf, -np.inf, 2.])[:len(images)])
     bits = likelihoods.ImageLikelihood(model).bits_per_dim(np.zeros([4, 1, 1, 1], np.uint8))
     np.testing.assert_allclose(bits, [np.inf, np.inf, np.inf, 2], rtol=1e-6)

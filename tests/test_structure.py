@@ -24,8 +24,11 @@ MAY_IMPORT = {
     'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal'},
     'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal'},
     'editing': {'editing', 'distributions'},
+    'training': {'training', 'objective', 'dequantization', 'internal'},
+    'vaes': {'vaes', 'bijectors', 'distributions', 'flows', 'networks', 'training',
+             'initialization', 'dequantization', 'internal'},
 }
-KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training.py',
+KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_model.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
 PRIVATE = ('tensorflow_probability.python', 'tensorflow.python', 'keras.src')
 

@@ -8,6 +8,7 @@ from tfp_glow import (
     flows,
     networks,
     serving,
+    vaes,
 )
 from tfp_glow.diagnosis import Diagnosis, diagnose
 from tfp_glow.distributions import with_temperature
@@ -19,4 +20,4 @@ __version__ = '0.1.0'
 
 __all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'dequantization', 'diagnose', 'distributions',
            'editing', 'flows', 'initialize', 'is_initialized', 'networks', 'serving',
-           'update_statistics', 'with_temperature', 'with_training']
+           'update_statistics', 'vaes', 'with_temperature', 'with_training']

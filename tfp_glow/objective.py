@@ -32,10 +32,14 @@ class Objective:
       classification_weight: see above.
       weight_prior: standard deviation of the prior, or None.
       examples: N, needed with a prior.
+      round_trip: whether evaluation also measures the round trip's error, see `measure`.
     """
 
+    subject_name = 'flow'
+
     def __init__(self, flow, bins, counted_dims=None, noise=None, classifier=None,
-                 classification_weight=.01, weight_prior=None, examples=None):
+                 classification_weight=.01, weight_prior=None, examples=None,
+                 round_trip=False):
         if bins is not None and bins < 2:
             raise ValueError(f'bins must be at least 2; got {bins=}.')
         if noise is not None and (bins is None or classifier is not None):
@@ -50,6 +54,29 @@ class Objective:
         self.counted_dims = counted_dims or self.event_dims
         self._classification_weight = classification_weight
         self._weight_prior, self._examples = weight_prior, examples
+        self._round_trip = round_trip
+
+    @property
+    def subject(self):
+        """The flow."""
+        return self.flow
+
+    @property
+    def spec(self):
+        """A `tf.TensorSpec` of a batch."""
+        dtype = self.flow.dtype if self.bins is None else tf.uint8
+        return tf.TensorSpec([None, *self.flow.event_shape], dtype)
+
+    @property
+    def measures(self):
+        """The names of what `measure` returns."""
+        found = {'loss': True, self._score: True, 'accuracy': self.classifier is not None,
+                 'reconstruction_error': self._round_trip}
+        return [name for name, wanted in found.items() if wanted]
+
+    @property
+    def _score(self):
+        return 'nats' if self.bins is None else 'bits_per_dim'
 
     @property
     def parts(self):
@@ -82,6 +109,35 @@ class Objective:
         bound = Dequantized(flow, self.bins, self.noise).log_prob(images, seed=seed, **given)
         return bound + self.event_dims * math.log(self.bins), None
 
+    def measure(self, images, seed, condition=None, step=None):
+        """What is reported of a batch, by names: scalars, and `[B]`s of each example.
+
+        * `loss`: the loss of a training step; in evaluation its first term alone.
+        * `bits_per_dim` or, of continuous data, `nats`.
+        * `accuracy`: whether the classifier finds each label.
+        * `reconstruction_error`: max |forward(inverse(y)) - y|, in evaluation.
+
+        Args:
+          images: a batch.
+          seed: two integers, for the noise.
+          condition: of the batch, if the flow takes one.
+          step: number of the training step; None evaluates.
+        """
+        training = step is not None
+        log_prob, data = self.log_prob(images, seed, condition, training)
+        found = {'loss': self.loss(log_prob), self._score: self.bits(log_prob)}
+        if self.classifier is not None:
+            cost, found['accuracy'] = self.classification(data, condition, training)
+            found['accuracy'] = tf.cast(found['accuracy'], cost.dtype)
+        if training:
+            found['loss'] += self.penalty()
+            if self.classifier is not None:
+                found['loss'] += cost
+        elif self._round_trip:
+            found['reconstruction_error'] = self._round_trip_error(
+                self.to_data(images, seed) if data is None else data, condition)
+        return found
+
     def loss(self, log_prob):
         """The first term of the loss."""
         return -tf.reduce_mean(log_prob) / self.event_dims
@@ -102,6 +158,13 @@ class Objective:
         entropy = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         found = tf.equal(tf.argmax(logits, -1, tf.int32), tf.cast(labels, tf.int32))
         return self._classification_weight * entropy, found
+
+    def _round_trip_error(self, data, condition):
+        given = {} if condition is None else {'condition': condition}
+        # Traced, from TFP's cache: log_prob's own. But forward must not be cached.
+        latents = self.flow.bijector.inverse(data, **given)
+        again = self.flow.bijector.forward(tf.nest.map_structure(tf.identity, latents), **given)
+        return tf.reduce_max(tf.abs(again - data))
 
     def bits(self, log_prob):
         """Bits per dimension, `[B]`; of continuous data, nats per example: -log p."""

@@ -1,0 +1,115 @@
+"""What distributions of single integers held as floats share: their ends and checks."""
+
+import math
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+
+class GridDistribution(tfd.Distribution):
+    """A distribution of an integer, held as a float, from `low` to `high` where they are given.
+
+    A subclass writes `log_mass(k)`, `_cdf_inside(k)` and `_survival_inside(k)`, which need to hold
+    for low <= k < high only, and `_unclipped_sample(n, seed)`.
+
+    Args:
+      dtype: of the parameters and of the values.
+      low, high: integers with low < high, or tensors of them; both or None.
+      validate_args: check that values are integers.
+      parameters: what the subclass was built from.
+      name: name of the distribution.
+
+    Raises:
+      ValueError: one of `low` and `high` without the other, or not low < high where that is known.
+    """
+
+    def __init__(self, dtype, low, high, validate_args, parameters, name):
+        if (low is None) != (high is None):
+            raise ValueError(f'low and high must be given together; got {low=}, {high=}.')
+        self._low, self._high = low, high
+        if low is not None:
+            self._low, self._high = (tf.cast(tf.convert_to_tensor(v), dtype) for v in (low, high))
+            known = tf.get_static_value(self._low < self._high)
+            if known is not None and not known.all():
+                raise ValueError(f'low must be less than high; got {low=}, {high=}.')
+        super().__init__(
+            dtype=dtype, reparameterization_type=tfd.NOT_REPARAMETERIZED,
+            validate_args=validate_args, allow_nan_stats=True, parameters=parameters, name=name)
+
+    @property
+    def low(self):
+        """The least integer, which takes the lower tail; or None."""
+        return self._low
+
+    @property
+    def high(self):
+        """The greatest integer, which takes the upper tail; or None."""
+        return self._high
+
+    def log_mass(self, k):
+        """log P(k) of integers, in nats: `log_prob` without a look at what is beyond the ends."""
+        raise NotImplementedError(f'{type(self).__name__} must write log_mass.')
+
+    def _log_prob(self, k):
+        k = tf.cast(k, self.dtype)
+        if self._low is None:
+            return self.log_mass(k)
+        # The mass of what is beyond is taken at the end, so that gradients are no NaN.
+        inside = (k >= self._low) & (k <= self._high)
+        return tf.where(inside, self.log_mass(self._clipped(k)),
+                        tf.constant(-math.inf, self.dtype))
+
+    def _cdf(self, k):
+        k = tf.floor(tf.cast(k, self.dtype))
+        return self._with_ends(k, self._cdf_inside(k), 0., 1.)
+
+    def _survival_function(self, k):
+        k = tf.floor(tf.cast(k, self.dtype))
+        return self._with_ends(k, self._survival_inside(k), 1., 0.)
+
+    def _sample_n(self, n, seed=None):
+        return self._clipped(tf.round(self._unclipped_sample(n, seed)))
+
+    def _clipped(self, k):
+        return k if self._low is None else tf.clip_by_value(k, self._low, self._high)
+
+    def _with_ends(self, k, value, below, from_high):
+        """`value`, but `below` for k < low and `from_high` for k >= high."""
+        if self._low is None:
+            return value
+        below, from_high = (tf.constant(v, self.dtype) for v in (below, from_high))
+        return tf.where(k < self._low, below, tf.where(k < self._high, value, from_high))
+
+    def _event_shape(self):
+        return tf.TensorShape([])
+
+    def _event_shape_tensor(self):
+        return tf.constant([], tf.int32)
+
+    def _sample_control_dependencies(self, k):
+        if not self.validate_args:
+            return []
+        k = tf.cast(k, self.dtype)
+        return [tf.debugging.assert_equal(k, tf.floor(k), f'{self.name}: values must be integers.')]
+
+
+def floats(**values):
+    """The values in order, variables as they are, Python's numbers as float32.
+
+    Raises:
+      ValueError: they have not one floating dtype.
+    """
+    dtypes = {tf.as_dtype(v.dtype) for v in values.values() if hasattr(v, 'dtype')} or {tf.float32}
+    if len(dtypes) > 1 or not all(dtype.is_floating for dtype in dtypes):
+        listed = ', '.join(sorted(dtype.name for dtype in dtypes))
+        raise ValueError(f'{", ".join(values)} must have one floating dtype; got {listed}.')
+    return [v if isinstance(v, tf.Variable) else tf.convert_to_tensor(v, *dtypes, name=name)
+            for name, v in values.items()]
+
+
+def check_scale(distribution, scale, is_init):
+    """TFP's hook: assertions that `scale` is positive, if `distribution` validates."""
+    if not distribution.validate_args or is_init == isinstance(scale, tf.Variable):
+        return []
+    return [tf.debugging.assert_positive(
+        scale, f'scale of {distribution.name} must be positive.')]

@@ -1,0 +1,6 @@
+"""Keras models that train what has a likelihood: `compile`, `fit`, `evaluate`, averaged weights."""
+
+from tfp_glow.training.flow_model import FlowModel
+from tfp_glow.training.likelihood_model import LikelihoodModel
+
+__all__ = ['FlowModel', 'LikelihoodModel']
