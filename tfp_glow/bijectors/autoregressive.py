@@ -45,10 +45,14 @@ class _Autoregressive(base.OnePassBijector):
 
     def _parallel(self, value, condition):
         """`inner(network(value)).inverse(value)` and its log-det, in one evaluation."""
+        found, log_dets = self._parallel_each(value, condition)
+        return found, tf.reduce_sum(log_dets, list(range(-self.forward_min_event_ndims, 0)))
+
+    def _parallel_each(self, value, condition):
+        """As `_parallel`, with the log-det of each dimension, of the shape of `value`."""
         inner = self._bound(self._raw(value, condition))
-        found, log_det = base.inverse_and_log_det(
-            inner, value[..., tf.newaxis], self.forward_min_event_ndims + 1)
-        return tf.squeeze(found, -1), log_det
+        found, log_dets = base.inverse_and_log_det(inner, value[..., tf.newaxis], 1)
+        return tf.squeeze(found, -1), tf.broadcast_to(log_dets, tf.shape(value))
 
     def _serial(self, value, condition):
         """The inverse of `_parallel`: one dimension a step."""
@@ -246,6 +250,18 @@ class InverseAutoregressive(_Autoregressive):
 
     ```
     """
+
+    def forward_and_log_dets(self, x, **condition):
+        """`(forward(x), the log-det's summand of each dimension)`, both of the shape of x.
+
+        The matrix of derivatives is triangular in the network's order; the summands are the
+        logarithms of its diagonal.
+
+        Args:
+          x: `[B, *event_shape]`, a batch in one dimension.
+          **condition: `condition=`, if the network takes one.
+        """
+        return self._parallel_each(x, self._checked(condition, x, self.forward_min_event_ndims))
 
     def _forward_and_log_det(self, x, **condition):
         return self._parallel(x, condition)

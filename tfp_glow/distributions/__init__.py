@@ -3,8 +3,9 @@
 from tfp_glow.distributions.dequantized import Dequantized
 from tfp_glow.distributions.discretized_logistic import DiscretizedLogistic
 from tfp_glow.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
+from tfp_glow.distributions.discretized_normal import DiscretizedNormal
 from tfp_glow.distributions.latents import latent, latents, with_temperature
 from tfp_glow.distributions.noise import VariationalNoise
 
 __all__ = ['Dequantized', 'DiscretizedLogistic', 'DiscretizedLogisticMixture',
-           'VariationalNoise', 'latent', 'latents', 'with_temperature']
+           'DiscretizedNormal', 'VariationalNoise', 'latent', 'latents', 'with_temperature']

@@ -119,19 +119,9 @@ class DiscretizedLogistic(grid.GridDistribution):
         return tfd.Logistic(self._loc, self._scale).sample(n, seed)
 
     def _mean(self):
-        loc, scale = map(tf.convert_to_tensor, (self._loc, self._scale))
-        if self.low is None:
-            return _unbounded_mean(loc, scale)
-        low, high = self.low, self.high
-
-        def add(i, total):  # E[X] = low + the sum of P(X > k) over k = low .. high - 1.
-            above = self._survival_inside(low + i)
-            return i + 1, total + tf.where(low + i < high, above, tf.zeros_like(above))
-        start = tf.ensure_shape(
-            tf.broadcast_to(low, self.batch_shape_tensor()), self.batch_shape)
-        count = tf.reduce_max(high - low)
-        return tf.while_loop(
-            lambda i, _: i < count, add, (tf.zeros([], self.dtype), start))[1]
+        if self.low is not None:
+            return self._mean_between_ends()
+        return _unbounded_mean(*map(tf.convert_to_tensor, (self._loc, self._scale)))
 
     def _parameter_control_dependencies(self, is_init):
         return grid.check_scale(self, self._scale, is_init)

@@ -70,6 +70,19 @@ class GridDistribution(tfd.Distribution):
     def _sample_n(self, n, seed=None):
         return self._clipped(tf.round(self._unclipped_sample(n, seed)))
 
+    def _mean_between_ends(self):
+        """E[X] = low + the sum of P(X > k) over k = low .. high - 1."""
+        low, high = self._low, self._high
+
+        def add(i, total):
+            above = self._survival_inside(low + i)
+            return i + 1, total + tf.where(low + i < high, above, tf.zeros_like(above))
+        start = tf.ensure_shape(
+            tf.broadcast_to(low, self.batch_shape_tensor()), self.batch_shape)
+        count = tf.reduce_max(high - low)
+        return tf.while_loop(
+            lambda i, _: i < count, add, (tf.zeros([], self.dtype), start))[1]
+
     def _clipped(self, k):
         return k if self._low is None else tf.clip_by_value(k, self._low, self._high)
 

@@ -4,6 +4,14 @@ A network may have a method `initialize(inputs)` that sets data-dependent weight
 remembers that in a weight.
 """
 
+from tfp_glow.networks.autoencoder import (
+    ConvDecoder,
+    ConvEncoder,
+    conv_decoder,
+    conv_encoder,
+    dense_decoder,
+    dense_encoder,
+)
 from tfp_glow.networks.condition import ConditionBias
 from tfp_glow.networks.conv import ConvNetwork, conv_network
 from tfp_glow.networks.gated_attention import GatedAttentionNetwork, gated_attention_network
@@ -14,7 +22,8 @@ from tfp_glow.networks.resnet import ResidualNetwork, residual_network
 from tfp_glow.networks.scaled_conv import ScaledConv2D
 from tfp_glow.networks.weight_norm import WeightNormConv2D
 
-__all__ = ['ConditionBias', 'ConvNetwork', 'GatedAttentionNetwork', 'MLPNetwork', 'MaskedConv2D',
-           'MaskedConvNetwork', 'MaskedDense', 'MaskedDenseNetwork', 'ResidualNetwork',
-           'ScaledConv2D', 'WeightNormConv2D', 'conv_network', 'gated_attention_network', 'made',
+__all__ = ['ConditionBias', 'ConvDecoder', 'ConvEncoder', 'ConvNetwork', 'GatedAttentionNetwork',
+           'MLPNetwork', 'MaskedConv2D', 'MaskedConvNetwork', 'MaskedDense', 'MaskedDenseNetwork',
+           'ResidualNetwork', 'ScaledConv2D', 'WeightNormConv2D', 'conv_decoder', 'conv_encoder',
+           'conv_network', 'dense_decoder', 'dense_encoder', 'gated_attention_network', 'made',
            'masked_conv', 'mlp', 'residual_network']

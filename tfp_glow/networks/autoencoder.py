@@ -1,0 +1,226 @@
+"""Encoders of images to vectors, and decoders of vectors to images; dense and convolutional."""
+
+import keras
+
+from tfp_glow.networks.mlp import MLPNetwork
+
+
+def dense_encoder(input_shape, outputs, hidden=(512, 512), activation='relu', seed=0, dtype=None,
+                  name='encoder'):
+    """A built network of dense layers: `[B, H, W, C] -> [B, outputs]`.
+
+    Args:
+      input_shape: `(H, W, C)`.
+      outputs: entries of the output.
+      hidden: units of each hidden layer.
+      activation: of the hidden layers, by a Keras name or a function.
+      seed: integer for the initial weights.
+      dtype: Keras dtype or policy.
+      name: of the network, a prefix of its weights' names.
+
+    Raises:
+      ValueError: as `MLPNetwork`.
+
+    ```python
+    >>> import tfp_glow
+    >>> tfp_glow.networks.dense_encoder((4, 4, 1), outputs=6, hidden=[8]).output_shape
+    (None, 6)
+
+    ```
+    """
+    return keras.Sequential([
+        keras.Input(input_shape, dtype=keras.DTypePolicy(dtype or 'float32').compute_dtype),
+        keras.layers.Flatten(dtype=dtype),
+        MLPNetwork(outputs, hidden, activation, zero_last=False, seed=seed, dtype=dtype,
+                   name='mlp')], name=name)
+
+
+def dense_decoder(inputs, output_shape, hidden=(512, 512), activation='relu', seed=0, dtype=None,
+                  name='decoder'):
+    """A built network of dense layers: `[B, inputs] -> [B, H, W, C]`.
+
+    Args:
+      inputs: entries of the input.
+      output_shape: `(H, W, C)`.
+      hidden: see `dense_encoder`, as the others.
+      activation: likewise.
+      seed: likewise.
+      dtype: likewise.
+      name: likewise.
+
+    Raises:
+      ValueError: as `MLPNetwork`.
+    """
+    height, width, channels = output_shape
+    return keras.Sequential([
+        keras.Input([inputs], dtype=keras.DTypePolicy(dtype or 'float32').compute_dtype),
+        MLPNetwork(height * width * channels, hidden, activation, zero_last=False, seed=seed,
+                   dtype=dtype, name='mlp'),
+        keras.layers.Reshape((height, width, channels), dtype=dtype)], name=name)
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class ConvEncoder(keras.Model):
+    """Strided convolutions and residual blocks, then dense layers: `[B, H, W, C] -> [B, outputs]`.
+
+    ```none
+    for each level l:   h = conv3x3(h, width * 2^l, stride 2);   h += conv3x3(elu(conv3x3(elu(h))))
+    output = dense(elu(dense(elu(h))))
+    ```
+
+    Args:
+      outputs: entries of the output.
+      width: channels of the first level.
+      levels: how many; each halves the sides, rounding up, and doubles the channels.
+      blocks: residual blocks of each level.
+      hidden: units of the first dense layer.
+      seed: integer for the initial weights.
+
+    Raises:
+      ValueError: a number that is not positive.
+
+    #### References
+    Kingma et al., 2016, arXiv:1606.04934, appendix C.2: the encoder for MNIST is of this kind.
+    """
+
+    def __init__(self, outputs, width=16, levels=2, blocks=1, hidden=256, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self._config = {'outputs': outputs, 'width': width, 'levels': levels, 'blocks': blocks,
+                        'hidden': hidden, 'seed': seed}
+        _check_positive(outputs=outputs, width=width, levels=levels, hidden=hidden)
+        layers = _Layers(seed, self.dtype_policy)
+        self.levels = [
+            [layers.conv(width << level, strides=2),
+             *(layers.block(width << level) for _ in range(blocks))] for level in range(levels)]
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.dense_layers = [layers.dense(hidden), layers.dense(outputs)]
+
+    def build(self, input_shape):
+        self(keras.Input(input_shape[1:], dtype=self.compute_dtype))
+        self.built = True
+
+    def call(self, inputs):
+        hidden = inputs
+        for down, *blocks in self.levels:
+            hidden = _residual(blocks, down(hidden))
+        first, last = self.dense_layers
+        return last(keras.ops.elu(first(self.flatten(keras.ops.elu(hidden)))))
+
+    def get_config(self):
+        return dict(super().get_config(), **self._config)
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class ConvDecoder(keras.Model):
+    """`ConvEncoder` backwards: `[B, inputs] -> [B, *image_shape]`.
+
+    Sides are doubled by transposed convolutions, from those that the encoder ends with, and cropped
+    at the last.
+
+    Args:
+      image_shape: `(H, W, C)` of the output.
+      width: see `ConvEncoder`, as the others.
+      levels: likewise.
+      blocks: likewise.
+      hidden: likewise.
+      seed: likewise.
+
+    Raises:
+      ValueError: a number that is not positive.
+    """
+
+    def __init__(self, image_shape, width=16, levels=2, blocks=1, hidden=256, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self._config = {'image_shape': tuple(image_shape), 'width': width, 'levels': levels,
+                        'blocks': blocks, 'hidden': hidden, 'seed': seed}
+        _check_positive(width=width, levels=levels, hidden=hidden)
+        height, side, channels = image_shape
+        layers = _Layers(seed, self.dtype_policy)
+        top = (-(-height // 2**levels), -(-side // 2**levels), width << levels - 1)
+        self.dense_layers = [layers.dense(hidden), layers.dense(top[0] * top[1] * top[2])]
+        self.to_map = keras.layers.Reshape(top, dtype=self.dtype_policy)
+        self.levels = [
+            [*(layers.block(width << level) for _ in range(blocks)),
+             layers.conv(channels if level == 0 else width << level - 1, strides=2,
+                         transposed=True)] for level in reversed(range(levels))]
+
+    def build(self, input_shape):
+        self(keras.Input(input_shape[1:], dtype=self.compute_dtype))
+        self.built = True
+
+    def call(self, inputs):
+        first, last = self.dense_layers
+        hidden = self.to_map(last(keras.ops.elu(first(inputs))))
+        for *blocks, up in self.levels:
+            hidden = up(keras.ops.elu(_residual(blocks, hidden)))
+        height, width, _ = self._config['image_shape']
+        return hidden[:, :height, :width]
+
+    def get_config(self):
+        return dict(super().get_config(), **self._config)
+
+
+def conv_encoder(input_shape, outputs, **options):
+    """A built `ConvEncoder` for images of `input_shape = (H, W, C)`; `options` are its own.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> network = tfp_glow.networks.conv_encoder((7, 7, 1), outputs=6, width=4, hidden=8)
+    >>> network(tf.zeros([5, 7, 7, 1])).shape
+    TensorShape([5, 6])
+
+    ```
+    """
+    network = ConvEncoder(outputs, **options)
+    network.build((None, *input_shape))
+    return network
+
+
+def conv_decoder(inputs, output_shape, **options):
+    """A built `ConvDecoder` of `output_shape = (H, W, C)`; `options` are its own.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> network = tfp_glow.networks.conv_decoder(3, (7, 7, 2), width=4, hidden=8)
+    >>> network(tf.zeros([5, 3])).shape
+    TensorShape([5, 7, 7, 2])
+
+    ```
+    """
+    network = ConvDecoder(output_shape, **options)
+    network.build((None, inputs))
+    return network
+
+
+class _Layers:
+    """Makes layers, each with another seed."""
+
+    def __init__(self, seed, policy):
+        self._seed, self._count, self._policy = seed, 0, policy
+
+    def _options(self, kind):
+        self._count += 1
+        return {'kernel_initializer': keras.initializers.HeNormal(self._seed + self._count),
+                'dtype': self._policy, 'name': f'{kind}_{self._count}'}
+
+    def dense(self, units):
+        return keras.layers.Dense(units, **self._options('dense'))
+
+    def conv(self, filters, strides=1, transposed=False):
+        kind = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
+        return kind(filters, 3, strides=strides, padding='same', **self._options('conv'))
+
+    def block(self, filters):
+        return [self.conv(filters), self.conv(filters)]
+
+
+def _residual(blocks, hidden):
+    for one, other in blocks:
+        hidden = hidden + other(keras.ops.elu(one(keras.ops.elu(hidden))))
+    return hidden
+
+
+def _check_positive(**numbers):
+    for name, value in numbers.items():
+        if value < 1:
+            raise ValueError(f'{name} must be positive; got {name}={value}.')
