@@ -56,9 +56,13 @@ class Run:
             if not getattr(module, 'VECTORS', False):
                 raise errors.UsageError(f'--dataset must be one of images for '
                                         f'--model={self.model}; got {self.dataset!r}.')
+            if self.training.binarize:
+                raise errors.UsageError('--binarize must be left out for vectors; '
+                                        f'got {self.training.binarize!r}.')
             return zoo_data.load_vectors(self.dataset)
         return zoo_data.load(self.dataset, data_dir, pad=self.pad, flips=self.flips,
-                             divisor=module.divisor(self.config))
+                             divisor=module.divisor(self.config),
+                             binarize=self.training.binarize)
 
     @property
     def conditional(self):

@@ -60,10 +60,10 @@ def iaf_posterior(size, context_size, steps=2, hidden=(128,), *, network_dtype=N
     for k in range(steps):
         with tf.name_scope(f'{name}/step_{k}'):  # Keras names its weights by the scope.
             network = networks.made(
-                size, _small_affine.outputs_per_channel, hidden, activation='elu',
+                size, small_affine.outputs_per_channel, hidden, activation='elu',
                 order=('natural', 'reversed')[k % 2], condition_size=context_size,
                 seed=seed_of(seed, k), dtype=network_dtype or 'float32', name='network')
-        parts.append(tgb.InverseAutoregressive(network, _small_affine))
+        parts.append(tgb.InverseAutoregressive(network, small_affine))
     return tgb.Chain(parts[::-1], name=name)  # A chain's forward begins with the last.
 
 
@@ -139,4 +139,4 @@ class _SmallAffine(tgb.AffineInner):
         return super().__call__(_SMALL * raw)
 
 
-_small_affine = _SmallAffine()
+small_affine = _SmallAffine()
