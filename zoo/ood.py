@@ -38,6 +38,7 @@ def main(_):
     # Late: a wrong flag comes first.
     from zoo import likelihoods, outlier_plots, outlier_report, runs
     run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
+    _check_flow('preset' if FLAGS.preset else 'workdir', run)
     if model.bins is None or min(data.sizes.values()) < max(GROUPS):
         raise errors.UsageError(f'--{"preset" if FLAGS.preset else "workdir"} must be of a model '
                                 f'of images, {max(GROUPS)} or more a split; it is one of '
@@ -83,6 +84,11 @@ def _check_flags():
     return out
 
 
+def _check_flow(flag, run):
+    if run.is_vae:
+        raise errors.UsageError(f'--{flag} must be of a flow; {run.model} is a VAE.')
+
+
 def _background(run, data, model):
     """The `ImageLikelihood` of the background model, or None."""
     if not FLAGS.background:
@@ -95,6 +101,7 @@ def _background(run, data, model):
         its_run, its_data, its_model = runs.opened(
             FLAGS.background if of_run else None, None if of_run else FLAGS.background,
             FLAGS.data_dir)
+    _check_flow('background', its_run)
     own, other = ((m.bins, tuple(m.flow.event_shape)) for m in (model, its_model))
     if own != other:
         raise errors.UsageError(f'--background must be a model of {own[0]} levels and images '
@@ -113,7 +120,7 @@ def _images(name, run, data, model, own):
     if name in synthetic.KINDS:
         return synthetic.make(name, own, model.bins)
     with _naming('against'):
-        found = zoo_data.load(name, FLAGS.data_dir)
+        found = zoo_data.load(name, FLAGS.data_dir, binarize=run.training.binarize)
         wanted, got = ((d.original_shape, d.bins) for d in (data, found))
         if wanted != got:
             raise errors.UsageError(
