@@ -125,6 +125,17 @@ def repeat_of(inner, **more):
     return tgb.Repeat(make_step, params, 2)
 
 
+def integer(**options):
+    """An integer coupling whose shifts are a few units."""
+    return tgb.IntegerCoupling(dense(3, 1), unit=8., **options)
+
+
+def idf(event_shape=(4, 4, 1), **options):
+    options = dict({'levels': 2, 'steps_per_level': 2, 'width': 4, 'depth': 2, 'dtype': DTYPE},
+                   **options)
+    return tfp_glow.flows.idf(event_shape, **options)
+
+
 CATALOGUE = {
     'act_norm': lambda: (tgb.ActNorm(variable(3), variable(3)), (2, 3, 3)),
     'conv1x1': lambda: (tgb.InvertibleConv1x1(**plu(3)), (2, 2, 3)),
@@ -239,6 +250,13 @@ CATALOGUE = {
     'flattened_maf': lambda: (tgb.Flattened(tgb.MaskedAutoregressive(made(4, 2)), (2, 1, 2)),
                               (2, 1, 2)),
     'maf_repeat': lambda: (stacked_autoregressive(tgb.MaskedAutoregressive), (3,)),
+    'integer': lambda: (integer(), (2, 2, 4)),
+    'integer_vector': lambda: (integer(event_ndims=1), (4,)),
+    'integer_halves': lambda: (tgb.IntegerCoupling(
+        dense(2, 1), unit=8., split=tgb.splits.channels(True)), (1, 2, 3)),
+    'integer_checkerboard': lambda: (tgb.IntegerCoupling(
+        over_pixels(1, 1), unit=8., split=tgb.splits.checkerboard()), (2, 2, 1)),
+    'idf': lambda: (idf(bins=16).bijector, (4, 4, 1)),
     'iaf': lambda: (tgb.InverseAutoregressive(made(3, 2, order='random', degrees='random')), (3,)),
     'iaf_image': lambda: (tgb.InverseAutoregressive(masked_conv(
         (1, 2, 2), 2, order='reversed')), (1, 2, 2)),

@@ -36,6 +36,8 @@ VALID = {
     tgb.Conditioned: (lambda **k: tgb.Conditioned(lambda c: c[:, None, None], **k), (1, 1, 2)),
     tgb.Coupling: (lambda **k: tgb.Coupling(tf.sin, tgb.Additive(), **k), (1, 2, 2)),
     tgb.DenseConv1x1: (lambda **k: tgb.DenseConv1x1([[2., 1.], [0., 1.]], **k), (1, 2, 2)),
+    tgb.IntegerCoupling: (lambda **k: tgb.IntegerCoupling(
+        tf.sin, split=tgb.splits.channels(), **k), (1, 2, 2)),
     tgb.InverseAutoregressive: (lambda **k: tgb.InverseAutoregressive(
         lambda x: tf.cumsum(x, 1, exclusive=True)[..., None], tgb.Additive(), **k), (2,)),
     tgb.InvertibleConv1x1: (lambda **k: tgb.InvertibleConv1x1(**PLU, **k), (1, 2, 2)),

@@ -10,6 +10,7 @@ from tfp_glow.bijectors.chain import Chain
 from tfp_glow.bijectors.conditioned import Conditioned
 from tfp_glow.bijectors.coupling import Coupling
 from tfp_glow.bijectors.flattened import Flattened
+from tfp_glow.bijectors.integer_coupling import IntegerCoupling, round_to_grid
 from tfp_glow.bijectors.invertible_conv import (
     DenseConv1x1,
     InvertibleConv1x1,
@@ -28,9 +29,10 @@ from tfp_glow.bijectors.whitening import Whitening, fit_whitening
 
 __all__ = [
     'ActNorm', 'Additive', 'AffineInner', 'BatchNorm', 'Chain', 'Conditioned', 'Coupling',
-    'DenseConv1x1', 'Flattened', 'InverseAutoregressive', 'InvertibleConv1x1', 'Logit',
+    'DenseConv1x1', 'Flattened', 'IntegerCoupling', 'InverseAutoregressive',
+    'InvertibleConv1x1', 'Logit',
     'MaskedAutoregressive', 'MixtureCDFInner', 'MixtureLogisticCDF', 'MultiScale',
     'Multiplicative', 'OnePassBijector', 'Repeat', 'Reverse', 'Reversible', 'ShiftScale',
     'Shuffle', 'Spline', 'SplineInner', 'Squeeze', 'Whitening', 'fit_whitening',
-    'plu_parameters', 'random_permutation', 'rotation', 'scale_maps', 'splits',
+    'plu_parameters', 'random_permutation', 'rotation', 'round_to_grid', 'scale_maps', 'splits',
 ]

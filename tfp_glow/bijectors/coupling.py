@@ -6,7 +6,104 @@ from tfp_glow.bijectors import affine, base, splits
 from tfp_glow.internal import keras_bridge
 
 
-class Coupling(base.OnePassBijector):
+class CouplingBase(base.OnePassBijector):
+    """The evaluation of couplings in both directions, and their reverse products; see `Coupling`.
+
+    Args:
+      conditioner: a built Keras network or any callable.
+      inner: `raw -> bijector` of what moves.
+      split: a `splits.Split`.
+      event_ndims: dimensions of the events.
+      validate_args: check values too.
+      parameters: what the subclass was built from.
+      name: name of the bijector.
+    """
+
+    def __init__(self, conditioner, inner, split, event_ndims, validate_args, parameters, name):
+        if event_ndims < 1:
+            raise ValueError(f'event_ndims must be positive; got {event_ndims=}.')
+        self._conditioner = keras_bridge.as_module(conditioner)
+        self._inner = inner
+        self._split = split
+        self._split.check_event_ndims(event_ndims)
+        super().__init__(forward_min_event_ndims=event_ndims, validate_args=validate_args,
+                         parameters=parameters, name=name)
+
+    @property
+    def conditioner(self):
+        """The network, as given or wrapped."""
+        return self._conditioner
+
+    @property
+    def takes_condition(self):
+        return keras_bridge.takes_condition(self._conditioner)
+
+    def _seen(self, kept):
+        """What the network is shown of what is kept."""
+        return kept
+
+    def _forward_and_log_det(self, x, **condition):
+        return self._transform(x, condition, base.forward_and_log_det)
+
+    def _inverse_and_log_det(self, y, **condition):
+        return self._transform(y, condition, base.inverse_and_log_det)
+
+    def _transform(self, event, condition, function):
+        kept, moved = self._split.apart(event)
+        inner = self._inner(self._raw(kept, moved, condition))
+        after, log_det = function(inner, moved, moved.shape.rank - 1)
+        after.set_shape(moved.shape)  # Which not every TFP bijector keeps.
+        return self._split.together(kept, after), log_det
+
+    def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
+        return self._pull(y, dy, dlog_det, pullback, condition,
+                          base.inverse_and_log_det, base.forward_and_log_det)
+
+    def _inverse_pullback(self, x, dx, dlog_det, pullback, **condition):
+        return self._pull(x, dx, dlog_det, pullback, condition,
+                          base.forward_and_log_det, base.inverse_and_log_det)
+
+    def _raw(self, kept, moved, condition):
+        # A network may compute in bfloat16.
+        raw = self._output_of(
+            'conditioner', tf.cast(self._conditioner(self._seen(kept), **condition), kept.dtype))
+        each = getattr(self._inner, 'outputs_per_channel', None)
+        channels = self._split.channels_of(kept, moved)
+        if not _broadcasts(raw.shape[:-1], kept.shape[:-1]):
+            raise ValueError('conditioner must give an output for each pixel, or one for all, of '
+                             f'{kept.shape}; got shape={raw.shape}.')
+        if None not in (each, channels, raw.shape[-1]) and raw.shape[-1] != each * channels:
+            raise ValueError(
+                f'conditioner must give {each * channels} channels, {each} for each of {channels}, '
+                f'as {type(self._inner).__name__} wants; got {raw.shape[-1]}.')
+        return self._split.gather(raw, kept)
+
+    def _pull(self, outputs, doutputs, dlog_det, pullback, condition, rebuild, function):
+        """One run of the network serves the rebuilding and both products."""
+        kept, moved = self._split.apart(outputs)
+        dkept, dmoved = self._split.apart(doutputs)
+        ndims = moved.shape.rank - 1
+        raw = self._raw(pullback.watch(kept), moved, condition)
+        with pullback.paused():
+            cut = tf.identity(raw)
+        inner = self._inner(pullback.watch(cut))
+        with pullback.paused():
+            before, _ = rebuild(inner, moved, ndims)
+            before.set_shape(moved.shape)
+        again, log_det = function(inner, pullback.watch(before), ndims)
+        dbefore, draw = pullback.pull(
+            [again, log_det], [before, cut], [dmoved, base.like(dlog_det, log_det)])
+        dconditioner, = pullback.pull([raw], [kept], [draw])
+        return (self._split.together(kept, before),
+                self._split.together(dkept + dconditioner, dbefore))
+
+    def _initialize(self, y, **condition):
+        if hasattr(self._conditioner, 'initialize'):
+            self._conditioner.initialize(self._seen(self._split.apart(y)[0]), **condition)
+        return super()._initialize(y, **condition)
+
+
+class Coupling(CouplingBase):
     """Transforms one part of an event given the other: `[..., H, W, C] -> [..., H, W, C]`.
 
     With y = [y1, y2] taken apart by `split`, by default the first ceil(C / 2) channels in y1:
@@ -59,83 +156,8 @@ class Coupling(base.OnePassBijector):
     def __init__(self, conditioner, inner=None, split=None, event_ndims=3, validate_args=False,
                  name='coupling'):
         parameters = dict(locals())
-        if event_ndims < 1:
-            raise ValueError(f'event_ndims must be positive; got {event_ndims=}.')
-        self._conditioner = keras_bridge.as_module(conditioner)
-        self._inner = inner or affine.AffineInner()
-        self._split = split or splits.channels()
-        self._split.check_event_ndims(event_ndims)
-        super().__init__(forward_min_event_ndims=event_ndims, validate_args=validate_args,
-                         parameters=parameters, name=name)
-
-    @property
-    def conditioner(self):
-        """The network, as given or wrapped."""
-        return self._conditioner
-
-    @property
-    def takes_condition(self):
-        return keras_bridge.takes_condition(self._conditioner)
-
-    def _forward_and_log_det(self, x, **condition):
-        return self._transform(x, condition, base.forward_and_log_det)
-
-    def _inverse_and_log_det(self, y, **condition):
-        return self._transform(y, condition, base.inverse_and_log_det)
-
-    def _transform(self, event, condition, function):
-        kept, moved = self._split.apart(event)
-        inner = self._inner(self._raw(kept, moved, condition))
-        after, log_det = function(inner, moved, moved.shape.rank - 1)
-        after.set_shape(moved.shape)  # Which not every TFP bijector keeps.
-        return self._split.together(kept, after), log_det
-
-    def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
-        return self._pull(y, dy, dlog_det, pullback, condition,
-                          base.inverse_and_log_det, base.forward_and_log_det)
-
-    def _inverse_pullback(self, x, dx, dlog_det, pullback, **condition):
-        return self._pull(x, dx, dlog_det, pullback, condition,
-                          base.forward_and_log_det, base.inverse_and_log_det)
-
-    def _raw(self, kept, moved, condition):
-        # A network may compute in bfloat16.
-        raw = self._output_of(
-            'conditioner', tf.cast(self._conditioner(kept, **condition), kept.dtype))
-        each = getattr(self._inner, 'outputs_per_channel', None)
-        channels = self._split.channels_of(kept, moved)
-        if not _broadcasts(raw.shape[:-1], kept.shape[:-1]):
-            raise ValueError('conditioner must give an output for each pixel, or one for all, of '
-                             f'{kept.shape}; got shape={raw.shape}.')
-        if None not in (each, channels, raw.shape[-1]) and raw.shape[-1] != each * channels:
-            raise ValueError(
-                f'conditioner must give {each * channels} channels, {each} for each of {channels}, '
-                f'as {type(self._inner).__name__} wants; got {raw.shape[-1]}.')
-        return self._split.gather(raw, kept)
-
-    def _pull(self, outputs, doutputs, dlog_det, pullback, condition, rebuild, function):
-        """One run of the network serves the rebuilding and both products."""
-        kept, moved = self._split.apart(outputs)
-        dkept, dmoved = self._split.apart(doutputs)
-        ndims = moved.shape.rank - 1
-        raw = self._raw(pullback.watch(kept), moved, condition)
-        with pullback.paused():
-            cut = tf.identity(raw)
-        inner = self._inner(pullback.watch(cut))
-        with pullback.paused():
-            before, _ = rebuild(inner, moved, ndims)
-            before.set_shape(moved.shape)
-        again, log_det = function(inner, pullback.watch(before), ndims)
-        dbefore, draw = pullback.pull(
-            [again, log_det], [before, cut], [dmoved, base.like(dlog_det, log_det)])
-        dconditioner, = pullback.pull([raw], [kept], [draw])
-        return (self._split.together(kept, before),
-                self._split.together(dkept + dconditioner, dbefore))
-
-    def _initialize(self, y, **condition):
-        if hasattr(self._conditioner, 'initialize'):
-            self._conditioner.initialize(self._split.apart(y)[0], **condition)
-        return super()._initialize(y, **condition)
+        super().__init__(conditioner, inner or affine.AffineInner(), split or splits.channels(),
+                         event_ndims, validate_args, parameters, name)
 
 
 def _broadcasts(shape, to):

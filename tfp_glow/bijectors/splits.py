@@ -10,13 +10,33 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+_ROUNDING = 1e-9  # Of a share of channels that is to be a whole number.
 
-def channels(reverse=False):
-    """The first ceil(C / 2) channels condition, the rest moves; with `reverse`, the other way.
 
-    Of vectors `[B, D]`, the entries are the channels.
+def channels(reverse=False, share=.5):
+    """The first C - n channels condition, the other n move; with `reverse`, the other way.
+
+    n is (1 - share) * C rounded down, but at least 1: by default floor(C / 2). Of vectors
+    `[B, D]`, the entries are the channels.
+
+    Args:
+      reverse: what was to move conditions, and the other way.
+      share: of the channels that condition, in (0, 1).
+
+    Raises:
+      ValueError: `share` is not in (0, 1).
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> split = tfp_glow.bijectors.splits.channels(share=.75)
+    >>> [part.shape[-1] for part in split.apart(tf.zeros([1, 2, 2, 12]))]
+    [9, 3]
+
+    ```
     """
-    return _Channels(reverse)
+    if not 0 < share < 1:
+        raise ValueError(f'share must be in (0, 1); got {share=}.')
+    return _Channels(reverse, share)
 
 
 def even_odd(parity=0):
@@ -101,10 +121,12 @@ class Split:
 class _Channels(Split):
     """See `channels`."""
     reverse: bool = False
+    share: float = .5
 
     def apart(self, event):
         count = _check_channels(event)
-        first, rest = tf.split(event, [(count + 1) // 2, count // 2], axis=-1)
+        moved = max(1, int((1 - self.share) * count + _ROUNDING))
+        first, rest = tf.split(event, [count - moved, moved], axis=-1)
         return (rest, first) if self.reverse else (first, rest)
 
     def together(self, kept, moved):

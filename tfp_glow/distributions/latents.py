@@ -66,13 +66,14 @@ def with_temperature(flow, temperature):
 
     Args:
       flow: a `tfd.TransformedDistribution` whose base is a Normal or a Logistic: independent,
-        sampled or joint. A conditional flow stays one.
+        sampled or joint. A conditional flow stays one. Or an `IntegerFlow`, whose priors' scales
+        are multiplied.
       temperature: a number or scalar tensor >= 0, or a list or vector of one for each level, the
         finest first. 1 changes nothing; below 1 samples are less varied and often look better; 0
         gives the mode of the base.
 
     Returns:
-      A `tfd.TransformedDistribution` with the same bijector.
+      A distribution of the same class, with the same bijector.
 
     Raises:
       ValueError: a temperature that is known and negative, or a wrong number or shape of them.
@@ -90,14 +91,14 @@ def with_temperature(flow, temperature):
 
     ```
     """
+    if hasattr(flow, 'temperature'):  # It has no base apart from itself.
+        own = flow.temperature
+        return flow.copy(temperature=[
+            t * factor for t, factor in zip(own, temperatures(temperature, len(own)))])
     base = flow.distribution
     joint = isinstance(base, tfd.JointDistribution)
     parts = list(base.model) if joint else [base]
-    each = _each(temperature, len(parts))
-    if len(each) != len(parts):
-        raise ValueError(f'temperature must be one value or one per level, {len(parts)}; '
-                         f'got {len(each)}.')
-    parts = [_tempered(part, t) for part, t in zip(parts, each)]
+    parts = [_tempered(part, t) for part, t in zip(parts, temperatures(temperature, len(parts)))]
     base = tfp_compat.Joint(parts, name='latents') if joint else parts[0]
     return flow.copy(distribution=base)
 
@@ -113,17 +114,26 @@ def _normal(shape, loc, log_scale, dtype):
         reinterpreted_batch_ndims=len(shape))
 
 
-def _each(temperature, levels):
-    """The temperature of each of `levels`, as a list."""
+def temperatures(temperature, levels):
+    """The temperature of each of `levels`, as a list of numbers and scalar tensors.
+
+    Raises:
+      ValueError: one that is known and negative, or a wrong number or shape of them.
+    """
+    shape = () if isinstance(temperature, (list, tuple)) else np.shape(temperature)
     if isinstance(temperature, (list, tuple)):
-        return list(temperature)
-    shape = np.shape(temperature)
-    if len(shape) == 1:
-        return tf.unstack(temperature, levels if shape[0] is None else shape[0])
-    return [temperature] * levels
+        each = list(temperature)
+    elif len(shape) == 1:
+        each = tf.unstack(temperature, levels if shape[0] is None else shape[0])
+    else:
+        each = [temperature] * levels
+    if len(each) != levels:
+        raise ValueError(f'temperature must be one value or one per level, {levels}; '
+                         f'got {len(each)}.')
+    return [_checked(t) for t in each]
 
 
-def _tempered(part, temperature):
+def _checked(temperature):
     if isinstance(temperature, tf.Variable):
         temperature = tf.convert_to_tensor(temperature)
     if len(np.shape(temperature)) > 0:
@@ -132,6 +142,10 @@ def _tempered(part, temperature):
     known = tf.get_static_value(temperature) if tf.is_tensor(temperature) else temperature
     if known is not None and not known >= 0:
         raise ValueError(f'temperature must be at least 0; got temperature={known}.')
+    return temperature
+
+
+def _tempered(part, temperature):
     if isinstance(part, (tfd.Independent, tfd.Sample)):
         return part.copy(distribution=_tempered(part.distribution, temperature))
     if not isinstance(part, tuple(_PRIORS.values())):

@@ -6,6 +6,7 @@ remembers that in a weight.
 
 from tfp_glow.networks.condition import ConditionBias
 from tfp_glow.networks.conv import ConvNetwork, conv_network
+from tfp_glow.networks.densenet import DenseNetwork, dense_network
 from tfp_glow.networks.gated_attention import GatedAttentionNetwork, gated_attention_network
 from tfp_glow.networks.made import MaskedDense, MaskedDenseNetwork, made
 from tfp_glow.networks.masked_conv import MaskedConv2D, MaskedConvNetwork, masked_conv
@@ -14,7 +15,7 @@ from tfp_glow.networks.resnet import ResidualNetwork, residual_network
 from tfp_glow.networks.scaled_conv import ScaledConv2D
 from tfp_glow.networks.weight_norm import WeightNormConv2D
 
-__all__ = ['ConditionBias', 'ConvNetwork', 'GatedAttentionNetwork', 'MLPNetwork', 'MaskedConv2D',
-           'MaskedConvNetwork', 'MaskedDense', 'MaskedDenseNetwork', 'ResidualNetwork',
-           'ScaledConv2D', 'WeightNormConv2D', 'conv_network', 'gated_attention_network', 'made',
-           'masked_conv', 'mlp', 'residual_network']
+__all__ = ['ConditionBias', 'ConvNetwork', 'DenseNetwork', 'GatedAttentionNetwork', 'MLPNetwork',
+           'MaskedConv2D', 'MaskedConvNetwork', 'MaskedDense', 'MaskedDenseNetwork',
+           'ResidualNetwork', 'ScaledConv2D', 'WeightNormConv2D', 'conv_network', 'dense_network',
+           'gated_attention_network', 'made', 'masked_conv', 'mlp', 'residual_network']

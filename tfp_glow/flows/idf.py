@@ -1,0 +1,126 @@
+"""The builder of integer discrete flows."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow import bijectors as tgb
+from tfp_glow import networks
+from tfp_glow.flows import building, integer_priors
+from tfp_glow.flows.integer_flow import IntegerFlow
+from tfp_glow.internal import keras_bridge
+
+TOP_PRIORS = ('channel', 'position')
+
+
+def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
+        top_components=5, exit_components=1, top_prior='position', invert_permutation=False,
+        network=None, network_options=None, reversible=True, dtype=tf.float32, network_dtype=None,
+        seed=0, name='idf'):
+    """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
+
+    Images are integers, by themselves: P is a mass, no density, and nothing is dequantized. The
+    middle of the grey levels, bins // 2, is subtracted first.
+
+    Args:
+      event_shape: `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
+      levels: L.
+      steps_per_level: couplings of each level.
+      width: channels that the dense layers of a network add together, one number or one per level.
+      depth: dense layers of each network.
+      bins: number of grey levels: networks see integers divided by it.
+      share: of the channels that conditions the shift of the rest.
+      top_components: logistics in each mixture that is the prior of the last latent.
+      exit_components: logistics in the prior of the latents that leave early, given what stays by a
+        network like those of the couplings; 1 for no mixture.
+      top_prior: learned per 'position' and channel (the reference) or per 'channel'.
+      invert_permutation: undo each permutation after its coupling, a refinement of IDF++.
+      network: `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras network`; by
+        default `networks.dense_network`.
+      network_options: further keyword arguments for it, such as IDF++'s `activation='swish'`,
+        `normalise=True` and `rezero=True`.
+      reversible: train at constant memory; the reconstruction is exact.
+      dtype: of data and parameters.
+      network_dtype: Keras dtype or policy of the networks, by default `dtype`. A flow that was
+        trained in 'mixed_bfloat16' must code in the precision in which it is evaluated.
+      seed: integer; the same seed gives the same initial weights and permutations.
+      name: prefix of the variables' names.
+
+    Returns:
+      An `IntegerFlow`. The permutations are among its variables and are saved with them.
+
+    Raises:
+      ValueError: an argument out of its range; the message names it.
+
+    #### References
+    * Hoogeboom, Peters, van den Berg and Welling, *Integer Discrete Flows and Lossless
+      Compression*, 2019, arXiv:1905.07376.
+    * van den Berg, Gritsenko, Dehghani, Sønderby and Salimans, *IDF++*, 2021, arXiv:2006.12459.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> flow = tfp_glow.flows.idf((4, 4, 1), levels=1, steps_per_level=2, width=4, depth=2)
+    >>> images = tf.constant(range(0, 256, 16), shape=[1, 4, 4, 1])
+    >>> bool(tf.reduce_all(flow.merge(0, *flow.decompose(images)) == tf.cast(images, tf.float32)))
+    True
+
+    ```
+    """
+    shape = building.multi_scale_shape(event_shape, levels)
+    building.check_choice('top_prior', top_prior, TOP_PRIORS)
+    for argument, value, least in (
+            ('steps_per_level', steps_per_level, 1), ('bins', bins, 2),
+            ('top_components', top_components, 1), ('exit_components', exit_components, 1)):
+        if value < least:
+            raise ValueError(f'{argument} must be at least {least}; got {argument}={value}.')
+    split, unit = tgb.splits.channels(share=share), float(bins)
+    widths = building.per_level('width', width, levels)
+    network = functools.partial(network or networks.dense_network, depth=depth,
+                                dtype=network_dtype or tf.as_dtype(dtype).name,
+                                **(network_options or {}))
+    bijectors, priors = [], []
+    for level in range(levels):
+        shape = (shape[0] // 2, shape[1] // 2, shape[2] * 4)
+        make = functools.partial(network, width=widths[level])
+        *seeds, exit_seed = (int(s) for s in np.random.SeedSequence(
+            [seed, level]).generate_state(3) >> 1)
+        path = f'{name}/level_{level}'
+        parts = [tgb.Squeeze(2), _steps(
+            shape, steps_per_level, make, split, unit, invert_permutation, reversible, seeds, dtype,
+            path)]
+        if level == 0:
+            parts.insert(0, tgb.ShiftScale(tf.constant(-(bins // 2), dtype)))
+        bijectors.append(tgb.Chain(parts, name=f'level_{level}'))
+        if level < levels - 1:
+            kept = (shape[2] + 1) // 2
+            outputs = integer_priors.outputs_per_channel(exit_components) * (shape[2] - kept)
+            shape = (*shape[:2], kept)
+            with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
+                exit_network = make(shape, outputs, seed=exit_seed)
+            priors.append(integer_priors.ConditionalPrior(exit_network, exit_components, unit))
+    raw = np.zeros([*(shape if top_prior == 'position' else shape[-1:]),
+                    integer_priors.outputs_per_channel(top_components)])
+    top = integer_priors.TopPrior(
+        building.variable('top_prior', raw, name, dtype), shape, top_components, unit)
+    return IntegerFlow(event_shape, bijectors, priors, top, name=name)
+
+
+def _steps(shape, times, network, split, unit, invert_permutation, reversible, seeds, dtype, path):
+    """A `Repeat` of permutations and integer couplings."""
+    kept, moved = (part.shape[-1] for part in split.apart(tf.zeros([1, 1, 1, shape[2]])))
+    permutations = np.stack([
+        tgb.random_permutation(shape[2], [seeds[0], k]) for k in range(times)])
+    stacked = keras_bridge.StackedNetwork(
+        network((*shape[:2], kept), moved, seed=seeds[1]), times, seeds[1], name=f'{path}/network')
+    params = {'network': stacked.weights, 'permutation': building.variable(
+        'permutation', permutations, path, dtype, trainable=False)}
+
+    def make_step(params):
+        permutation = params['permutation']
+        parts = [tgb.Shuffle(permutation, dtype),
+                 tgb.IntegerCoupling(stacked.bind(params['network']), unit, split)]
+        if invert_permutation:
+            parts.append(tgb.Shuffle(tf.argsort(permutation), dtype))
+        return tgb.Chain(parts)
+    return tgb.Repeat(make_step, params, times, reversible)

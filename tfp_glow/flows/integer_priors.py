@@ -1,0 +1,80 @@
+"""Priors of the latents of an integer flow: discretised logistics, alone or in mixtures."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfp_glow import bijectors as tgb
+from tfp_glow.bijectors import affine
+from tfp_glow.distributions import DiscretizedLogistic, DiscretizedLogisticMixture
+from tfp_glow.internal import keras_bridge
+
+_LOG_SCALE = -2.  # Of a raw output of 0, in units: at first the data are about so wide.
+_BOUND = 7.  # Of the log-scale's distance from that, softly.
+
+
+def outputs_per_channel(components):
+    """How many numbers determine the prior of one integer."""
+    return 2 if components == 1 else 3 * components
+
+
+def of_parameters(raw, components, unit):
+    """The prior that `raw`, `[..., n]` with n = `outputs_per_channel(components)`, stands for.
+
+    ```none
+    loc = unit * (raw loc + offset),    scale = unit * exp(bounded(raw log-scale) - 2)
+    ```
+
+    where raw holds locs, log-scales and, of a mixture, logits, in this order, and the components'
+    offsets are evenly spaced from -1/2 to 1/2.
+    """
+    bounded = tgb.scale_maps.exponential(bound=_BOUND)
+    loc, log_scale, *logits = tf.split(raw, outputs_per_channel(components) // components, -1)
+    scale = unit * tf.exp(bounded(log_scale) + _LOG_SCALE)
+    if components == 1:
+        return DiscretizedLogistic(unit * loc[..., 0], scale[..., 0])
+    offsets = tf.constant(np.linspace(-.5, .5, components), raw.dtype)
+    return DiscretizedLogisticMixture(*logits, unit * (loc + offsets), scale)
+
+
+class ConditionalPrior(tf.Module):
+    """The prior of a latent that leaves given what stays: `[B, H, W, C'] -> batch [B, H, W, C]`.
+
+    Args:
+      network: a built Keras network or any callable, `stays / unit -> [B, H, W, n * C]`, n being
+        `outputs_per_channel(components)`, in n blocks of C.
+      components: logistics of each mixture; 1 for no mixture.
+      unit: by how much integers are divided before the network sees them.
+    """
+
+    def __init__(self, network, components=1, unit=256.):
+        super().__init__()
+        self._network = keras_bridge.as_module(network, 'network')
+        self._components, self._unit = components, unit
+
+    def __call__(self, stays):
+        raw = tf.cast(self._network(stays / self._unit), stays.dtype)
+        return of_parameters(
+            affine.per_channel(raw, outputs_per_channel(self._components)),
+            self._components, self._unit)
+
+
+class TopPrior(tf.Module):
+    """The prior of the coarsest latent: `batch_size -> batch [batch_size, H, W, C]`.
+
+    Args:
+      raw: a `tf.Variable` that broadcasts to `[H, W, C, n]`, n being
+        `outputs_per_channel(components)`.
+      shape: `(H, W, C)`.
+      components: logistics of each mixture.
+      unit: of the locs and scales.
+    """
+
+    def __init__(self, raw, shape, components=5, unit=256.):
+        super().__init__()
+        self._raw, self._shape = raw, tuple(shape)
+        self._components, self._unit = components, unit
+
+    def __call__(self, batch_size):
+        raw = tf.convert_to_tensor(self._raw)
+        raw = tf.broadcast_to(raw, [batch_size, *self._shape, raw.shape[-1]])
+        return of_parameters(raw, self._components, self._unit)

@@ -1,0 +1,151 @@
+"""The networks of integer discrete flows: densely connected convolutions."""
+
+import keras
+import numpy as np
+
+from tfp_glow.networks.scaled_conv import ScaledConv2D
+
+_ACTIVATIONS = ('relu', 'swish')
+_GROUPS = (1, 2, 4, 8)  # Of the group normalisation: as many as divide the channels.
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class DenseNetwork(keras.Model):
+    """Each layer sees the outputs of all before it: `[B, H, W, C] -> [B, H, W, outputs]`.
+
+    ```none
+    h_0 = x;   h_k = [h_k-1, act(norm(conv3x3(act(norm(conv1x1(h_k-1))))))]       k = 1 .. depth
+    output = conv3x3(h_depth), which starts at zero
+    ```
+
+    The 1x1 convolutions keep the number of channels, the 3x3 convolutions add `width` channels in
+    all, each as nearly width / depth as can be.
+
+    Two refinements are options. `normalise` makes norm a group normalisation, else it is the
+    identity. `rezero` has the last convolution start like the others, and multiplies each of its
+    outputs by a learned number that starts at zero.
+
+    Args:
+      outputs: channels of the output.
+      width: channels that all layers add together.
+      depth: number of layers.
+      activation: act, 'relu' or 'swish'.
+      normalise: see above.
+      rezero: see above.
+      position_bias: give the first 3x3 convolution and the last a bias per position: for data that
+        are aligned, such as centred objects. Ours, not the reference's.
+      seed: integer for the initial weights.
+
+    Raises:
+      ValueError: `outputs` or `depth` is not positive, or `width` less than `depth`; an unknown
+        activation.
+
+    #### References
+    * Hoogeboom, Peters, van den Berg and Welling, *Integer Discrete Flows*, 2019,
+      arXiv:1905.07376, appendix, and its code's networks.
+    * van den Berg, Gritsenko, Dehghani, Sønderby and Salimans, *IDF++*, 2021, arXiv:2006.12459:
+      the refinements.
+    """
+
+    def __init__(self, outputs, width, depth=12, activation='relu', normalise=False, rezero=False,
+                 position_bias=False, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        if min(outputs, depth) < 1 or width < depth:
+            raise ValueError('outputs and depth must be positive and width at least depth; '
+                             f'got {outputs=}, {width=}, {depth=}.')
+        if activation not in _ACTIVATIONS:
+            raise ValueError(f'activation must be one of {", ".join(_ACTIVATIONS)}; '
+                             f'got {activation!r}.')
+        self._config = {'outputs': outputs, 'width': width, 'depth': depth,
+                        'activation': activation, 'normalise': normalise, 'rezero': rezero,
+                        'position_bias': position_bias, 'seed': seed}
+        self.gate_initializer = keras.initializers.Zeros()
+
+    def build(self, input_shape):
+        config, channels = self._config, input_shape[-1]
+        depth, bias = config['depth'], config['position_bias']
+        seeds = [int(s) for s in np.random.SeedSequence(config['seed']).generate_state(
+            2 * depth + 1) >> 1]
+        self.blocks = []
+        for k in range(depth):
+            # The last ones are the wider where the width is no multiple of the depth.
+            growth = config['width'] * (k + 1) // depth - config['width'] * k // depth
+            block = DenseLayer(growth, config['activation'], config['normalise'], bias and k == 0,
+                               seeds[2 * k], dtype=self.dtype_policy, name=f'layer_{k}')
+            block.build((*input_shape[:-1], channels))
+            self.blocks.append(block)
+            channels += growth
+        self.last = ScaledConv2D(
+            config['outputs'], 3, _glorot(seeds[-1]) if config['rezero'] else 'zeros', None,
+            position_bias=bias, dtype=self.dtype_policy, name='conv_out')
+        self.last.build((*input_shape[:-1], channels))
+        if config['rezero']:
+            self.gate = self.add_weight(name='gate', shape=(config['outputs'],),
+                                        initializer=self.gate_initializer)
+        self.built = True
+
+    def call(self, inputs):
+        hidden = inputs
+        for block in self.blocks:
+            hidden = block(hidden)
+        outputs = self.last(hidden)
+        return outputs * self.gate if self._config['rezero'] else outputs
+
+    def get_config(self):
+        return dict(super().get_config(), **self._config)
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class DenseLayer(keras.layers.Layer):
+    """One layer of a `DenseNetwork`: `[B, H, W, C] -> [B, H, W, C + growth]`."""
+
+    def __init__(self, growth, activation='relu', normalise=False, position_bias=False, seed=0,
+                 **kwargs):
+        super().__init__(**kwargs)
+        self._config = {'growth': growth, 'activation': activation, 'normalise': normalise,
+                        'position_bias': position_bias, 'seed': seed}
+        self._activation = getattr(keras.ops, activation)
+
+    def build(self, input_shape):
+        *rest, channels = input_shape
+        growth, seed, kind = self._config['growth'], self._config['seed'], self.dtype_policy
+        self.mix = ScaledConv2D(channels, 1, _glorot(seed), None, dtype=kind, name='mix')
+        self.conv = ScaledConv2D(growth, 3, _glorot(seed + 1), None, dtype=kind, name='conv',
+                                 position_bias=self._config['position_bias'])
+        self.norms = [keras.layers.GroupNormalization(
+            max(g for g in _GROUPS if count % g == 0), dtype=kind, name=f'norm_{i}')
+            for i, count in enumerate((channels, growth)) if self._config['normalise']]
+        for layer, count in zip((self.mix, self.conv, *self.norms), 3 * (channels,) + (growth,)):
+            layer.build((*rest, count))
+
+    def call(self, inputs):
+        hidden = inputs
+        for i, layer in enumerate((self.mix, self.conv)):
+            hidden = layer(hidden)
+            if self.norms:
+                hidden = self.norms[i](hidden)
+            hidden = self._activation(hidden)
+        return keras.ops.concatenate([inputs, hidden], axis=-1)
+
+    def get_config(self):
+        return dict(super().get_config(), **self._config)
+
+
+def dense_network(input_shape, outputs, width, **options):
+    """A built `DenseNetwork` for images of `input_shape = (H, W, C)`; `options` are its own.
+
+    ```python
+    >>> import tfp_glow
+    >>> network = tfp_glow.networks.dense_network((8, 8, 3), outputs=1, width=16, depth=4)
+    >>> network.count_params()
+    2228
+
+    ```
+    """
+    network = DenseNetwork(outputs, width, **options)
+    network.build((None, *input_shape))
+    return network
+
+
+def _glorot(seed):
+    return keras.initializers.GlorotUniform(seed=seed)
