@@ -22,6 +22,9 @@ class Codec:
     Args:
         model: a `tfp_glow.flows.IntegerFlow` over images `[h, w, 1 or 3]`.
 
+    Attributes:
+        coders: the `ChunkCoder`s made so far by their batch, which count symbols and seconds.
+
     Raises:
         ValueError: its images have not 1 or 3 channels.
     """
@@ -31,7 +34,7 @@ class Codec:
         if len(self.tile) != 3 or self.tile[-1] not in (1, 3):
             raise ValueError('model must be one of images [h, w, 1 or 3]; '
                              f'got event_shape={list(self.tile)}.')
-        self.model, self._coders = model, {}
+        self.model, self.coders = model, {}
 
     def encode(self, images, batch=None, verify=True):
         """The bytes of a `.tfg` file, which `decode` turns back into equal arrays.
@@ -52,7 +55,7 @@ class Codec:
         if not arrays:
             raise ValueError('images must not be empty; got an empty list.')
         if batch is None:
-            batch = batch_for(sum(len(tiling.Grid(np.shape(a), self.tile)) for a in arrays))
+            batch = self.batch_for([np.shape(array) for array in arrays])
         file = io.BytesIO()
         writer = Encoder(self, file, container.ARRAY if single else container.LIST, batch)
         for array in arrays:
@@ -87,9 +90,14 @@ class Codec:
 
     def coder(self, batch):
         """The `ChunkCoder` of a batch size: kept, as its making takes seconds."""
-        if batch not in self._coders:
-            self._coders[batch] = chunks.ChunkCoder(self.model, batch)
-        return self._coders[batch]
+        if batch not in self.coders:
+            self.coders[batch] = chunks.ChunkCoder(self.model, batch)
+        return self.coders[batch]
+
+    def batch_for(self, shapes):
+        """How many tiles to give to the networks at once for arrays of these shapes in all."""
+        tiles = sum(len(tiling.Grid(shape, self.tile)) for shape in shapes)
+        return min(BATCH, 1 << (tiles - 1).bit_length())
 
 
 class Encoder:
@@ -100,15 +108,20 @@ class Encoder:
         file: a binary file.
         layout: one of `container.ARRAY`, `LIST` and `FILES`; only with the last have arrays names.
         batch: tiles that the networks are given at once, 1 .. 1024.
+        on_batch: called with the number of tiles encoded so far.
+
+    Raises:
+        ValueError: `batch` is out of its range.
     """
 
-    def __init__(self, codec, file, layout, batch=BATCH):
+    def __init__(self, codec, file, layout, batch=BATCH, on_batch=lambda tiles: None):
         if not 1 <= batch <= container.MAX_BATCH:
             raise ValueError(f'batch must be in 1 .. {container.MAX_BATCH}; got {batch}.')
         self._tile, self._coder = codec.tile, codec.coder(batch)
         self._writer = container.Writer(file, container.Header(
             layout, codec.tile, batch, container.fingerprint(codec.model), settings()))
         self._tiles, self._items, self._count = [], [], 0
+        self._encoded, self._on_batch = 0, on_batch
 
     def add(self, array, name=''):
         """Encodes an array of images; a memory map is read a batch at a time.
@@ -139,6 +152,8 @@ class Encoder:
 
     def _flush(self):
         self._writer.chunk(self._coder.encode(np.concatenate(self._tiles), self._items))
+        self._encoded += self._count
+        self._on_batch(self._encoded)
         self._tiles, self._items, self._count = [], [], 0
 
 
@@ -171,20 +186,38 @@ class Decoder:
                 f'{header.model.hex()[:16]}..., this model\'s is {model.hex()[:16]}...')
         self._coder, self.layout = codec.coder(header.batch), header.layout
 
-    def arrays(self, make=lambda name, shape: np.empty(shape, np.uint8)):
+    def check(self, on_batch=lambda tiles: None):
+        """Decodes all tiles and keeps none: their CRCs were made from the images.
+
+        Args:
+            on_batch: called with the number of tiles decoded so far.
+
+        Raises:
+            DecodingError: as `arrays`.
+        """
+        tiles = 0
+        for chunk in self._reader.chunks():
+            tiles += len(self._tiles(chunk))
+            on_batch(tiles)
+
+    def arrays(self, make=lambda name, shape: np.empty(shape, np.uint8),
+               on_batch=lambda tiles: None):
         """Yields `(name, array)`, each when it is whole and its CRC is right.
 
         Args:
             make: function of a name and a shape that gives an array to be filled, such as a memory
                 map. The shape is one that the file is long enough for.
+            on_batch: called with the number of tiles decoded so far.
 
         Raises:
             DecodingError: what follows is damaged, or was computed differently.
         """
-        header, waiting, names, count = self._reader.header, [], set(), 0
+        header, waiting, names, count, done = self._reader.header, [], set(), 0, 0
         for chunk in self._reader.chunks():
             waiting.extend(chunk.items)
             tiles, used = self._tiles(chunk), 0
+            done += len(tiles)
+            on_batch(done)
             while used < len(tiles):
                 if not waiting:
                     raise container.DecodingError('there are more tiles than arrays for them.')
@@ -249,11 +282,6 @@ class _Unfinished:
             raise container.DecodingError(f'array {self._item.name!r} is not what was encoded '
                                           '(CRC-32).')
         return self._item.name, self._array
-
-
-def batch_for(tiles):
-    """Tiles to give to the networks at once where there are so many in all."""
-    return min(BATCH, 1 << (tiles - 1).bit_length())
 
 
 def crc(array):

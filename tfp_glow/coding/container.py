@@ -220,6 +220,18 @@ class Reader:
             raise DecodingError(f'a checksum does not fit: {_DAMAGED}')
 
 
+def read_header(file):
+    """The `Header` at the start of a seekable binary file, which then stands where it stood.
+
+    Raises:
+        DecodingError: there is none.
+    """
+    start = file.tell()
+    header = Reader(file).header
+    file.seek(start)
+    return header
+
+
 def fingerprint(model):
     """The SHA-256 of an integer flow: of its event shape and of the values of all its variables.
 
