@@ -44,8 +44,9 @@ class TinyIntegerFlow(tf.Module):
         del batch_size
         if stays is None:
             logits, loc, scale = tf.unstack(self.top, axis=-1)
+            middle = tf.repeat([128., 0.], 4 * self.event_shape[-1])[:, tf.newaxis]
             return distributions.DiscretizedLogisticMixture(
-                logits, 128 + 100 * loc, 25 * tf.exp(scale))
+                logits, middle + 60 * loc, 20 * tf.exp(scale))
         loc, scale = tf.split(self._convolve(stays, self.networks[0]), 2, axis=-1)
         return distributions.DiscretizedLogistic(
             loc + stays, tf.exp(tf.clip_by_value(2 + scale, -4., 6.)))
@@ -66,7 +67,7 @@ class TinyIntegerFlow(tf.Module):
 
 
 def images(channels=3, size=(8, 8), count=4, seed=0):
-    """`{kind: uint8 [count, height, width, channels]}`: noise, constants, gradients, text, photos."""
+    """`{kind: uint8 [count, height, width, channels]}`: five kinds, from noise to photographs."""
     from sklearn import datasets
     generator, shape = np.random.default_rng(seed), (count, *size, channels)
     across = np.linspace(0, 255, size[0])[:, np.newaxis] + np.linspace(0, 64, size[1])

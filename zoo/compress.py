@@ -5,8 +5,8 @@ r"""Compresses images into one file, losslessly, by a preset of an integer flow.
     python -m zoo.compress --preset=idf_photo_patches FOLDER pictures.tfg
 
 INPUT is a .png or .npy, or a folder of such with its subfolders: 8-bit grey or RGB images of any
-size, [H, W], [H, W, C], [N, H, W] or [N, H, W, C] in an .npy. What is coded are pixels: other things
-in a .png, such as texts, do not come back. `zoo.decompress` undoes it.
+size, [H, W], [H, W, C], [N, H, W] or [N, H, W, C] in an .npy. What is coded are pixels: other
+things in a .png, such as texts, do not come back. `zoo.decompress` undoes it.
 """
 
 import pathlib
@@ -35,21 +35,20 @@ def main(argv):
     codec = coding.Codec(archives.model(_PRESET.value))
     single = pathlib.Path(source).is_file()
     batch = _batch(coding, codec, folder / names[0] if single else None)
-    bytes_read = 0
+    sizes = []
 
     def write(file):
-        nonlocal bytes_read
         show = progress.Progress('encoding')
         encoder = coding.Encoder(
             codec, file, coding.ARRAY if single else coding.FILES, batch,
-            lambda tiles: show(f'{number} of {len(names)} files, {tiles} tiles'))
-        for number, name in enumerate(names):
+            lambda tiles: show(f'{len(sizes)} of {len(names)} files, {tiles} tiles'))
+        for name in names:
             array = archives.read(folder / name)
             try:
                 encoder.add(array, '' if single else name)
             except ValueError as error:
                 raise errors.UsageError(f'INPUT: {error} It is {str(folder / name)!r}.') from error
-            bytes_read += array.size
+            sizes.append(array.size)
         encoder.finish()
         file.flush()
         if _VERIFY.value:
@@ -57,7 +56,7 @@ def main(argv):
     zoo_images.write_atomically(out, write)
     size = pathlib.Path(out).stat().st_size
     print(f'{out}: {len(names)} file{"s" * (len(names) > 1)}, '
-          f'{archives.speeds(codec, bytes_read, size)}{", verified" * _VERIFY.value}')
+          f'{archives.speeds(codec, sum(sizes), size)}{", verified" * _VERIFY.value}')
 
 
 def _check_file(coding, codec, path):

@@ -47,19 +47,20 @@ def _decode(coding, file, target):
     with program.naming_flags():
         decoder = coding.Decoder(codec, file, _LEVELS.value if _PREVIEW.value else None,
                                  _SEED.value)
-    count = size = 0
+    sizes = []
 
     def name(given):
         """Arrays of a list have no names."""
-        return given if decoder.layout != coding.LIST else f'{count}.npy'
+        return given if decoder.layout != coding.LIST else f'{len(sizes)}.npy'
     with archives.removing(target):
         for given, array in decoder.arrays(
                 lambda given, shape: target.make(name(given), shape),
-                lambda tiles: show(f'{count} files, {tiles} tiles')):
+                lambda tiles: show(f'{len(sizes)} files, {tiles} tiles')):
             target.write(name(given), array)
-            count, size = count + 1, size + array.size
-    print(f'{target.path}: {count} file{"s" * (count > 1)}{", a preview" * _PREVIEW.value}, '
-          f'{archives.speeds(codec, size, file.tell())}')
+            sizes.append(array.size)
+    print(f'{target.path}: {len(sizes)} file{"s" * (len(sizes) > 1)}'
+          f'{", a preview" * _PREVIEW.value}, '
+          f'{archives.speeds(codec, sum(sizes), file.tell())}')
 
 
 if __name__ == '__main__':
