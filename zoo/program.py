@@ -10,9 +10,14 @@ from absl import logging as absl_logging
 from zoo import errors
 
 
-def run(main):
-    """Runs `main(argv)` under absl; a user's mistake is printed in one line, exit status 2."""
-    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+def run(main, operands=()):
+    """Runs `main(argv)` under absl; a user's mistake is printed in one line, exit status 2.
+
+    Args:
+        main: function of the program's name and its operands.
+        operands: names of what must be given beside the flags, such as a file to read.
+    """
+    app.run(lambda argv: _guarded(main, argv), flags_parser=lambda argv: _parse(argv, operands))
 
 
 def require(*names):
@@ -35,13 +40,16 @@ def naming_flags():
         raise errors.UsageError(f'--{error}' if known else str(error)) from error
 
 
-def _parse(argv):
+def _parse(argv, operands):
     try:
         rest = flags.FLAGS(argv, known_only=False)
     except flags.Error as error:
         _fail(error, 2)
-    if len(rest) > 1:
+    if len(rest) > 1 and not operands:
         _fail(f'every option must be a flag, --name=value; got {rest[1]!r}.', 2)
+    if len(rest) != 1 + len(operands):
+        _fail(f'{" and ".join(operands)} must be given, all else being flags, --name=value; '
+              f'got {" ".join(rest[1:])!r}.', 2)
     return rest
 
 

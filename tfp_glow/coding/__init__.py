@@ -1,0 +1,42 @@
+"""Lossless coding of images by integer flows.
+
+`encode(images, model)` gives bytes, `decode(data, model)` the images, bit for bit. Whoever codes
+more than once makes a `Codec`, whose functions are traced once; files that do not fit in memory go
+through `Encoder` and `Decoder`. The format is described in `container`.
+"""
+
+from tfp_glow.coding.codec import BATCH, Codec, Decoder, Encoder
+from tfp_glow.coding.container import (
+    ARRAY,
+    FILES,
+    LIST,
+    MAX_BATCH,
+    DecodingError,
+    fingerprint,
+    read_header,
+)
+
+__all__ = ['ARRAY', 'BATCH', 'Codec', 'decode', 'Decoder', 'DecodingError', 'encode', 'Encoder',
+           'FILES', 'fingerprint', 'LIST', 'MAX_BATCH', 'read_header']
+
+
+def encode(images, model, verify=True):
+    """Images as the bytes of a `.tfg` file; `Codec.encode` says what is taken and raised.
+
+    Args:
+        images: uint8 `[H, W]`, `[H, W, C]`, `[N, H, W]` or `[N, H, W, C]` with C = 1 or 3, or a
+            list of such arrays.
+        model: a `tfp_glow.flows.IntegerFlow`.
+        verify: whether to decode the bytes and to compare.
+    """
+    return Codec(model).encode(images, verify=verify)
+
+
+def decode(data, model):
+    """The images that `encode` was given; `Codec.decode` says what is raised.
+
+    Args:
+        data: bytes.
+        model: the model that encoded.
+    """
+    return Codec(model).decode(data)

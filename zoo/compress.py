@@ -1,0 +1,96 @@
+r"""Compresses images into one file, losslessly, by a preset of an integer flow.
+
+    python -m zoo.compress --preset=idf_photo_patches picture.png picture.tfg
+    python -m zoo.compress --preset=idf_fashion_mnist test_images.npy test_images.tfg
+    python -m zoo.compress --preset=idf_photo_patches FOLDER pictures.tfg
+
+INPUT is a .png or .npy, or a folder of such with its subfolders: 8-bit grey or RGB images of any
+size, [H, W], [H, W, C], [N, H, W] or [N, H, W, C] in an .npy. What is coded are pixels: other
+things in a .png, such as texts, do not come back. `zoo.decompress` undoes it.
+"""
+
+import pathlib
+
+from absl import flags
+
+from zoo import archives, errors, program, progress
+from zoo import images as zoo_images
+
+_PRESET = flags.DEFINE_string('preset', None, 'Name or folder of a preset of the model idf.')
+_BATCH = flags.DEFINE_integer('batch', None, 'Tiles that the networks are given at once; the file '
+                              'must be decoded with as many. By default by their number, '
+                              'at most 32.')
+_VERIFY = flags.DEFINE_bool('verify', True, 'Decode the file and compare before it is kept.')
+_OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace OUTPUT if it is there.')
+
+
+def main(argv):
+    """Compresses argv[1] into argv[2]."""
+    _, source, out = argv
+    program.require('preset')
+    names, folder = archives.sources(source)
+    _check_out(out)
+    archives.limit_instructions()
+    from tfp_glow import coding  # Late: a wrong flag is reported at once.
+    codec = coding.Codec(archives.model(_PRESET.value))
+    single = pathlib.Path(source).is_file()
+    batch = _batch(coding, codec, folder / names[0] if single else None)
+    sizes = []
+
+    def write(file):
+        show = progress.Progress('encoding')
+        encoder = coding.Encoder(
+            codec, file, coding.ARRAY if single else coding.FILES, batch,
+            lambda tiles: show(f'{len(sizes)} of {len(names)} files, {tiles} tiles'))
+        for name in names:
+            array = archives.read(folder / name)
+            try:
+                encoder.add(array, '' if single else name)
+            except ValueError as error:
+                raise errors.UsageError(f'INPUT: {error} It is {str(folder / name)!r}.') from error
+            sizes.append(array.size)
+        encoder.finish()
+        file.flush()
+        if _VERIFY.value:
+            _check_file(coding, codec, file.name)
+    zoo_images.write_atomically(out, write)
+    size = pathlib.Path(out).stat().st_size
+    print(f'{out}: {len(names)} file{"s" * (len(names) > 1)}, '
+          f'{archives.speeds(codec, sum(sizes), size)}{", verified" * _VERIFY.value}')
+
+
+def _check_file(coding, codec, path):
+    show = progress.Progress('verifying')
+    with open(path, 'rb') as file:
+        try:
+            coding.Decoder(codec, file).check(lambda tiles: show(f'{tiles} tiles'))
+        except coding.DecodingError as error:
+            raise errors.Failure('this machine did not decode what it had encoded: '
+                                 f'{error}') from error
+
+
+def _batch(coding, codec, path):
+    if _BATCH.value is not None:
+        if not 1 <= _BATCH.value <= coding.MAX_BATCH:
+            raise errors.UsageError(f'--batch must be in 1 .. {coding.MAX_BATCH}; '
+                                    f'got {_BATCH.value}.')
+        return _BATCH.value
+    if path is None:
+        return coding.BATCH
+    try:
+        return codec.batch_for([archives.read(path).shape])
+    except ValueError as error:
+        raise errors.UsageError(f'INPUT: {error} It is {str(path)!r}.') from error
+
+
+def _check_out(out):
+    path = pathlib.Path(out)
+    if path.suffix != '.tfg' or path.is_dir() or not path.parent.is_dir():
+        raise errors.UsageError('OUTPUT must be a file .tfg in a folder that is there; '
+                                f'got {out!r}.')
+    if path.exists() and not _OVERWRITE.value:
+        raise errors.UsageError(f'OUTPUT must be new, or give --overwrite; {out!r} is there.')
+
+
+if __name__ == '__main__':
+    program.run(main, operands=('INPUT', 'OUTPUT'))

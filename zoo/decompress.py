@@ -1,0 +1,67 @@
+r"""Gives back the images of a file of `zoo.compress`, bit for bit, or a preview of them.
+
+    python -m zoo.decompress --preset=idf_photo_patches picture.tfg picture.png
+    python -m zoo.decompress --preset=idf_photo_patches pictures.tfg FOLDER
+    python -m zoo.decompress --preset=idf_photo_patches --preview picture.tfg preview.png
+
+OUTPUT is a .png, an .npy, or a new folder where a folder was compressed. With --preview only the
+coarsest integers are decoded and the others drawn from the model: a rough picture.
+"""
+
+import pathlib
+
+from absl import flags
+
+from zoo import archives, errors, program, progress
+
+_PRESET = flags.DEFINE_string('preset', None, 'The preset that the file was compressed with.')
+_PREVIEW = flags.DEFINE_bool('preview', False, 'Decode --levels, draw the others.')
+_LEVELS = flags.DEFINE_integer('levels', 1, 'Levels that --preview decodes, from the coarsest.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Of what --preview draws.')
+_OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace files that are there.')
+
+
+def main(argv):
+    """Decompresses argv[1] into argv[2]."""
+    _, source, out = argv
+    program.require('preset')
+    path = pathlib.Path(source)
+    if not path.is_file():
+        raise errors.UsageError(f'INPUT must be a .tfg file; got {source!r}.')
+    if not 0 <= _SEED.value < 2**31:
+        raise errors.UsageError(f'--seed must be in 0 .. 2**31 - 1; got {_SEED.value}.')
+    from tfp_glow import coding  # Late: a wrong flag is reported at once.
+    with path.open('rb') as file:
+        try:
+            header = coding.read_header(file)
+            target = archives.Target(out, header.layout == coding.ARRAY, _OVERWRITE.value)
+            archives.limit_instructions(header.settings)
+            _decode(coding, file, target)
+        except coding.DecodingError as error:
+            raise errors.Failure(f'{source}: {error}') from error
+
+
+def _decode(coding, file, target):
+    codec = coding.Codec(archives.model(_PRESET.value))
+    show = progress.Progress('decoding')
+    with program.naming_flags():
+        decoder = coding.Decoder(codec, file, _LEVELS.value if _PREVIEW.value else None,
+                                 _SEED.value)
+    sizes = []
+
+    def name(given):
+        """Arrays of a list have no names."""
+        return given if decoder.layout != coding.LIST else f'{len(sizes)}.npy'
+    with archives.removing(target):
+        for given, array in decoder.arrays(
+                lambda given, shape: target.make(name(given), shape),
+                lambda tiles: show(f'{len(sizes)} files, {tiles} tiles')):
+            target.write(name(given), array)
+            sizes.append(array.size)
+    print(f'{target.path}: {len(sizes)} file{"s" * (len(sizes) > 1)}'
+          f'{", a preview" * _PREVIEW.value}, '
+          f'{archives.speeds(codec, sum(sizes), file.tell())}')
+
+
+if __name__ == '__main__':
+    program.run(main, operands=('INPUT', 'OUTPUT'))
