@@ -70,8 +70,8 @@ def main(_):
         raise errors.UsageError(f'--tool={FLAGS.tool} needs a model of images without a condition; '
                                 f'got {run.model} on {run.dataset}.')
     if getattr(model.objective, 'discrete', False):
-        raise errors.UsageError(f'--tool={FLAGS.tool} needs latents that are no integers; got those '
-                                f'of {run.model}.')
+        raise errors.UsageError(f'--tool={FLAGS.tool} needs latents that are no integers; got '
+                                f'those of {run.model}.')
     tools = vae_tools if run.is_vae else latent_tools
     if not hasattr(tools, FLAGS.tool):
         raise errors.UsageError(f'--tool={FLAGS.tool} is for {"flows" if run.is_vae else "VAEs"}; '

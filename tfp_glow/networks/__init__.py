@@ -17,11 +17,11 @@ from tfp_glow.networks.conv import ConvNetwork, conv_network
 from tfp_glow.networks.densenet import DenseNetwork, dense_network
 from tfp_glow.networks.gated_attention import GatedAttentionNetwork, gated_attention_network
 from tfp_glow.networks.gated_pixelcnn import GatedBlock, GatedPixelCNN, gated_pixelcnn
+from tfp_glow.networks.ladder import LadderDown, LadderMerge, LadderUp, ladder_layer
 from tfp_glow.networks.made import MaskedDense, MaskedDenseNetwork, made
 from tfp_glow.networks.masked_conv import MaskedConv2D, MaskedConvNetwork, masked_conv
 from tfp_glow.networks.mlp import MLPNetwork, mlp
 from tfp_glow.networks.past_conv import PastConv2D
-from tfp_glow.networks.ladder import LadderDown, LadderMerge, LadderUp, ladder_layer
 from tfp_glow.networks.resampled_conv import ResampledConv2D, resampled_conv
 from tfp_glow.networks.resnet import ResidualNetwork, residual_network
 from tfp_glow.networks.scaled_conv import ScaledConv2D

@@ -11,6 +11,6 @@ from tfp_glow.vaes.pixel import PixelCNN, PixelVAE, pixel_vae
 from tfp_glow.vaes.vae_model import VAEModel
 from tfp_glow.vaes.vectors import conv_vae, dense_vae
 
-__all__ = ['Inference', 'LadderLayer', 'LadderVAE', 'LatentModel', 'PixelCNN', 'PixelVAE', 'VAE',
+__all__ = ['VAE', 'Inference', 'LadderLayer', 'LadderVAE', 'LatentModel', 'PixelCNN', 'PixelVAE',
            'VAEModel', 'centred', 'conv_vae', 'dense_vae', 'elbo', 'free_bits', 'iaf_posterior',
            'importance_bound', 'ladder_vae', 'learned_prior', 'likelihoods', 'pixel_vae']
