@@ -5,9 +5,10 @@ from tfp_glow.vaes.bounds import elbo, free_bits, importance_bound
 from tfp_glow.vaes.flows import iaf_posterior, learned_prior
 from tfp_glow.vaes.gaussian import VAE
 from tfp_glow.vaes.latent_model import Inference, LatentModel, centred
+from tfp_glow.vaes.pixel import PixelCNN, PixelVAE, pixel_vae
 from tfp_glow.vaes.vae_model import VAEModel
 from tfp_glow.vaes.vectors import conv_vae, dense_vae
 
-__all__ = ['VAE', 'Inference', 'LatentModel', 'VAEModel', 'centred', 'conv_vae', 'dense_vae',
-           'elbo', 'free_bits', 'iaf_posterior', 'importance_bound', 'learned_prior',
-           'likelihoods']
+__all__ = ['VAE', 'Inference', 'LatentModel', 'PixelCNN', 'PixelVAE', 'VAEModel', 'centred',
+           'conv_vae', 'dense_vae', 'elbo', 'free_bits', 'iaf_posterior', 'importance_bound',
+           'learned_prior', 'likelihoods', 'pixel_vae']
