@@ -24,6 +24,11 @@ class Bundle:
         return self.about.get('kind', 'images')
 
     @property
+    def family(self):
+        """What the model is: 'flow' or 'vae'."""
+        return self.about.get('family', 'flow')
+
+    @property
     def bins(self):
         """The number of grey levels of images."""
         return self.about['bins']

@@ -27,6 +27,9 @@ class Training:
     weight_prior: float = field(
         0., 'Deviation of a Gaussian prior on all weights (MAP); 0 for maximum likelihood.')
     bits: int = field(8, 'Keep this many bits of each channel (256-level data only).')
+    binarize: str = field(
+        '', 'Draw black and white pixels, likely as their levels say: dynamic, anew in each epoch; '
+        'static, once; none for the levels themselves.')
     jit_compile: bool = field(False, 'Compile with XLA: for GPUs; loops crawl on CPUs.')
     seed: int = field(0, 'Initial weights, order of the data, dequantization noise.')
 

@@ -20,6 +20,8 @@ class Answers:
         `label`: an integer 0 .. classes-1 for each event, or one for all. None for no condition.
     """
 
+    subject = 'flow'
+
     def __init__(self, flow, classes=None):
         self.flow, self.classes = flow, classes
         # Concrete, or saving would trace them anew for every question that calls them.
@@ -38,6 +40,16 @@ class Answers:
             self.latent_specs, *labels)
 
     @property
+    def name(self):
+        """The flow's."""
+        return self.flow.name
+
+    @property
+    def event_shape(self):
+        """The flow's, a list."""
+        return self.flow.event_shape.as_list()
+
+    @property
     def latent_shapes(self):
         """The shape of each level, the finest first."""
         shapes = self.flow.bijector.inverse_event_shape(self.flow.event_shape)
@@ -51,25 +63,21 @@ class Answers:
     @property
     def questions(self):
         """`{question: {argument: its TensorSpec}}`, in the order of the arguments."""
-        events, integer = self.event_spec, tf.TensorSpec([], tf.int32)
+        events = self.event_spec
         found = {
-            'sample': {'n': integer, 'temperature': tf.TensorSpec([], tf.float32),
-                       'seed': seed_spec()},
+            'sample': sample_specs(),
             **self.densities,
             'encode': {self.kind: events},
             'decode': {'latents': self.latent_specs},
-            'interpolate': {'first': events, 'second': events, 'steps': integer},
+            'interpolate': {'first': events, 'second': events,
+                            'steps': tf.TensorSpec([], tf.int32)},
         }
         label = {} if self.classes is None else {'label': tf.TensorSpec([None], tf.int32)}
         return {question: {**specs, **label} for question, specs in found.items()}
 
     def sample(self, n, temperature=1., seed=0, label=None):
         """`n` events; the same ones for the same seed, which is one integer or two."""
-        with tf.control_dependencies([
-                check(n > 0, 'sample: n must be at least 1; got', n),
-                check((temperature >= 0) & tf.math.is_finite(temperature),
-                      'sample: temperature must be finite and at least 0; got', temperature)]):
-            n, temperature = tf.identity(n), tf.identity(temperature)
+        n, temperature = checked_draw(n, temperature)
         base = with_temperature(self.flow, temperature).distribution
         latents = tf.nest.flatten(base.sample(n, seed=pair('sample', seed)))
         return self._events(latents, self._labels(label, n, 'sample'), 'sample')
@@ -116,16 +124,7 @@ class Answers:
         return self._analyse(self._data(events, question), *labels)[1]
 
     def _decode(self, latents, labels, question):
-        latents = [tf.debugging.assert_all_finite(
-            z, f'{question}: level_{i} must be finite; it holds NaN or infinity')
-            for i, z in enumerate(latents)]
-        with tf.control_dependencies([
-                check(tf.reduce_all(tf.equal([tf.shape(z)[0] for z in latents],
-                                             tf.shape(latents[0])[0])),
-                      f'{question}: all levels must hold as many latents; got',
-                      *[tf.shape(z)[0] for z in latents])]):
-            latents = [tf.identity(z) for z in latents]
-        return self._events(latents, labels, question)
+        return self._events(checked_latents(latents, question), labels, question)
 
     def _events(self, latents, labels, question):
         data = tf.debugging.assert_all_finite(
@@ -151,9 +150,37 @@ class Answers:
         return tf.nest.pack_sequence_as(structure, latents)
 
 
+def sample_specs():
+    """The arguments of `sample`."""
+    return {'n': tf.TensorSpec([], tf.int32), 'temperature': tf.TensorSpec([], tf.float32),
+            'seed': seed_spec()}
+
+
 def seed_spec():
     """A seed: `[]` or `[2]`."""
     return tf.TensorSpec(None, tf.int32)
+
+
+def checked_draw(n, temperature):
+    """`(n, temperature)` of `sample`, if they are in their ranges."""
+    with tf.control_dependencies([
+            check(n > 0, 'sample: n must be at least 1; got', n),
+            check((temperature >= 0) & tf.math.is_finite(temperature),
+                  'sample: temperature must be finite and at least 0; got', temperature)]):
+        return tf.identity(n), tf.identity(temperature)
+
+
+def checked_latents(latents, question):
+    """The latents, if they are finite and as many at every level."""
+    latents = [tf.debugging.assert_all_finite(
+        z, f'{question}: level_{i} must be finite; it holds NaN or infinity')
+        for i, z in enumerate(latents)]
+    with tf.control_dependencies([
+            check(tf.reduce_all(tf.equal([tf.shape(z)[0] for z in latents],
+                                         tf.shape(latents[0])[0])),
+                  f'{question}: all levels must hold as many latents; got',
+                  *[tf.shape(z)[0] for z in latents])]):
+        return [tf.identity(z) for z in latents]
 
 
 def pair(question, seed):

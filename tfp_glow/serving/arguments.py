@@ -6,12 +6,24 @@ import numpy as np
 
 from tfp_glow.bijectors import base
 from tfp_glow.serving import frame as framing
-from tfp_glow.serving import images, vectors
+from tfp_glow.serving import images, latent_images, vectors
 
 
 def for_images(model, flow, bins, original_shape, golden):
     """`(flow, classes=) -> Answers` about images, and the golden ones."""
-    event_shape = tuple(flow.event_shape)
+    bins, frame, golden = _about_images(model, flow, bins, original_shape, golden)
+    return functools.partial(images.ImageAnswers, bins=bins, frame=frame), golden
+
+
+def for_vae(model, vae, bins, original_shape, golden):
+    """`vae -> LatentImageAnswers`, and the golden images."""
+    _, frame, golden = _about_images(model, vae, bins, original_shape, golden)
+    return functools.partial(latent_images.LatentImageAnswers, frame=frame), golden
+
+
+def _about_images(model, subject, bins, original_shape, golden):
+    """`(bins, Frame, golden images)` of images that a flow or a VAE models."""
+    event_shape = tuple(subject.event_shape)
     bins = _checked_bins(bins, getattr(model, 'bins', None))
     frame = framing.Frame(event_shape, event_shape if original_shape is None else original_shape)
     counted = getattr(model, 'counted_dims', None)
@@ -20,7 +32,7 @@ def for_images(model, flow, bins, original_shape, golden):
                          f'model counts; got original_shape={frame.image_shape}.')
     if golden is not None:
         golden = _checked_images(np.asarray(golden), frame, bins)
-    return functools.partial(images.ImageAnswers, bins=bins, frame=frame), golden
+    return bins, frame, golden
 
 
 def for_vectors(flow, mean, std, columns, golden):
@@ -46,10 +58,10 @@ def for_vectors(flow, mean, std, columns, golden):
 
 
 def refuse(kind, **arguments):
-    """Raises a `ValueError` if one of `arguments`, which are for another kind, is given."""
+    """Raises a `ValueError` if one of `arguments`, which are not for this kind, is given."""
     for name, value in arguments.items():
         if value is not None:
-            raise ValueError(f'{name} must be left out for a flow over {kind}; got one.')
+            raise ValueError(f'{name} must be left out for {kind}; got one.')
 
 
 def check_classes(flow, classes):

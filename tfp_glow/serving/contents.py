@@ -45,18 +45,19 @@ def golden(answers, module, events=None):
         set_count(len(events))
         outputs['sample'] = ask('sample')
     except tf.errors.InvalidArgumentError as error:
-        raise ValueError('flow must give finite samples at temperatures up to 1; it gives NaN or '
-                         'infinity.') from error
+        raise ValueError(f'{answers.subject} must give finite samples at temperatures up to 1; it '
+                         'gives NaN or infinity.') from error
     inputs[answers.kind] = events
     latents = ask('encode')
     outputs.update({name: ask(name) for name in answers.densities})
     outputs.update({f'level_{i}': z for i, z in enumerate(latents)})
     for name, value in outputs.items():
         if not np.all(np.isfinite(value)):
-            raise ValueError(f'flow must give finite values; its {name} of the golden '
+            raise ValueError(f'{answers.subject} must give finite values; its {name} of the golden '
                              f'{answers.kind} holds NaN or infinity.')
-    outputs.update(decode=ask('decode', latents=latents),
-                   interpolate=ask('interpolate', first=events, second=events[::-1]))
+    given = {'latents': latents, 'first': events, 'second': events[::-1]}
+    outputs.update({name: ask(name, **given) for name in answers.questions
+                    if name != 'encode' and name not in outputs})
     return inputs, {name: np.asarray(value) for name, value in outputs.items()}
 
 
@@ -70,11 +71,11 @@ def write(path, answers, module, events):
     np.savez_compressed(path / 'golden.npz', **inputs, **outputs)
     about = {
         'format': FORMAT,
-        'name': answers.flow.name,
+        'name': answers.name,
         'kind': answers.kind,
         'classes': answers.classes,
         **answers.about,
-        'event_shape': answers.flow.event_shape.as_list(),
+        'event_shape': answers.event_shape,
         'latent_shapes': answers.latent_shapes,
         'signatures': list(answers.questions),
         'round_trip_errors': figure,

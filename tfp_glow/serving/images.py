@@ -74,11 +74,16 @@ class ImageAnswers(answers.Answers):
         return self.frame.crop(dequantization.quantize(data, self.bins))
 
     def _padded(self, images, question):
-        if self.bins < 256:
-            levels = tf.cast(images, tf.int32)
-            with tf.control_dependencies([
-                    answers.check(tf.reduce_all(levels < self.bins),
-                                  f'{question}: images must have grey levels below {self.bins}; '
-                                  'got', tf.reduce_max(levels))]):
-                images = tf.identity(images)
-        return self.frame.pad(images)
+        return self.frame.pad(checked_levels(images, self.bins, question))
+
+
+def checked_levels(images, bins, question):
+    """uint8 images, if their grey levels are below `bins`."""
+    if bins == 256:
+        return images
+    levels = tf.cast(images, tf.int32)
+    with tf.control_dependencies([
+            answers.check(tf.reduce_all(levels < bins),
+                          f'{question}: images must have grey levels below {bins}; got',
+                          tf.reduce_max(levels))]):
+        return tf.identity(images)

@@ -23,7 +23,7 @@ def signatures(module, answers):
     for them, so that a server can be tried without data.
     """
     levels = [f'level_{i}' for i in range(len(answers.latent_shapes))]
-    results = dict.fromkeys(['sample', 'decode', 'interpolate'], answers.kind)
+    results = dict.fromkeys(['sample', 'decode', 'reconstruct', 'interpolate'], answers.kind)
     found = {}
     for name, specs in answers.questions.items():
         function = _by_name(getattr(module, name), list(specs))

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo import errors
-from zoo.data import pipeline, reading, sources
+from zoo.data import binarized, pipeline, reading, sources
 
 _MAX_HELD_OUT = 5000
 # Sets of natural images, whose mirror images are as likely. Digits and letters (mnist, kmnist,
@@ -12,7 +12,7 @@ _MAX_HELD_OUT = 5000
 _MIRRORED = ('cifar10', 'cifar100', 'cinic10', 'celeb_a', 'celeb_a_hq', 'lsun', 'stl10')
 
 
-def load(name, data_dir=None, pad=False, divisor=1, flips=None):
+def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize=''):
     """Returns the data set `name` as an `ImageData`, prepared on first use.
 
     Args:
@@ -22,12 +22,16 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None):
         divisor: what the model needs both sides to be divisible by, 2**levels.
         flips: whether training mirrors half of the images. Default: what the set's metadata says,
             else True for natural images only.
+        binarize: '' for the images as they are; 'dynamic' or 'static' for draws of black and white
+            pixels, see `binarized.BinaryReader`: dynamic ones anew in each epoch of training.
 
     Raises:
         UsageError: one line that names the flag, the rule and the value.
     """
     if divisor < 1:
         raise ValueError(f'divisor must be at least 1; got {divisor=}.')
+    if binarize not in ('', 'dynamic', 'static'):
+        raise errors.UsageError(f'--binarize must be dynamic, static or empty; got {binarize!r}.')
     builder = sources.find_builder(name, data_dir)
     image_key = _image_key(name, builder.info.features)
     shape = builder.info.features[image_key].shape
@@ -41,19 +45,24 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None):
         mirrored = builder.name in _MIRRORED or 'imagenet' in builder.name
         flips = bool(metadata.get('flips', mirrored))
     has_labels = num_classes is not None
-    readers = {split: reading.SplitReader(builder, part, image_key, has_labels, padding)
-               for split, part in splits.items()}
+    bins = int(metadata.get('bins', 256))
+    readers = {}
+    for number, (split, part) in enumerate(splits.items()):
+        where = (builder, part, image_key, has_labels, padding)
+        readers[split] = reading.SplitReader(*where) if not binarize else binarized.BinaryReader(
+            *where, bins=bins, dynamic=binarize == 'dynamic', number=number)
     (top, bottom), (left, right) = padding
     return pipeline.ImageData(
         name=name,
         image_shape=(shape[0] + top + bottom, shape[1] + left + right, shape[2]),
         original_shape=tuple(shape),
-        bins=int(metadata.get('bins', 256)),
+        bins=2 if binarize else bins,
         num_classes=num_classes,
         sizes={split: reader.size for split, reader in readers.items()},
         splits=splits,
         flips=flips,
-        readers=readers)
+        readers=readers,
+        binarize=binarize)
 
 
 def choose_splits(name, counts):

@@ -18,6 +18,8 @@ class ImageData(batches.Batches):
     A split of at most 1 GiB is decoded once and kept in memory. A larger one is streamed, and each
     epoch then shuffles it through a buffer of 256 MiB rather than as a whole, in an order that
     depends on TensorFlow's global seed besides the one given.
+
+    `binarize` says whether images are draws of black and white pixels, see `load`.
     """
 
     name: str
@@ -29,6 +31,7 @@ class ImageData(batches.Batches):
     splits: dict[str, str]
     flips: bool
     readers: dict[str, reading.SplitReader] = dataclasses.field(repr=False, compare=False)
+    binarize: str = ''
 
     @property
     def event_shape(self):
@@ -44,7 +47,9 @@ class ImageData(batches.Batches):
         """Returns in one line what is trained on, for logs and cards."""
         sizes = ', '.join(f'{s} {n:,} ({self.splits[s]})' for s, n in self.sizes.items())
         height, width, channels = self.original_shape
-        text = f'{self.name}: {height}x{width}x{channels}, {self.bins} levels; {sizes}; '
+        levels = {'': f'{self.bins} levels', 'static': 'binarised once',
+                  'dynamic': 'binarised anew in each epoch'}[self.binarize]
+        text = f'{self.name}: {height}x{width}x{channels}, {levels}; {sizes}; '
         text += 'half of the training images mirrored' if self.flips else 'no mirrored images'
         if self.image_shape != self.original_shape:
             text += (f'; edges repeated to {self.image_shape[0]}x{self.image_shape[1]}, bits/dim '

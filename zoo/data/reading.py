@@ -61,7 +61,7 @@ class SplitReader(ArrayReader):
         self._split = split
         self._image_key = image_key
         self._has_labels = has_labels
-        height, width, channels = builder.info.features[image_key].shape
+        self._shape = height, width, channels = builder.info.features[image_key].shape
         self._rows = _edge_indices(height, padding[0])
         self._columns = _edge_indices(width, padding[1])
         self.size = builder.info.splits[split].num_examples

@@ -1,0 +1,86 @@
+"""What the VAEs of the zoo have in common: latents, posterior, prior, likelihood, objective."""
+
+import dataclasses
+import math
+
+from zoo import errors, recipe
+from zoo.models.sizes import sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """Hyper-parameters of the bound that is maximised; the defaults are the plain ELBO's."""
+
+    free_bits: float = recipe.field(
+        0., 'Nats of each channel of the latents that the loss does not charge for.')
+    kl_warmup_epochs: float = recipe.field(
+        0., 'Epochs over which the weight of the divergence from the prior rises from 0 to 1.')
+    latent_draws: int = recipe.field(1, 'L: draws of the latents for each image of a step.')
+    closed_form_kl: bool = recipe.field(
+        False, 'Use the divergence of Gaussians itself in place of its estimate from the draws.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Objective):
+    """Hyper-parameters of a VAE with one vector of latents."""
+
+    latent_dims: int = recipe.field(32, 'Size of the vector of latents.')
+    posterior: str = recipe.field('gaussian', 'Posterior of the latents: gaussian or iaf.')
+    iaf_steps: int = recipe.field(2, 'Steps of an IAF posterior.')
+    iaf_hidden: str = recipe.field('128', 'Units of their hidden layers, with commas.')
+    context_size: int = recipe.field(64, 'Numbers of the encoder that each of these steps sees.')
+    prior: str = recipe.field(
+        'normal', 'Prior of the latents: normal, or learned by maf, real_nvp or made.')
+    prior_layers: int = recipe.field(2, 'Layers of a learned prior.')
+    prior_hidden: str = recipe.field('128', 'Units of their hidden layers, with commas.')
+    likelihood: str = recipe.field(
+        '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
+        'of binary images, mixture of others.')
+    likelihood_scale: str = recipe.field(
+        'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
+        'a share of the range of grey levels.')
+    components: int = recipe.field(5, 'Logistics in each mixture.')
+    network_dtype: str = recipe.field(
+        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
+
+
+def options(config, bins, seed):
+    """What `dense_vae` and `conv_vae` have in common, as arguments of their builders."""
+    kind = config.likelihood or ('bernoulli' if bins == 2 else 'mixture')
+    own = {'normal': {'scale': _scale(config)}, 'logistic': {'scale': _scale(config)},
+           'mixture': {'components': config.components}}.get(kind)
+    return {'bins': bins, 'latent_dims': config.latent_dims, 'posterior': config.posterior,
+            'iaf_steps': config.iaf_steps, 'iaf_hidden': sizes('iaf_hidden', config.iaf_hidden),
+            'context_size': config.context_size, 'prior': config.prior,
+            'prior_layers': config.prior_layers,
+            'prior_hidden': sizes('prior_hidden', config.prior_hidden), 'likelihood': kind,
+            'likelihood_options': own, 'network_dtype': config.network_dtype, 'seed': seed}
+
+
+def objective(config, steps_per_epoch):
+    """The arguments of `VAEModel` that an `Objective` is.
+
+    Raises:
+      UsageError: one is out of its range; the message names its flag.
+    """
+    for name, least in (('free_bits', 0), ('kl_warmup_epochs', 0), ('latent_draws', 1)):
+        if not least <= getattr(config, name) < math.inf:
+            raise errors.UsageError(f'--{name} must be at least {least}; '
+                                    f'got {getattr(config, name)}.')
+    return {'free_bits': config.free_bits, 'samples': config.latent_draws,
+            'closed_form': config.closed_form_kl,
+            'kl_warmup_steps': math.ceil(config.kl_warmup_epochs * steps_per_epoch)}
+
+
+def _scale(config):
+    text = config.likelihood_scale
+    if text in ('predicted', 'learned'):
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.
+    if not 0 < number < math.inf:
+        raise errors.UsageError('--likelihood_scale must be predicted, learned or a positive '
+                                f'number; got {text!r}.')
+    return number
