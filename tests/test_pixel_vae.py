@@ -95,3 +95,21 @@ def test_same_seed_same_weights():
 def test_bad_input(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.slow
+def test_a_run_of_the_zoo(tmp_path):
+    """Trained, evaluated and exported as any VAE; the bundle samples pixel by pixel."""
+    import tiny_run
+
+    from zoo import bundle
+    with tiny_run.program('train') as train:
+        train(model='pixel_vae', dataset='digits', recipe='digits', epochs=1, batch_size=256,
+              latent_dims=2, features=2, pixel_width=4, width=4, dense_units=8, ema=.5,
+              sample_images=4, verbose=0, workdir=tmp_path / 'run', data_dir=tmp_path / 'data')
+    answers = bundle.open_bundle(tmp_path / 'run' / 'saved_model').load()
+    drawn = answers.sample(tf.constant(3), tf.constant(1.), tf.constant(0)).numpy()
+    assert drawn.shape == (3, 8, 8, 1) and drawn.dtype == np.uint8 and drawn.max() <= 16
+    picture = answers.reconstruct(drawn).numpy()
+    np.testing.assert_array_equal(picture, answers.decode(answers.encode(drawn)))
+    np.testing.assert_array_equal(picture, np.round(picture))
