@@ -12,11 +12,13 @@ from zoo.models import (
     made,
     maf,
     nice,
+    pixel_vae,
     real_nvp,
 )
 
 MODELS = {'conv_vae': conv_vae, 'dense_vae': dense_vae, 'flow_pp': flow_pp, 'glow': glow,
-          'iaf': iaf, 'idf': idf, 'made': made, 'maf': maf, 'nice': nice, 'real_nvp': real_nvp}
+          'iaf': iaf, 'idf': idf, 'made': made, 'maf': maf, 'nice': nice, 'pixel_vae': pixel_vae,
+          'real_nvp': real_nvp}
 
 
 def model(name):

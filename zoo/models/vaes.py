@@ -21,8 +21,8 @@ class Objective:
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Objective):
-    """Hyper-parameters of a VAE with one vector of latents."""
+class Latents(Objective):
+    """Hyper-parameters of one vector of latents, and of what pixels and networks are."""
 
     latent_dims: int = recipe.field(32, 'Size of the vector of latents.')
     posterior: str = recipe.field('gaussian', 'Posterior of the latents: gaussian or iaf.')
@@ -33,15 +33,21 @@ class Config(Objective):
         'normal', 'Prior of the latents: normal, or learned by maf, real_nvp or made.')
     prior_layers: int = recipe.field(2, 'Layers of a learned prior.')
     prior_hidden: str = recipe.field('128', 'Units of their hidden layers, with commas.')
+    components: int = recipe.field(5, 'Logistics in each mixture.')
+    network_dtype: str = recipe.field(
+        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Latents):
+    """Hyper-parameters of a VAE with one vector of latents and pixels independent given it."""
+
     likelihood: str = recipe.field(
         '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
         'of binary images, mixture of others.')
     likelihood_scale: str = recipe.field(
         'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
         'a share of the range of grey levels.')
-    components: int = recipe.field(5, 'Logistics in each mixture.')
-    network_dtype: str = recipe.field(
-        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
 
 
 def options(config, bins, seed):
@@ -49,12 +55,17 @@ def options(config, bins, seed):
     kind = config.likelihood or ('bernoulli' if bins == 2 else 'mixture')
     own = {'normal': {'scale': _scale(config)}, 'logistic': {'scale': _scale(config)},
            'mixture': {'components': config.components}}.get(kind)
+    return {'likelihood': kind, 'likelihood_options': own, **latents(config, bins, seed)}
+
+
+def latents(config, bins, seed):
+    """What all builders of VAEs with one vector of latents have in common, as arguments."""
     return {'bins': bins, 'latent_dims': config.latent_dims, 'posterior': config.posterior,
             'iaf_steps': config.iaf_steps, 'iaf_hidden': sizes('iaf_hidden', config.iaf_hidden),
             'context_size': config.context_size, 'prior': config.prior,
             'prior_layers': config.prior_layers,
-            'prior_hidden': sizes('prior_hidden', config.prior_hidden), 'likelihood': kind,
-            'likelihood_options': own, 'network_dtype': config.network_dtype, 'seed': seed}
+            'prior_hidden': sizes('prior_hidden', config.prior_hidden),
+            'network_dtype': config.network_dtype, 'seed': seed}
 
 
 def objective(config, steps_per_epoch):
