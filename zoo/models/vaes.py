@@ -21,7 +21,20 @@ class Objective:
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Objective):
+class Likelihood:
+    """Hyper-parameters of p(x|z)."""
+
+    likelihood: str = recipe.field(
+        '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
+        'of binary images, mixture of others.')
+    likelihood_scale: str = recipe.field(
+        'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
+        'a share of the range of grey levels.')
+    components: int = recipe.field(5, 'Logistics in each mixture.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Objective, Likelihood):
     """Hyper-parameters of a VAE with one vector of latents."""
 
     latent_dims: int = recipe.field(32, 'Size of the vector of latents.')
@@ -33,28 +46,26 @@ class Config(Objective):
         'normal', 'Prior of the latents: normal, or learned by maf, real_nvp or made.')
     prior_layers: int = recipe.field(2, 'Layers of a learned prior.')
     prior_hidden: str = recipe.field('128', 'Units of their hidden layers, with commas.')
-    likelihood: str = recipe.field(
-        '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
-        'of binary images, mixture of others.')
-    likelihood_scale: str = recipe.field(
-        'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
-        'a share of the range of grey levels.')
-    components: int = recipe.field(5, 'Logistics in each mixture.')
     network_dtype: str = recipe.field(
         'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
 
 
 def options(config, bins, seed):
     """What `dense_vae` and `conv_vae` have in common, as arguments of their builders."""
-    kind = config.likelihood or ('bernoulli' if bins == 2 else 'mixture')
-    own = {'normal': {'scale': _scale(config)}, 'logistic': {'scale': _scale(config)},
-           'mixture': {'components': config.components}}.get(kind)
-    return {'bins': bins, 'latent_dims': config.latent_dims, 'posterior': config.posterior,
+    return {'latent_dims': config.latent_dims, 'posterior': config.posterior,
             'iaf_steps': config.iaf_steps, 'iaf_hidden': sizes('iaf_hidden', config.iaf_hidden),
             'context_size': config.context_size, 'prior': config.prior,
             'prior_layers': config.prior_layers,
-            'prior_hidden': sizes('prior_hidden', config.prior_hidden), 'likelihood': kind,
-            'likelihood_options': own, 'network_dtype': config.network_dtype, 'seed': seed}
+            'prior_hidden': sizes('prior_hidden', config.prior_hidden),
+            'network_dtype': config.network_dtype, 'seed': seed, **likelihood(config, bins)}
+
+
+def likelihood(config, bins):
+    """The likelihood of images of `bins` grey levels, as arguments of a builder."""
+    kind = config.likelihood or ('bernoulli' if bins == 2 else 'mixture')
+    own = {'normal': {'scale': _scale(config)}, 'logistic': {'scale': _scale(config)},
+           'mixture': {'components': config.components}}.get(kind)
+    return {'bins': bins, 'likelihood': kind, 'likelihood_options': own}
 
 
 def objective(config, steps_per_epoch):
