@@ -1,4 +1,4 @@
-"""The model zoo: programs that train, evaluate, export and sample flows."""
+"""The model zoo: programs that train, evaluate, export and sample flows and VAEs."""
 
 import os
 
@@ -6,19 +6,20 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # Before anything imports Te
 
 
 def load(name):
-    """Returns the flow of the preset `name`, a `tfd.TransformedDistribution` with trained weights.
+    """Returns the flow or the VAE of the preset `name`, with trained weights.
 
-    Its data are in [-1/2, 1/2), see `tfp_glow.dequantization`, or standardised vectors. What else
-    is known of it `from_preset` gives.
+    A flow is a `tfd.TransformedDistribution` whose data are in [-1/2, 1/2), see
+    `tfp_glow.dequantization`, or standardised vectors. A VAE is a `tfp_glow.vaes.LatentModel` of
+    integer images. What else is known of it `from_preset` gives.
 
     Raises:
         UsageError: there is no such preset; its files are not as they were written.
     """
-    return from_preset(name).flow
+    return from_preset(name).subject
 
 
 def from_preset(name_or_path):
-    """Returns the `zoo.preset.Preset` of that name, or in that folder: flow, model, card, ...
+    """Returns the `zoo.preset.Preset` of that name, or in that folder: its model, card, ...
 
     Raises:
         UsageError: as `load`.

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tfp_glow
 from zoo import errors, measures
 
+_SHOWN = 16  # Images.
 _RECONSTRUCTION_LIMIT = 1e-3  # Of the pixel range: beyond it constant-memory gradients suffer.
 
 
@@ -32,43 +33,71 @@ class _Record(keras.callbacks.Callback):
 
     def __init__(self, run, data, model, directory, manager):
         super().__init__()
-        self._run, self._data, self._flow_model = run, data, model
+        self._run, self._data, self._trained = run, data, model
         self._directory, self._manager = directory, manager
         self._writer = tf.summary.create_file_writer(str(directory.path / 'tensorboard'))
-        self._probe = run.examples(data, 'validation', min(16, data.sizes['validation']))
-        self._round_trip = measures.RoundTrip(model)
-        tempered, given = tfp_glow.with_temperature(model.flow, .7), {}
-        if run.conditional:
-            given['condition'] = tf.range(16) % data.num_classes
-        self._draw = tf.function(lambda: tempered.sample(16, seed=[0, 1], **given))
+        self._look = (_VAELook if run.is_vae else _FlowLook)(run, data, model)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.time()
 
     def on_epoch_end(self, epoch, logs=None):
-        model, checkpoint = self._flow_model, self._manager.checkpoint
+        model, checkpoint = self._trained, self._manager.checkpoint
         checkpoint.seconds.assign_add(time.time() - self._start)
-        error = self._round_trip.error(*self._probe)
+        looked = self._look.figures()
         row = {'epoch': epoch + 1, 'step': int(model.optimizer.iterations),
                'seconds': round(float(checkpoint.seconds), 1),
                'learning_rate': float(model.optimizer.learning_rate),
                **{name: float(value) for name, value in logs.items()},
-               'reconstruction_error': error}
+               **looked}
         self._directory.add_metrics(row)
         with self._writer.as_default(step=epoch + 1):
             for name, value in row.items():
                 tf.summary.scalar(name, value)
             if model.bins is not None:
-                tf.summary.image('samples', self._samples(), max_outputs=16)
+                pictures = self._data.crop(self._look.samples())
+                tf.summary.image('samples', pictures / (model.bins - 1), max_outputs=16)
         self._writer.flush()
         checkpoint.epoch.assign(epoch + 1)
         self._manager.save()
+        error = looked.get('reconstruction_error')
         if getattr(self._run.config, 'reversible', False) and not error <= _RECONSTRUCTION_LIMIT:
             print(f'\nwarning: the round trip of validation images errs by {error:.1e} of the '
                   f'pixel range; raise --minimum_scale or give --noreversible.')
 
-    def _samples(self):
-        with self._flow_model.averaged_weights():
+
+class _FlowLook:
+    """The round trip of a flow's images, and samples."""
+
+    def __init__(self, run, data, model):
+        self._model = model
+        self._probe = run.examples(data, 'validation', min(_SHOWN, data.sizes['validation']))
+        self._round_trip = measures.RoundTrip(model)
+        tempered, given = tfp_glow.with_temperature(model.flow, .7), {}
+        if run.conditional:
+            given['condition'] = tf.range(_SHOWN) % data.num_classes
+        self._draw = tf.function(lambda: tempered.sample(_SHOWN, seed=[0, 1], **given))
+
+    def figures(self):
+        return {'reconstruction_error': self._round_trip.error(*self._probe)}
+
+    def samples(self):
+        with self._model.averaged_weights():
             data = self._draw()
-        images = self._data.crop(self._flow_model.to_images(data))
-        return tf.cast(images, tf.float32) / (self._flow_model.bins - 1)
+        return tf.cast(self._model.to_images(data), tf.float32)
+
+
+class _VAELook:
+    """Means of p(x|z) for z from a VAE's prior."""
+
+    def __init__(self, run, data, model):
+        del run, data
+        self._model = model
+        self._draw = tf.function(lambda: model.vae.sample(_SHOWN, [0, 1], mean=True))
+
+    def figures(self):
+        return {}
+
+    def samples(self):
+        with self._model.averaged_weights():
+            return self._draw()

@@ -7,20 +7,27 @@ from zoo import curves, measures, registry, results
 _ROUND_TRIP_EXAMPLES = 256
 
 
-def measure(run, data, model, directory, draws=1):
+def measure(run, data, model, directory, draws=1, importance_samples=None):
     """The card of a run as a dictionary, ready for JSON; figures are those of the test split."""
     rows = curves.read(directory.path / 'metrics.csv')
-    found = results.figures(run, data, model, 'test', draws)
+    found = results.figures(run, data, model, 'test', draws, importance_samples=importance_samples)
     count = min(_ROUND_TRIP_EXAMPLES, data.sizes['test'])
-    trips = measures.round_trip_errors(model, *run.examples(data, 'test', count))
+    trips = {} if run.is_vae else measures.round_trip_errors(
+        model, *run.examples(data, 'test', count))
     return {
         'model': run.model, 'dataset': run.dataset, 'recipe': run.recipe,
         'figure': results.in_words(found), **found,
         'round_trip': trips, 'data': data.describe(), 'seed': run.training.seed,
         'epochs': int(rows[-1]['epoch']), 'training_seconds': float(rows[-1]['seconds']),
         'weights': sum(int(v.shape.num_elements()) for v in model.trainable_variables),
-        'estimate': 'maximum a posteriori' if run.training.weight_prior else 'maximum likelihood',
+        'estimate': _estimate(run),
         'command': command(run)}
+
+
+def _estimate(run):
+    if run.is_vae:
+        return 'maximum of the ELBO'
+    return 'maximum a posteriori' if run.training.weight_prior else 'maximum likelihood'
 
 
 def command(run):
@@ -50,7 +57,7 @@ def text(name, card):
         '',
         f'- **Data**: {card["data"]}',
         f'- **Test**: {card["figure"]}; averaged weights, float32.',
-        f'- **Round trip**, largest error: {trips}.',
+        *([f'- **Round trip**, largest error: {trips}.'] if trips else []),
         f'- **Training**: {card["epochs"]} epochs in {card["training_seconds"]:,.0f} s on two '
         f'cores, seed {card["seed"]}.',
         f'- **Command**: `{card["command"]}`',

@@ -64,6 +64,11 @@ class Subject:
         images = images.map(lambda image, found: image).take(limit).batch(250)
         return map(self._to_data, images)
 
+    @property
+    def picture_bins(self):
+        """Grey levels of `pictures`."""
+        return self.model.bins
+
     def pictures(self, data):
         """Data of the flow as integer images, without padding; one that is not finite is refused.
         """

@@ -13,8 +13,11 @@ The tools, each a row per image and from left to right:
                  --strength times
     reconstruct  the image; then from the mode of all latents, the coarsest kept, ... all kept
     inpaint      the image; without the part under --mask; that part while log p rises
+    manifold     of a VAE with two latents: --steps quantiles of a Normal along each of them
 
-In a GIF, what is side by side here follows in time.
+A VAE has interpolate, traverse (--level is then the number of the group of latents), temperature,
+reconstruct (the image and what its latents' centre gives) and manifold; its pictures are means of
+p(x|z). In a GIF, what is side by side here follows in time.
 """
 
 from absl import flags
@@ -24,7 +27,7 @@ from zoo import images as zoo_images
 
 FLAGS = flags.FLAGS
 _TOOLS = ('interpolate', 'traverse', 'resample', 'temperature', 'attribute', 'reconstruct',
-          'inpaint')
+          'inpaint', 'manifold')
 flags.DEFINE_enum('tool', None, _TOOLS, 'What to do, see above.')
 flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, or give --preset.')
 flags.DEFINE_string('preset', None, 'Name or folder of a preset.')
@@ -36,8 +39,8 @@ flags.DEFINE_list('image_file', [], 'PNG files of your own, of the data set\'s s
 flags.DEFINE_string('out', None, 'Where to write, a .png or a .gif.')
 flags.DEFINE_bool('overwrite', False, 'Replace --out if it is there.')
 flags.DEFINE_integer('seed', 0, 'Of dequantization and of all that is drawn.')
-flags.DEFINE_integer('steps', 9, 'Images in a row: of interpolate, traverse, attribute, resample '
-                                 'with --level; shown by inpaint.')
+flags.DEFINE_integer('steps', 9, 'Images in a row: of interpolate, traverse, attribute, manifold, '
+                                 'resample with --level; shown by inpaint.')
 flags.DEFINE_bool('spherical', False, 'interpolate: along the great circle.')
 flags.DEFINE_integer('level', None, 'traverse, resample: number of the latent, the finest is 0. '
                                     'traverse: by default the coarsest.')
@@ -61,23 +64,27 @@ def main(_):
     program.require('tool', 'out')
     zoo_images.check_output(FLAGS.out, ('.png', '.gif'), FLAGS.overwrite)
     _check_flags()
-    from zoo import latent_tools, runs  # pylint: disable=g-import-not-at-top
+    from zoo import latent_tools, runs, vae_tools  # pylint: disable=g-import-not-at-top
     run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
     if model.bins is None or run.conditional:
         raise errors.UsageError(f'--tool={FLAGS.tool} needs a model of images without a condition; '
                                 f'got {run.model} on {run.dataset}.')
-    subject = latent_tools.Subject(run.prepare, data, model, FLAGS.seed)
+    tools = vae_tools if run.is_vae else latent_tools
+    if not hasattr(tools, FLAGS.tool):
+        raise errors.UsageError(f'--tool={FLAGS.tool} is for {"flows" if run.is_vae else "VAEs"}; '
+                                f'got {run.model}.')
+    subject = tools.Subject(run.prepare, data, model, FLAGS.seed)
     numbers = FLAGS.images if FLAGS.images is not None else [] if FLAGS.image_file else range(4)
     with program.naming_flags(), model.averaged_weights():
         images = None
-        if FLAGS.tool != 'temperature':
+        if FLAGS.tool not in ('temperature', 'manifold'):
             images = subject.images([int(n) for n in numbers], FLAGS.image_file)
-        rows = getattr(latent_tools, FLAGS.tool)(subject, images, FLAGS)
-    rows = subject.pictures(rows)
+        rows = getattr(tools, FLAGS.tool)(subject, images, FLAGS)
+    rows, bins = subject.pictures(rows), subject.picture_bins
     if FLAGS.out.endswith('.gif'):
-        zoo_images.save_animation(rows.swapaxes(0, 1), FLAGS.out, model.bins)
+        zoo_images.save_animation(rows.swapaxes(0, 1), FLAGS.out, bins)
     else:
-        zoo_images.save_grid(rows.reshape(-1, *rows.shape[2:]), FLAGS.out, model.bins,
+        zoo_images.save_grid(rows.reshape(-1, *rows.shape[2:]), FLAGS.out, bins,
                              columns=rows.shape[1])
     print(f'{FLAGS.out}: {FLAGS.tool}, {rows.shape[0]} rows of {rows.shape[1]} images')
 

@@ -92,9 +92,13 @@ def _opened(flag):
     with _naming(flag):
         if flag == 'workdir' or (flag == 'background' and path.is_dir()
                                  and not (path / 'sha256.json').exists()):
-            return runs.load(path, FLAGS.data_dir)
-        found = preset.read(FLAGS[flag].value)
-        return found.run, found.run.load_data(FLAGS.data_dir), found.model
+            opened = runs.load(path, FLAGS.data_dir)
+        else:
+            found = preset.read(FLAGS[flag].value)
+            opened = found.run, found.run.load_data(FLAGS.data_dir), found.model
+    if opened[0].is_vae:
+        raise errors.UsageError(f'--{flag} must be of a flow; {opened[0].model} is a VAE.')
+    return opened
 
 
 def _background(run, data, model):
@@ -121,7 +125,7 @@ def _images(name, run, data, model, own):
     if name in synthetic.KINDS:
         return synthetic.make(name, own, model.bins)
     with _naming('against'):
-        found = zoo_data.load(name, FLAGS.data_dir)
+        found = zoo_data.load(name, FLAGS.data_dir, binarize=run.training.binarize)
         wanted, got = ((d.original_shape, d.bins) for d in (data, found))
         if wanted != got:
             raise errors.UsageError(

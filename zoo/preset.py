@@ -27,8 +27,9 @@ class Preset:
 
     Attributes:
         name: of the preset, the name of its folder.
-        flow: the `tfd.TransformedDistribution`, its averaged weights loaded.
-        model: the `FlowModel` around it, not compiled: `to_data`, `to_images`, `bits`.
+        subject: what was trained, its averaged weights loaded: a flow, a
+            `tfd.TransformedDistribution`, or a VAE, a `tfp_glow.vaes.LatentModel`.
+        model: the `FlowModel` or `VAEModel` around it, not compiled: `bits`.
         run: the `zoo.runs.Run` that trained it.
         data: what it was trained on: `event_shape`, `original_shape`, `bins`, `classes`.
         card: data, split, seed, time, figures, licence and command, as a dictionary.
@@ -36,12 +37,23 @@ class Preset:
     """
 
     name: str
-    flow: object
+    subject: object
     model: object
     run: object
     data: dict
     card: dict
     path: pathlib.Path
+
+    @property
+    def flow(self):
+        """The flow.
+
+        Raises:
+            UsageError: it is a VAE.
+        """
+        if self.run.is_vae:
+            raise errors.UsageError(f'preset must be that of a flow; {self.name!r} is a VAE.')
+        return self.subject
 
 
 def names():
@@ -64,7 +76,7 @@ def read(name_or_path):
 
     Raises:
         UsageError: there is none; a file is missing or not as it was written; its configuration
-            is of a newer version; its weights are those of another flow.
+            is of a newer version; its weights are those of another model.
     """
     folder = _folder(name_or_path)
     _check_sums(folder)
@@ -87,7 +99,7 @@ def read(name_or_path):
         raise errors.UsageError(f'preset {folder.name!r} has a weights.npz that does not hold the '
                                 f'weights of its config.json ({error}).') from None
     card = _json(folder / 'card.json')
-    return Preset(folder.name, model.flow, model, run, data, card, folder)
+    return Preset(folder.name, model.objective.subject, model, run, data, card, folder)
 
 
 def write(run, data, model, folder, fill):
@@ -96,7 +108,7 @@ def write(run, data, model, folder, fill):
     Args:
         run: the `Run`.
         data: its data.
-        model: its `FlowModel`.
+        model: its `FlowModel` or `VAEModel`.
         folder: must not be there, or be empty.
         fill: called with the folder before the sums are made; writes the other files.
     """

@@ -19,9 +19,12 @@ flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
 flags.DEFINE_string('out', None, 'Folder to make; must be new.')
 flags.DEFINE_string('licence', 'Apache-2.0', 'Licence of the weights.')
 flags.DEFINE_string('note', '', 'A remark for the card, such as what the machine did besides.')
-flags.DEFINE_integer('draws', 1, 'Dequantization noise draws per image, averaged.')
+flags.DEFINE_integer('draws', 1, 'Draws per image, averaged: of the dequantization noise, or of '
+                                 'a VAE\'s latents.')
+flags.DEFINE_integer('importance_samples', None, 'Also evaluate a VAE by the importance-weighted '
+                                                 'bound of so many samples.')
 flags.DEFINE_integer('samples', 36, 'Samples in the picture.')
-flags.DEFINE_float('temperature', .7, 'Their temperature.')
+flags.DEFINE_float('temperature', None, 'Their temperature. Default: .7; of VAEs 1.')
 
 
 def main(_):
@@ -33,20 +36,23 @@ def main(_):
     for name in ('draws', 'samples'):
         if FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
-    if not 0 <= FLAGS.temperature < float('inf'):
+    if not 0 <= (FLAGS.temperature or 0.) < float('inf'):
         raise errors.UsageError('--temperature must be finite and at least 0; got '
                                 f'{FLAGS.temperature:g}.')
-    from zoo import cards, preset, results, runs  # pylint: disable=g-import-not-at-top
+    from zoo import cards, preset, results, runs, vae_results  # Late: a wrong flag comes first.
     run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
-    card = cards.measure(run, data, model, runs.Directory(FLAGS.workdir), FLAGS.draws)
+    vae_results.check_samples(run, FLAGS.importance_samples)
+    temperature = results.temperature(run, FLAGS.temperature)
+    card = cards.measure(run, data, model, runs.Directory(FLAGS.workdir), FLAGS.draws,
+                         FLAGS.importance_samples)
     card |= {'licence': FLAGS.licence, 'note': FLAGS.note,
-             'samples': f'{FLAGS.samples} at temperature {FLAGS.temperature:g}'}
+             'samples': f'{FLAGS.samples} at temperature {temperature:g}'}
 
     def fill(folder):
         (folder / 'card.json').write_text(json.dumps(card, indent=2) + '\n')
         (folder / 'card.md').write_text(cards.text(out.name, card))
         cards.draw_curve(runs.Directory(FLAGS.workdir), folder / 'curve.png')
-        results.draw(run, data, model, FLAGS.samples, FLAGS.temperature, folder / 'samples.png')
+        results.draw(run, data, model, FLAGS.samples, temperature, folder / 'samples.png')
     preset.write(run, data, model, out, fill)
     size = sum(p.stat().st_size for p in out.iterdir()) / 1e6
     print(f'{out}: {card["figure"]}, {size:.1f} MB')

@@ -2,10 +2,22 @@
 
 from zoo import data as zoo_data
 from zoo import errors
-from zoo.models import flow_pp, glow, iaf, made, maf, nice, real_nvp
+from zoo.models import (
+    conv_vae,
+    dense_vae,
+    flow_pp,
+    glow,
+    iaf,
+    made,
+    maf,
+    nice,
+    real_nvp,
+    resnet_vae,
+)
 
-MODELS = {'flow_pp': flow_pp, 'glow': glow, 'iaf': iaf, 'made': made, 'maf': maf, 'nice': nice,
-          'real_nvp': real_nvp}
+MODELS = {'conv_vae': conv_vae, 'dense_vae': dense_vae, 'flow_pp': flow_pp, 'glow': glow,
+          'iaf': iaf, 'made': made, 'maf': maf, 'nice': nice, 'real_nvp': real_nvp,
+          'resnet_vae': resnet_vae}
 
 
 def model(name):
@@ -14,6 +26,11 @@ def model(name):
         raise errors.UsageError(f'--model must be one of {", ".join(sorted(MODELS))}; '
                                 f'got {name!r}.')
     return MODELS[name]
+
+
+def is_vae(name):
+    """Whether model `name` is a VAE, which `build` makes for a number of grey levels, or a flow."""
+    return getattr(model(name), 'VAE', False)
 
 
 def recipe(model_name, name, dataset):

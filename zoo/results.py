@@ -6,26 +6,29 @@ import time
 import numpy as np
 
 import tfp_glow
-from zoo import exporting, images, measures, plots, runs
+from zoo import exporting, images, measures, plots, runs, vae_results
 
 _ROWS = 10000  # Of the plot of a density.
 
 
-def leave(run, data, model, directory, seconds, samples, temperature):
+def leave(run, data, model, directory, seconds, samples, temperature, importance_samples=None):
     """Writes test.json, saved_model/1 and samples.png into the run's directory, and says so.
+
+    Of a VAE also reconstructions.png.
 
     Args:
         run: the `Run`.
         data: its data.
-        model: its `FlowModel`, trained, computing in float32.
+        model: its `FlowModel` or `VAEModel`, trained, computing in float32.
         directory: its `Directory`.
         seconds: what training took.
         samples: how many to draw.
         temperature: of the samples.
+        importance_samples: see `figures`.
     """
     start = time.time()
-    result = dict(figures(run, data, model, 'test'), seed=run.training.seed,
-                  training_seconds=seconds)
+    result = dict(figures(run, data, model, 'test', importance_samples=importance_samples),
+                  seed=run.training.seed, training_seconds=seconds)
     runs.write_atomically(directory.path / 'test.json', json.dumps(result, indent=2) + '\n')
     print(f'test {in_words(result)}; averaged weights (training took {seconds:.0f} s, evaluation '
           f'{time.time() - start:.0f} s)')
@@ -33,10 +36,15 @@ def leave(run, data, model, directory, seconds, samples, temperature):
     path = directory.path / 'samples.png'
     draw(run, data, model, samples, temperature, path)
     print(f'samples: {path}\nmodel:   {saved}')
+    if run.is_vae:
+        vae_results.draw_reconstructions(
+            run, data, model, directory.path / 'reconstructions.png')
 
 
-def figures(run, data, model, split, draws=1, limit=None):
-    """The likelihood on a split as a dictionary, ready for JSON."""
+def figures(run, data, model, split, draws=1, limit=None, importance_samples=None):
+    """The likelihood on a split as a dictionary, ready for JSON; of a VAE, its bounds."""
+    if run.is_vae:
+        return vae_results.figures(run, data, model, split, draws, limit, importance_samples)
     common = {'split': data.splits[split], 'dims': data.dims}
     if model.bins is None:
         mean, error, count = measures.log_likelihood(model, data, split, limit=limit)
@@ -49,6 +57,8 @@ def figures(run, data, model, split, draws=1, limit=None):
 
 def in_words(result):
     """What `figures` returned, in one line."""
+    if 'nats' in result:
+        return vae_results.in_words(result)
     if 'log_likelihood' in result:
         return (f'log-likelihood {result["log_likelihood"]:.4f} +- {result["standard_error"]:.4f} '
                 f'nats (standard error over {result["rows"]} rows of {result["split"]}; '
@@ -58,8 +68,16 @@ def in_words(result):
             f'each; {result["draws"]} noise draws)')
 
 
+def temperature(run, given=None):
+    """The temperature of pictures of samples, unless one is given."""
+    return given if given is not None else 1. if run.is_vae else .7
+
+
 def draw(run, data, model, count, temperature, path):
     """Writes a picture of samples: a grid of images, or the density of vectors."""
+    if run.is_vae:
+        vae_results.draw(run, data, model, count, temperature, path)
+        return
     given = {'condition': np.arange(count, dtype=np.int32) % data.num_classes} if (
         run.conditional) else {}
     with model.averaged_weights() as flow:

@@ -69,8 +69,13 @@ class Run:
         """Whether the model is one of images given their labels."""
         return getattr(self.config, 'conditional', False)
 
+    @property
+    def is_vae(self):
+        """Whether the model is a VAE; a flow otherwise."""
+        return registry.is_vae(self.model)
+
     def build(self, data, training=True):
-        """The run's compiled `FlowModel`, with fresh weights.
+        """The run's compiled `FlowModel` or `VAEModel`, with fresh weights.
 
         Mixed precision is for training: otherwise the networks compute in float32, so that the
         inverse is as exact as it can be.
@@ -86,11 +91,19 @@ class Run:
         return model
 
     def assemble(self, event_shape, bins, classes, dims, examples, training=True):
-        """The `FlowModel`, not compiled, of data so described."""
+        """The `FlowModel` or `VAEModel`, not compiled, of data so described."""
         config = self.config
         if not training and hasattr(config, 'network_dtype'):
             config = dataclasses.replace(config, network_dtype='float32')
         module, options, seed = registry.model(self.model), {}, self.training.seed
+        if self.is_vae:
+            if self.training.weight_prior:
+                raise errors.UsageError(f'--weight_prior must be 0 for --model={self.model}; '
+                                        f'got {self.training.weight_prior}.')
+            vae = module.build(config, event_shape, bins, seed)
+            steps = (examples or 0) // self.training.batch_size
+            return tfp_glow.vaes.VAEModel(vae, counted_dims=dims, seed=seed,
+                                          **module.objective(config, steps))
         if self.conditional:
             if classes is None:
                 raise errors.UsageError(f'--conditional needs data with labels; {self.dataset} has '
@@ -178,10 +191,8 @@ class Directory:
         model.optimizer.build(model.trainable_variables)
         epoch = tf.Variable(0, trainable=False, dtype=tf.int64, name='epoch')
         seconds = tf.Variable(0., trainable=False, dtype=tf.float64, name='seconds')
-        others = {name: part for name, part in (
-            ('noise', model.noise), ('classifier', model.objective.classifier)) if part is not None}
         checkpoint = tf.train.Checkpoint(
-            flow=model.flow, **others, epoch=epoch, seconds=seconds,
+            **_parts(model), epoch=epoch, seconds=seconds,
             optimizer={str(i): v.value for i, v in enumerate(model.optimizer.variables)})
         return tf.train.CheckpointManager(checkpoint, str(self.path / 'checkpoints'),
                                           max_to_keep=2)
@@ -204,6 +215,14 @@ class Directory:
             if new:
                 writer.writeheader()
             writer.writerow(row)
+
+
+def _parts(model):
+    """`{name: module}` of all that a model trains."""
+    if isinstance(model, tfp_glow.vaes.VAEModel):
+        return {'vae': model.vae}
+    parts = {'flow': model.flow, 'noise': model.noise, 'classifier': model.objective.classifier}
+    return {name: part for name, part in parts.items() if part is not None}
 
 
 def restore(manager, directory):

@@ -3,7 +3,8 @@ r"""Trains a model on a data set; leaves a run directory with a SavedModel and s
     python -m zoo.train --model=glow --dataset=digits --workdir=runs/glow_digits
 
 Every hyper-parameter of the recipe is a flag. The run directory gets config.json, metrics.csv,
-TensorBoard events, checkpoints, samples.png, test.json and saved_model/1.
+TensorBoard events, checkpoints, samples.png, test.json and saved_model/1; that of a VAE
+reconstructions.png as well.
 """
 
 from absl import flags
@@ -21,7 +22,9 @@ flags.DEFINE_bool('flips', None, 'Mirror half of the training images; default: w
 flags.DEFINE_bool('resume', False, 'Go on with the run in --workdir.')
 flags.DEFINE_integer('stop_after', None, 'Stop after this epoch, to be resumed later.')
 flags.DEFINE_integer('sample_images', 64, 'Images in samples.png.')
-flags.DEFINE_float('sample_temperature', .7, 'Their temperature.')
+flags.DEFINE_float('sample_temperature', None, 'Their temperature. Default: .7; of VAEs 1.')
+flags.DEFINE_integer('importance_samples', None, 'Also evaluate a VAE by the importance-weighted '
+                                                 'bound of so many samples.')
 flags.DEFINE_integer('verbose', 1, 'Progress: 0 none, 1 a bar, 2 a line per epoch.')
 recipe.define_flags(recipe.Training, *(m.Config for m in registry.MODELS.values()))
 
@@ -29,7 +32,7 @@ recipe.define_flags(recipe.Training, *(m.Config for m in registry.MODELS.values(
 def main(_):
     """Trains, evaluates, exports, samples."""
     program.require('dataset', 'workdir')
-    from zoo import runs  # pylint: disable=g-import-not-at-top
+    from zoo import runs, vae_results  # pylint: disable=g-import-not-at-top
     name, config, training = registry.recipe(FLAGS.model, FLAGS.recipe, FLAGS.dataset)
     training = recipe.overridden(training)
     training.check()
@@ -38,6 +41,7 @@ def main(_):
             raise errors.UsageError(f'--{flag} must be at least {least}; got {FLAGS[flag].value}.')
     run = runs.Run(FLAGS.model, FLAGS.dataset, name, FLAGS.pad, FLAGS.flips,
                    recipe.overridden(config), training)
+    vae_results.check_samples(run, FLAGS.importance_samples)
     data = run.load_data(FLAGS.data_dir)
     with program.naming_flags():
         model = run.build(data)
@@ -49,7 +53,8 @@ def main(_):
         from zoo import results  # pylint: disable=g-import-not-at-top
         trained = runs.restored(run, data, directory)  # Which computes in float32.
         results.leave(run, data, trained, directory, seconds, FLAGS.sample_images,
-                      FLAGS.sample_temperature)
+                      results.temperature(run, FLAGS.sample_temperature),
+                      FLAGS.importance_samples)
 
 
 def _train(run, data, model, directory):

@@ -1,11 +1,14 @@
-"""Bases of flows and their temperature; flows as distributions over integers; their priors."""
+"""Bases of flows and their temperature; distributions over integers and over images of them."""
 
+from tfp_glow.distributions.autoregressive_image import AutoregressiveImage
 from tfp_glow.distributions.dequantized import Dequantized
 from tfp_glow.distributions.discretized_logistic import DiscretizedLogistic
 from tfp_glow.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
 from tfp_glow.distributions.discretized_normal import DiscretizedNormal
 from tfp_glow.distributions.latents import latent, latents, with_temperature
 from tfp_glow.distributions.noise import VariationalNoise
+from tfp_glow.distributions.pixels import BernoulliPixel, LogisticMixturePixel
 
-__all__ = ['Dequantized', 'DiscretizedLogistic', 'DiscretizedLogisticMixture',
-           'DiscretizedNormal', 'VariationalNoise', 'latent', 'latents', 'with_temperature']
+__all__ = ['AutoregressiveImage', 'BernoulliPixel', 'Dequantized', 'DiscretizedLogistic',
+           'DiscretizedLogisticMixture', 'DiscretizedNormal', 'LogisticMixturePixel',
+           'VariationalNoise', 'latent', 'latents', 'with_temperature']

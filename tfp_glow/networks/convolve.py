@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-_FEW = 4  # Measured on CPUs: up to here the matmul forms win, gradients included.
+FEW = 4  # Measured on CPUs: up to here the matmul forms win, gradients included.
 
 
 def convolve(images, kernel):
@@ -17,7 +17,7 @@ def convolve(images, kernel):
     """
     ops = keras.ops
     size, _, inputs, outputs = kernel.shape
-    if size == 1 or min(inputs, outputs) > _FEW:
+    if size == 1 or min(inputs, outputs) > FEW:
         return ops.conv(images, kernel, padding='same')
     if inputs <= outputs:
         neighbours = ops.conv(images, _constant(_gather(size, inputs), images), padding='same')

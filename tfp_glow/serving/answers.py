@@ -69,7 +69,8 @@ class Answers:
             **self.densities,
             'encode': {self.kind: events},
             'decode': {'latents': self.latent_specs},
-            'interpolate': {'first': events, 'second': events, 'steps': tf.TensorSpec([], tf.int32)},
+            'interpolate': {'first': events, 'second': events,
+                            'steps': tf.TensorSpec([], tf.int32)},
         }
         label = {} if self.classes is None else {'label': tf.TensorSpec([None], tf.int32)}
         return {question: {**specs, **label} for question, specs in found.items()}

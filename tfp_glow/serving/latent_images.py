@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfp_glow import vaes
 from tfp_glow.serving import answers
 from tfp_glow.serving import images as flow_images
 
@@ -80,8 +81,7 @@ class LatentImageAnswers:
 
     def elbo(self, images, seed=0):
         """A lower bound of log P(image) in nats, `[B]`, from one draw of the latents."""
-        found = self.vae.infer(self._padded(images, 'elbo'), answers.pair('elbo', seed))
-        return found.log_likelihood - tf.add_n([tf.reduce_sum(kl, -1) for kl in found.kl])
+        return vaes.elbo(self.vae, self._padded(images, 'elbo'), answers.pair('elbo', seed))
 
     def encode(self, images):
         """One tensor for each group of latents: the centre of q(z|x)."""

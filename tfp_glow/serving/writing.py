@@ -18,16 +18,16 @@ def export(model_or_flow, directory, bins=None, original_shape=None, golden_imag
            classes=None, mean=None, std=None, columns=None, golden_vectors=None):
     """Writes `directory/1`, or the next number, and returns its path.
 
-    The bundle of a flow answers `sample`, `log_prob`, `bits_per_dim`, `encode`, `decode` and `interpolate`
-    about uint8 images, or all of these but `bits_per_dim` about float32 vectors in their own
-    units, as signatures and as functions of what `tf.saved_model.load` returns, where only
-    TensorFlow is installed. The questions to a conditional flow all have one more argument, the
-    last: `label`, one integer for each event or one for all, `[B]` or `[1]`. It holds the averaged
-    weights if the model keeps them, and the 1x1 convolutions and their inverses as matrices. Beside
-    the SavedModel lie `bundle.json` (what it is, SHA-256 of each file) and `golden.npz` (inputs and
-    outputs to check it with).
+    A flow's bundle answers `sample`, `log_prob`, `bits_per_dim`, `encode`, `decode` and
+    `interpolate` about uint8 images, or all of these but `bits_per_dim` about float32 vectors in
+    their own units, as signatures and as functions of what `tf.saved_model.load` returns, where
+    only TensorFlow is installed. The questions to a conditional flow all have one more argument,
+    the last: `label`, one integer for each event or one for all, `[B]` or `[1]`. It holds the
+    averaged weights if the model keeps them, and the 1x1 convolutions and their inverses as
+    matrices. Beside the SavedModel lie `bundle.json` (what it is, SHA-256 of each file) and
+    `golden.npz` (inputs and outputs to check it with).
 
-    That of a VAE answers `sample`, `elbo` (a lower bound of log P(image) in nats), `encode` (the
+    A VAE's answers `sample`, `elbo` (a lower bound of log P(image) in nats), `encode` (the
     centre of q(z|x)), `decode` and `reconstruct`: the last two give means of p(x|z), float32.
 
     It is written under another name and renamed when it is whole.

@@ -7,9 +7,10 @@ from tfp_glow.vaes.gaussian import VAE
 from tfp_glow.vaes.ladder import ladder_vae
 from tfp_glow.vaes.ladder_model import LadderLayer, LadderVAE
 from tfp_glow.vaes.latent_model import Inference, LatentModel, centred
+from tfp_glow.vaes.pixel import PixelCNN, PixelVAE, pixel_vae
 from tfp_glow.vaes.vae_model import VAEModel
 from tfp_glow.vaes.vectors import conv_vae, dense_vae
 
-__all__ = ['VAE', 'Inference', 'LadderLayer', 'LadderVAE', 'LatentModel', 'VAEModel', 'centred',
-           'conv_vae', 'dense_vae', 'elbo', 'free_bits', 'iaf_posterior', 'importance_bound',
-           'ladder_vae', 'learned_prior', 'likelihoods']
+__all__ = ['VAE', 'Inference', 'LadderLayer', 'LadderVAE', 'LatentModel', 'PixelCNN', 'PixelVAE',
+           'VAEModel', 'centred', 'conv_vae', 'dense_vae', 'elbo', 'free_bits', 'iaf_posterior',
+           'importance_bound', 'ladder_vae', 'learned_prior', 'likelihoods', 'pixel_vae']

@@ -106,9 +106,16 @@ class LatentModel(tf.Module):
         """p(x|z), a `tfd.Distribution` with batch shape `[B]` over images of 0 .. bins-1."""
         return self._decode(self._checked_latents(latents))
 
+    def picture(self, latents):
+        """Images `[B, H, W, C]`, floats in 0 .. bins-1, without the noise of p(x|z): its mean.
+
+        A subclass whose p(x|z) has no mean in closed form says what it gives in its place.
+        """
+        return self.decode(latents).mean()
+
     def reconstruct(self, images, seed=None):
-        """Mean images `[B, H, W, C]`, floats in 0 .. bins-1, of p(x|z) for z = encode(images)."""
-        return self._decode(self.encode(images, seed)).mean()
+        """The `picture` of z = encode(images): `[B, H, W, C]`."""
+        return self.picture(self.encode(images, seed))
 
     def sample_latents(self, n, seed, temperature=1.):
         """`n` draws from the prior, standard deviations of its Gaussians times `temperature`."""
@@ -121,11 +128,13 @@ class LatentModel(tf.Module):
           n: how many, an integer or scalar tensor.
           seed: two integers, of which the images are a function.
           temperature: of the prior, see `sample_latents`.
-          mean: return the means of p(x|z), which are free of its noise, in place of draws.
+          mean: return a `picture`, which is free of the noise of p(x|z), in place of a draw.
         """
         for_latents, for_images = tfp_random.split_seed(tfp_random.sanitize_seed(seed), n=2)
-        images = self._decode(self._sample_latents(n, for_latents, temperature))
-        return images.mean() if mean else tf.cast(images.sample(seed=for_images), tf.float32)
+        latents = self._sample_latents(n, for_latents, temperature)
+        if mean:
+            return self.picture(latents)
+        return tf.cast(self._decode(latents).sample(seed=for_images), tf.float32)
 
     def initialize(self, images, seed):
         """Sets the data-dependent parameters from a batch, once; see `tfp_glow.initialize`."""

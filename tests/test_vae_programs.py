@@ -1,0 +1,317 @@
+"""The zoo's programs on a VAE: from training to pictures, each in this process."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_run
+from PIL import Image
+
+import tfp_glow
+import zoo
+from zoo import bundle, collapse, errors, registry, runs, vae_results, vae_tools, verification
+
+SMALL = {'model': 'dense_vae', 'dataset': 'digits', 'recipe': 'digits_binary', 'latent_dims': 2,
+         'hidden': 16, 'epochs': 1, 'batch_size': 256, 'ema': .5, 'sample_images': 4,
+         'posterior': 'iaf', 'iaf_hidden': 8, 'context_size': 4, 'iaf_steps': 1, 'verbose': 0}
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp('vae')
+
+
+@pytest.fixture(scope='module')
+def run(place):
+    """The directory of a run that `zoo.train` made, evaluated by 3 importance samples too."""
+    with tiny_run.program('train') as train:
+        train(**SMALL, workdir=place / 'run', data_dir=place / 'data', importance_samples=3)
+    return place / 'run'
+
+
+@pytest.fixture(scope='module')
+def loaded(run, place):
+    return runs.load(run, place / 'data')
+
+
+@pytest.fixture(scope='module')
+def preset(run, place):
+    with tiny_run.program('publish') as publish:
+        publish(workdir=run, data_dir=place / 'data', out=place / 'tiny_vae', samples=4,
+                importance_samples=2)
+    return zoo.from_preset(place / 'tiny_vae')
+
+
+def picture(path):
+    image = np.asarray(Image.open(path))
+    assert image.max() > image.min()
+    return image
+
+
+def test_a_run_leaves_what_it_promises(run):
+    config = json.loads((run / 'config.json').read_text())
+    assert config['training']['binarize'] == 'dynamic' and config['config']['latent_dims'] == 2
+    with (run / 'metrics.csv').open(newline='') as file:
+        row, = csv.DictReader(file)
+    assert {'loss', 'kl', 'nats', 'bits_per_dim', 'val_nats', 'val_kl'} <= set(row)
+    assert all(np.isfinite(float(v)) for v in row.values())
+    test = json.loads((run / 'test.json').read_text())
+    assert test['nats'] == pytest.approx(test['bits_per_dim'] * 64 * math.log(2))
+    assert test['images'] == 180 and 0 < test['standard_error'] < test['bits_per_dim'] / 10
+    bound = test['importance']
+    assert bound['samples'] == 3 and 0 < bound['nats_standard_error'] < bound['nats'] / 10
+    assert bound['nats'] < test['nats']  # Tighter.
+    for name in ('samples.png', 'reconstructions.png'):
+        picture(run / name)
+
+
+def test_figures_are_those_of_the_averaged_weights(run, loaded):
+    """The ELBO of the test images, with the draws that `measures` takes."""
+    _, data, model = loaded
+    images = data.take('test', 180)
+    with model.averaged_weights():
+        nats = -tfp_glow.vaes.elbo(model.vae, images, [0, 7919]).numpy()
+    test = json.loads((run / 'test.json').read_text())
+    assert test['nats'] == pytest.approx(nats.mean(), rel=1e-4)
+    assert test['nats_standard_error'] == pytest.approx(nats.std(ddof=1) / 180**.5, rel=1e-3)
+
+
+def test_the_importance_bound_is_the_mean_of_weights(loaded):
+    _, data, model = loaded
+    images = data.take('test', 5)
+    with model.averaged_weights():
+        found = vae_results.figures(*loaded, 'test', limit=5, samples=4)['importance']
+        bound = tfp_glow.vaes.importance_bound(model.vae, images, [0, 7918], 4)
+    assert found['nats'] == pytest.approx(-np.mean(bound), rel=1e-5)
+    assert found['bits_per_dim'] == pytest.approx(-np.mean(bound) / 64 / math.log(2), rel=1e-5)
+
+
+def test_evaluate_agrees_with_training(run, place, capsys):
+    with tiny_run.program('evaluate') as evaluate:
+        evaluate(workdir=run, data_dir=place / 'data', importance_samples=3, draws=2)
+    found = json.loads((run / 'evaluation.json').read_text())
+    test = json.loads((run / 'test.json').read_text())
+    assert found['importance']['nats'] == pytest.approx(test['importance']['nats'], rel=1e-5)
+    assert found['nats'] != test['nats'] and found['draws'] == 2 and found['round_trip'] == {}
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.startswith(f'test ELBO {found["nats"]:.2f} +- ') and 'of 3 samples' in line
+
+
+def test_the_bundle_answers_as_the_vae(run, loaded, place):
+    found = bundle.open_bundle(run / 'saved_model')
+    assert found.family == 'vae' and found.bins == 2
+    lines = list(verification.verify(found))
+    names = ['sample', 'elbo', 'encode', 'decode', 'reconstruct']
+    assert [line.split(':')[0] for line in lines] == [*names, 'decode(encode(images))']
+    _, data, model = loaded
+    images, served = data.take('test', 6), found.load()
+    with model.averaged_weights() as vae:
+        latents, = vae.encode(images)
+        expected = {
+            'encode': latents, 'elbo': tfp_glow.vaes.elbo(vae, images, [5, 0]),
+            'decode': vae.decode([latents]).mean(), 'reconstruct': vae.reconstruct(images),
+            'sample': vae.sample(6, [5, 0], .8)}
+    answers = {'encode': served.encode(images)[0], 'elbo': served.elbo(images, 5),
+               'decode': served.decode([latents]), 'reconstruct': served.reconstruct(images),
+               'sample': served.sample(6, .8, 5)}
+    for name, value in expected.items():
+        np.testing.assert_allclose(answers[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+    with tiny_run.program('sample') as sample:
+        sample(saved_model=run / 'saved_model', num=9, out=place / 'drawn.npy')
+    drawn = np.load(place / 'drawn.npy')
+    assert drawn.shape == (9, 8, 8, 1) and set(np.unique(drawn)) == {0, 1}
+
+
+def test_a_preset_is_the_vae(preset, loaded, place):
+    run, data, model = loaded
+    images = data.take('test', 20)
+    with model.averaged_weights():
+        expected = tfp_glow.vaes.elbo(model.vae, images, [1, 2]).numpy()
+    vae = preset.subject
+    assert isinstance(vae, tfp_glow.vaes.LatentModel) and zoo.load(preset.path).bins == 2
+    np.testing.assert_allclose(tfp_glow.vaes.elbo(vae, images, [1, 2]), expected, rtol=1e-6)
+    assert preset.run == run and preset.card['estimate'] == 'maximum of the ELBO'
+    assert preset.card['importance']['samples'] == 2 and preset.card['round_trip'] == {}
+    assert {'--latent_dims=2', '--posterior=iaf'} <= set(preset.card['command'].split())
+    assert '--recipe=digits_binary' in preset.card['command']
+    text = (place / 'tiny_vae' / 'card.md').read_text()
+    assert 'importance bound of 2 samples' in text and 'Round trip' not in text
+    assert '4 at temperature 1' in text
+    picture(place / 'tiny_vae' / 'samples.png')
+    with pytest.raises(errors.UsageError, match="preset must be that of a flow; 'tiny_vae' is a"):
+        _ = preset.flow
+
+
+def test_diagnose_reports_collapse(run, place, capsys):
+    with tiny_run.program('diagnose') as diagnose:
+        diagnose(workdir=run, data_dir=place / 'data', images=30, draws=4)
+    found = json.loads((run / 'diagnosis.json').read_text())
+    group, = found['groups']
+    assert group['shape'] == [2] and group['units'] == 2 and found['images'] == 30
+    assert sum(group['kl_by_channel']) == pytest.approx(found['kl'])
+    lines = capsys.readouterr().out.splitlines()
+    assert ['group', '0', '2', '2', str(group['active']), f'{group["kl"]:.3f}'] in [
+        line.split() for line in lines]
+    assert group['active'] == 2 or any(line.startswith('warning: group 0: ') for line in lines)
+
+
+class Known(tfp_glow.vaes.LatentModel):
+    """q(z|x) = N(a x, 1) of a single number x: activities are the variance of a x."""
+
+    weights = np.array([0., .05, .5, 2.], np.float32)
+
+    def __init__(self):
+        super().__init__((1, 1, 1), 256, [(4,)])
+
+    def _infer(self, images, features, seed, closed_form):
+        loc = tf.cast(images, tf.float32)[:, 0, 0] * self.weights / 50
+        z = loc + tf.random.stateless_normal(tf.shape(loc), seed)
+        return tfp_glow.vaes.Inference([z], tf.zeros(len(images)), [(z**2 - (z - loc)**2) / 2])
+
+
+def test_activity_and_divergence_against_their_closed_forms():
+    x = np.random.default_rng(0).integers(0, 256, [400, 1, 1, 1]).astype(np.uint8)
+    found = collapse.report(Known(), x, draws=32)
+    spread = x.astype(float).ravel()[:, np.newaxis] * Known.weights / 50
+    group, = found['groups']
+    # Deviations, of 400 images and halves of 16 draws: see the covariance of two noisy means.
+    noise = np.sqrt((spread.var(0) * 2 / 16 + 1 / 16**2) / 400)
+    assert np.all(np.abs(group['activity_by_channel'] - spread.var(0, ddof=1)) < 5 * noise)
+    assert group['active'] == 2 and group['units'] == 4  # .05 of 1.5 deviations is below .1.
+    expected = .5 * np.mean(spread**2, axis=0)
+    deviation = np.sqrt(np.mean(spread**2, axis=0) / (400 * 32))
+    assert np.all(np.abs(group['kl_by_channel'] - expected) <= 5 * deviation)
+    assert 'warning: group 0: 2 of 4 units are not active' in collapse.text(found)
+    for images, draws in ((x[:1], 4), (x, 3)):
+        with pytest.raises(ValueError, match='images must be at least 2, and draws positive and'):
+            collapse.report(Known(), images, draws)
+
+
+@pytest.mark.parametrize('flags, rows, columns', [
+    ({'tool': 'manifold', 'steps': 5}, 5, 5),
+    ({'tool': 'reconstruct', 'images': '0,5'}, 2, 2),
+    ({'tool': 'interpolate', 'images': '3,1,2', 'steps': 4}, 2, 6),
+    ({'tool': 'traverse', 'images': '0', 'steps': 4, 'index': 1}, 1, 4),
+    ({'tool': 'temperature', 'num': 3, 'temperatures': '0,1'}, 3, 2)])
+def test_pictures_of_latents(flags, rows, columns, preset, place):
+    out = place / f'{flags["tool"]}.png'
+    with tiny_run.program('latents') as latents:
+        latents(preset=preset.path, data_dir=place / 'data', out=out, **flags)
+    assert picture(out).shape == (rows * 66 - 2, columns * 66 - 2)
+
+
+def test_what_pictures_show(preset, place):
+    """Against the VAE itself: means at the quantiles, ends of an interpolation, one entry."""
+    data = preset.run.load_data(place / 'data')
+    subject = vae_tools.Subject(preset.run.prepare, data, preset.model, 0)
+    images, vae = subject.images([0, 1], []), preset.subject
+    assert set(np.unique(images)) == {0, 1}
+
+    class Options:
+        steps, spherical, level, index, strength = 3, False, None, 1, 2.
+    grid = vae_tools.manifold(subject, None, Options)
+    third = 0.967421566  # Of a Normal: the quantile of 5/6.
+    np.testing.assert_allclose(grid[0, 2], vae.decode([[[third, third]]]).mean()[0], atol=1e-5)
+    np.testing.assert_allclose(grid[2, 1], vae.decode([[[0., -third]]]).mean()[0], atol=1e-5)
+    centres, = vae.encode(images)
+    way = vae_tools.interpolate(subject, images, Options)
+    np.testing.assert_array_equal(tf.gather(way[0], [0, 4]), images)
+    middle = vae.decode([(centres[:1] + centres[1:]) / 2]).mean()
+    np.testing.assert_allclose(way[0, 2], middle[0], atol=1e-5)
+    moved = vae_tools.traverse(subject, images, Options)
+    there = vae.decode([tf.stack([centres[:, 0], [2., 2.]], 1)]).mean()
+    np.testing.assert_allclose(moved[:, 2], there, atol=1e-5)
+    drawn = subject.pictures(vae_tools.reconstruct(subject, images, Options))
+    assert drawn.dtype == np.uint8 and set(np.unique(drawn[:, 0])) == {0, 255}
+
+
+def refused(program, words, **flags):
+    with tiny_run.program(program) as run, pytest.raises(errors.UsageError) as caught:
+        run(**flags)
+    message = str(caught.value)
+    assert '\n' not in message and message == words
+
+
+@pytest.mark.parametrize('flags, words', [
+    ({'tool': 'inpaint'}, '--tool=inpaint is for flows; got dense_vae.'),
+    ({'tool': 'interpolate', 'images': '0'},
+     '--images must hold at least two to interpolate between; got one.'),
+    ({'tool': 'interpolate', 'spherical': True},
+     '--spherical must be left out for a VAE, whose latents of images are no draws of the prior; '
+     'got it.'),
+    ({'tool': 'traverse', 'index': 2}, '--index must be in 0 .. 1; got 2.'),
+    ({'tool': 'traverse', 'level': 1}, '--level must be in 0 .. 0; got 1.')])
+def test_mistakes_of_latents(flags, words, preset, place):
+    refused('latents', words, preset=preset.path, data_dir=place / 'data', out=place / 'no.png',
+            **flags)
+
+
+def test_mistakes_of_evaluation(run, place, digits_run):
+    data = {'data_dir': place / 'data'}
+    for samples in (0, -3):
+        words = f'--importance_samples must be at least 1; got {samples}.'
+        refused('evaluate', words, workdir=run, importance_samples=samples, **data)
+        refused('publish', words, workdir=run, importance_samples=samples, out=place / 'no', **data)
+    refused('evaluate', '--importance_samples must be left out for --model=glow, whose likelihood '
+            'is exact; got 5.', workdir=digits_run, importance_samples=5, **data)
+    refused('diagnose', '--draws must be even and at least 2; got 3.', workdir=run, draws=3)
+    refused('diagnose', '--images must be at least 2 and at most the 180 of --split=validation; '
+            'got 1.', workdir=run, images=1, **data)
+    refused('latents', '--tool=manifold is for VAEs; got glow.', workdir=digits_run,
+            tool='manifold', out=place / 'no.png', **data)
+    refused('ood', '--workdir must be of a flow; dense_vae is a VAE.', workdir=run,
+            out=place / 'no', against='noise', **data)
+
+
+def made(**changes):
+    """The model of a run whose config or training differ."""
+    _, config, training = registry.recipe('dense_vae', 'digits_binary', 'digits')
+    parts = [dict(vars(config)), dict(vars(training))]
+    for part in parts:
+        part.update((key, value) for key, value in changes.items() if key in part)
+    run = runs.Run('dense_vae', 'digits', 'digits_binary', False, None, type(config)(**parts[0]),
+                   type(training)(**parts[1]))
+    return run.assemble((8, 8, 1), changes.get('bins', 2), 10, 64, 1437)
+
+
+@pytest.mark.parametrize('changes, words', [
+    ({'bins': 17, 'likelihood': 'bernoulli'},
+     'likelihood must fit the range of the data: Bernoulli is for bins=2; got bins=17.'),
+    ({'likelihood': 'poisson'}, "likelihood must be one of .*; got 'poisson'"),
+    ({'likelihood_scale': 'wide', 'likelihood': 'normal'},
+     "--likelihood_scale must be predicted, learned or a positive number; got 'wide'."),
+    ({'posterior': 'nice'}, 'posterior must be .*nice'),
+    ({'prior': 'flat'}, 'prior must be .*flat'),
+    ({'latent_dims': 0}, 'latent_dims must be positive; got latent_dims=0'),
+    ({'iaf_hidden': 'many'}, '--iaf_hidden must be positive integers separated by commas'),
+    ({'free_bits': -1.}, '--free_bits must be at least 0; got -1.0.'),
+    ({'kl_warmup_epochs': math.nan}, '--kl_warmup_epochs must be at least 0; got nan.'),
+    ({'latent_draws': 0}, '--latent_draws must be at least 1; got 0.'),
+    ({'weight_prior': 1.}, '--weight_prior must be 0 for --model=dense_vae; got 1.0.')])
+def test_mistakes_of_a_config(changes, words):
+    with pytest.raises(ValueError, match=words):
+        made(**changes)
+
+
+def test_a_config_reaches_the_model():
+    model = made(kl_warmup_epochs=2., free_bits=20., latent_draws=3)
+    images, seed = np.ones([4, 8, 8, 1], np.uint8), [1, 2]
+    first, last = (float(model.objective.measure(images, seed, step=tf.constant(step))['loss'])
+                   for step in (0, 43))
+    # 1437 // 64 steps an epoch, twice: the weight is 1/44 at first. Of 8 channels, 20 nats each.
+    np.testing.assert_allclose(64 * (last - first), 8 * 20 * 43 / 44, rtol=1e-4)
+    np.testing.assert_allclose(model.objective.measure(images, seed)['nats'],
+                               -tfp_glow.vaes.elbo(model.vae, images, seed, samples=3), rtol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['dense_vae', 'conv_vae'])
+@pytest.mark.parametrize('recipe, bins', [('digits', 17), ('digits_binary', 2)])
+def test_recipes_build(name, recipe, bins):
+    _, config, training = registry.recipe(name, recipe, 'digits')
+    assert training.binarize == ('dynamic' if bins == 2 else '')
+    vae = registry.model(name).build(config, (8, 8, 1), bins, seed=0)
+    assert vae.bins == bins and vae.latent_shapes == [[8]]
+    assert {'paper', 'fashion_mnist', 'fashion_mnist_binary'} <= set(registry.model(name).RECIPES)

@@ -1,0 +1,223 @@
+"""Images as a chain of pixels: the likelihood that a PixelCNN gives."""
+
+import functools
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+from tensorflow_probability import random as tfp_random
+
+from tfp_glow.internal import keras_bridge, tfp_compat
+
+_TRACED = 64  # Pixels that take longer one by one in eager mode than to trace.
+
+
+class AutoregressiveImage(tfd.Distribution):
+    """Integer images `[H, W, C]`, each value given those before it in raster order.
+
+    ```none
+    log p(x) = sum over pixels i and channels c of log pixel(raw_i, x_i,<c).prob(x_ic),
+               raw = network(centre(x), condition),     raw_i a function of x_<i alone
+    ```
+
+    `log_prob` runs the network once. `sample` goes pixel by pixel in a `tf.while_loop`, within XLA
+    and SavedModels too. With `networks.gated_pixelcnn` it keeps what the network computed of
+    earlier pixels, so that all pixels together cost about one run; other networks are run once per
+    pixel. Both take the same random numbers for a pixel, so that the same seed gives the same
+    images, unless a draw falls within a rounding error of the border between two values.
+
+    Args:
+      network: a built Keras network or any callable, `[B, H, W, C] -> [B, H, W, outputs]`, with
+        `condition=` if one is given. Whoever writes another than `networks.gated_pixelcnn` answers
+        for its order.
+      pixel: `raw [..., outputs], earlier [..., c] -> ` distribution of channel c, batch `[...]`, a
+        scalar in 0 .. bins-1; has `outputs`, `channels` and `bins`: `BernoulliPixel` or
+        `LogisticMixturePixel`.
+      side: `(H, W)`; by default the network's.
+      condition: tensor `[B, ...]` for a batch of B distributions, or None for a single one.
+      centre: what the network is given of images, float32, a function that is elementwise; by
+        default (x + 1/2) / bins - 1/2.
+      caching: False runs the whole network for each pixel that is sampled.
+      name: name of the distribution.
+
+    Raises:
+      ValueError: `pixel` does not fit the network; no `side` is known; images of another shape.
+
+    #### References
+    * Van den Oord et al., 2016, arXiv:1606.05328, section 2.
+    * Ramachandran et al., *Fast Generation for Convolutional Autoregressive Models*, 2017,
+      arXiv:1704.06001: sampling with what is kept of earlier pixels.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> pixel = tfp_glow.distributions.LogisticMixturePixel(channels=3, bins=256)
+    >>> network = tfp_glow.networks.gated_pixelcnn((4, 4, 3), pixel.outputs, width=4, blocks=1)
+    >>> image = tfp_glow.distributions.AutoregressiveImage(network, pixel)
+    >>> image.log_prob(image.sample(2, seed=[1, 2])).shape
+    TensorShape([2])
+
+    ```
+    """
+
+    def __init__(self, network, pixel, side=None, condition=None, centre=None, caching=True,
+                 name='autoregressive_image'):
+        parameters = dict(locals())
+        with tf.name_scope(name) as name:
+            self._network = keras_bridge.as_module(network, 'network')
+            described = getattr(self._network, 'layer', self._network)
+            shape = getattr(described, 'event_shape', None)
+            if side is None and shape is None:
+                raise ValueError('side must be given for a network without event_shape; '
+                                 'got side=None.')
+            shape = (*side, pixel.channels) if shape is None else tuple(shape)
+            if shape[2] != pixel.channels or (side is not None and shape[:2] != tuple(side)):
+                raise ValueError(f'network must be for images of {side or shape[:2]} pixels of '
+                                 f'{pixel.channels} channels; got event_shape={shape}.')
+            outputs = getattr(described, 'outputs', pixel.outputs)
+            if outputs != pixel.outputs:
+                raise ValueError(f'network must have the {pixel.outputs} outputs that pixel '
+                                 f'takes; got {outputs=}.')
+            self._pixel, self._shape, self._caching = pixel, tf.TensorShape(shape), caching
+            self._condition = None if condition is None else tf.convert_to_tensor(condition)
+            self._centre = centre or (lambda x: (x + .5) / pixel.bins - .5)
+            super().__init__(
+                dtype=tf.float32, reparameterization_type=tfd.NOT_REPARAMETERIZED,
+                validate_args=False, allow_nan_stats=True, parameters=parameters, name=name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {'condition': tfp_compat.ParameterProperties(
+            event_ndims=lambda self: self._condition.shape.rank - 1)}
+
+    def greedy(self):
+        """Images in which each value is the likeliest given those before: `[*batch, H, W, C]`.
+
+        A picture without the noise of `sample`; not the likeliest image.
+        """
+        levels = tf.range(self._pixel.bins, dtype=self.dtype)
+
+        def likeliest(distribution, index):
+            del index
+            shape = tf.concat([[-1], tf.ones_like(distribution.batch_shape_tensor())], 0)
+            found = tf.argmax(distribution.log_prob(tf.reshape(levels, shape)), 0)
+            return tf.cast(found, self.dtype)
+        return self._drawn([], likeliest)
+
+    def _event_shape(self):
+        return self._shape
+
+    def _event_shape_tensor(self):
+        return tf.constant(self._shape.as_list(), tf.int32)
+
+    def _batch_shape(self):
+        return tf.TensorShape([]) if self._condition is None else self._condition.shape[:1]
+
+    def _batch_shape_tensor(self):
+        return tf.shape(self._condition)[:1] if self._condition is not None else tf.zeros(
+            [0], tf.int32)
+
+    def _log_prob(self, x):
+        x = tf.cast(x, self.dtype)
+        if not x.shape[-3:].is_compatible_with(self._shape):
+            raise ValueError(f'images must end in the event shape {tuple(self._shape)}; '
+                             f'got shape={x.shape}.')
+        lead = tf.broadcast_dynamic_shape(tf.shape(x)[:-3], self.batch_shape_tensor())
+        static = tf.broadcast_static_shape(x.shape[:-3], self.batch_shape)
+        x = tf.reshape(tf.broadcast_to(x, tf.concat([lead, self._shape], 0)), [-1, *self._shape])
+        raw = self._raw(x, self._conditions(lead))
+        total = sum(tf.reduce_sum(self._pixel(raw, x[..., :c]).log_prob(x[..., c]), [1, 2])
+                    for c in range(self._pixel.channels))
+        return tf.ensure_shape(tf.reshape(total, lead), static)
+
+    def _sample_n(self, n, seed=None):
+        seed = tfp_random.sanitize_seed(seed)
+
+        def draw(distribution, index):
+            return distribution.sample(
+                seed=tf.random.experimental.stateless_fold_in(seed, index))
+        return self._drawn([n], draw)
+
+    def _drawn(self, sample_shape, draw):
+        """`[*sample_shape, *batch, H, W, C]`: images of which value t is `draw(p, t)`.
+
+        p is its distribution given the values before, for all images at once.
+        """
+        lead = tf.concat([tf.cast(sample_shape, tf.int32), self.batch_shape_tensor()], 0)
+        count = tf.reduce_prod(lead)
+        known = tf.get_static_value(count)
+        steps = functools.partial(self._steps, lead, count if known is None else int(known), draw)
+        if tf.executing_eagerly() and self._shape[:2].num_elements() >= _TRACED:
+            steps = tf.function(steps, autograph=False)
+        known = tf.get_static_value(lead)
+        batch = [None] * lead.shape[0] if known is None else known.tolist()
+        return tf.ensure_shape(steps(), [*batch, *self._shape])
+
+    def _steps(self, lead, count, draw):
+        condition, run = self._conditions(lead), None
+        if self._caching and hasattr(self._network, 'incremental'):
+            run = self._network.incremental(count, **condition)
+        images = (self._by_runs(count, condition, draw) if run is None
+                  else self._by_increments(count, *run, draw))
+        return tf.reshape(images, tf.concat([lead, self._shape], 0))
+
+    def _by_increments(self, count, rows, next_row, start, next_pixel, draw):
+        """Images `[B, H, W, C]`; see the network's `incremental`."""
+        height, width, channels = self._shape
+        static = tf.TensorShape([count if isinstance(count, int) else None])
+
+        def row(i, rows, above, image):
+            rows, given = next_row(rows, i, above)
+
+            def pixel(j, pixels, before, line):
+                pixels, raw = next_pixel(pixels, given, j, before)
+                new = self._values(raw, i * width + j, draw)
+                return j + 1, pixels, self._centre(new), line.write(j, new)
+            line = tf.TensorArray(self.dtype, width, element_shape=static + [channels])
+            *_, line = _loop(width, pixel, start, tf.zeros([count, channels], self.dtype), line)
+            line = tf.transpose(line.stack(), [1, 0, 2])
+            return i + 1, rows, self._centre(line), image.write(i, line)
+        image = tf.TensorArray(self.dtype, height, element_shape=static + [width, channels])
+        *_, image = _loop(height, row, rows, tf.zeros([count, width, channels], self.dtype), image)
+        return tf.transpose(image.stack(), [1, 0, 2, 3])
+
+    def _by_runs(self, count, condition, draw):
+        """The same images `[B, H * W, C]` by one run of the whole network a pixel."""
+        size, channels = self._shape[:2].num_elements(), self._pixel.channels
+        pixels = tf.range(size)[:, tf.newaxis]
+
+        def body(t, images):
+            raw = self._raw(tf.reshape(images, [-1, *self._shape]), condition)
+            raw = tf.gather(tf.reshape(raw, [-1, size, self._pixel.outputs]), t, axis=1)
+            new = self._values(raw, t, draw)
+            return t + 1, tf.where(pixels == t, new[:, tf.newaxis], images)
+        return _loop(size, body, tf.zeros([count, size, channels], self.dtype))[1]
+
+    def _values(self, raw, t, draw):
+        """Pixel t of all images, channel after channel: `raw [B, outputs]` to `[B, C]`."""
+        raw, channels = tf.cast(raw, self.dtype), self._pixel.channels
+        found = tf.zeros_like(raw[:, :0])
+        for c in range(channels):
+            new = tf.cast(draw(self._pixel(raw, found), t * channels + c), self.dtype)
+            found = tf.concat([found, tf.reshape(new, [-1, 1])], 1)
+        return tf.ensure_shape(found, raw.shape[:1] + [channels])
+
+    def _raw(self, images, condition):
+        raw = tf.cast(self._network(self._centre(images), **condition), self.dtype)
+        wanted = [*self._shape[:2], self._pixel.outputs]
+        if not raw.shape[1:].is_compatible_with(wanted):
+            raise ValueError(f'network must return the shape [B, {", ".join(map(str, wanted))}]; '
+                             f'got shape={raw.shape}.')
+        return raw
+
+    def _conditions(self, lead):
+        """The condition of a batch of `lead` images, flattened, as the network is given it."""
+        if self._condition is None:
+            return {}
+        one = self._condition.shape[1:]
+        given = tf.broadcast_to(self._condition, tf.concat([lead, one], 0))
+        return {'condition': tf.reshape(given, [-1, *one])}
+
+
+def _loop(times, body, *state):
+    """The state after `body(t, *state)` for t = 0 .. times-1."""
+    return tf.while_loop(lambda t, *_: t < times, body, (tf.constant(0), *state),
+                         parallel_iterations=1, maximum_iterations=times)

@@ -1,0 +1,47 @@
+"""A convolution that sees what lies above and to the left only, by the shape of its kernel."""
+
+import keras
+
+from tfp_glow.networks.convolve import FEW
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class PastConv2D(keras.layers.Layer):
+    """Convolution without padding of windows: `[B, H + k - 1, W + l - 1, I] -> [B, H, W, J]`.
+
+    Which pixels an output sees is settled by the window alone: there is no mask and no weight that
+    a mask would hide, so that what is unseen stays unseen whatever the weights are set to. A window
+    of the size of the kernel is one matrix product, and so is one of few channels, whose
+    neighbours are gathered first.
+
+    Args:
+      filters: J, output channels.
+      kernel_size: `(k, l)`.
+      kernel_initializer: a Keras initialiser.
+    """
+
+    def __init__(self, filters, kernel_size, kernel_initializer='glorot_uniform', **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size = filters, tuple(kernel_size)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
+        self.kernel = self.add_weight(
+            name='kernel', shape=(*self.kernel_size, input_shape[-1], self.filters),
+            initializer=self.kernel_initializer)
+        self.bias = self.add_weight(name='bias', shape=(self.filters,), initializer='zeros')
+
+    def call(self, inputs):
+        ops, (rows, columns) = keras.ops, self.kernel_size
+        if inputs.shape[-1] > FEW and tuple(inputs.shape[1:3]) != self.kernel_size:
+            return ops.conv(inputs, self.kernel, padding='valid') + self.bias
+        height, width = inputs.shape[1] - rows + 1, inputs.shape[2] - columns + 1
+        neighbours = ops.concatenate([
+            inputs[:, i:i + height, j:j + width] for i in range(rows) for j in range(columns)], -1)
+        kernel = ops.reshape(self.kernel, (-1, self.filters))
+        return ops.matmul(neighbours, kernel) + self.bias
+
+    def get_config(self):
+        return dict(super().get_config(), filters=self.filters, kernel_size=self.kernel_size,
+                    kernel_initializer=keras.initializers.serialize(self.kernel_initializer))

@@ -1,0 +1,134 @@
+"""The VAE whose decoder ends in a gated PixelCNN: the latents say what, the pixels before say how.
+"""
+
+import tensorflow as tf
+
+from tfp_glow import distributions, networks
+from tfp_glow.internal import keras_bridge
+from tfp_glow.vaes import flows, gaussian, vectors
+
+
+class PixelVAE(gaussian.VAE):
+    """A `VAE` whose likelihood is a `PixelCNN`; see `pixel_vae`.
+
+    Samples are drawn pixel by pixel. There is no closed form of their mean: `picture`, and what is
+    made of it, gives each pixel its likeliest value given those before.
+    """
+
+    def picture(self, latents):
+        return self.decode(latents).greedy()
+
+
+class PixelCNN(tf.Module):
+    """The likelihood of images given a feature map of a decoder, by a gated PixelCNN.
+
+    As one of `likelihoods`, but for its distribution, an `AutoregressiveImage` whose network is
+    conditioned on the map.
+
+    Args:
+      event_shape: `(H, W, C)` of the images.
+      bins: number of grey levels. Pixels are a `BernoulliPixel` for 2, else a
+        `LogisticMixturePixel`.
+      features: channels of the decoder's map.
+      components: logistics of each mixture.
+      network_options: dictionary for `networks.gated_pixelcnn`: `width`, `blocks`, `kernel_size`,
+        `first_kernel_size`, `seed`, `dtype`.
+      caching: see `AutoregressiveImage`.
+      name: prefix of the variables' names.
+
+    Raises:
+      ValueError: as the network and the pixels. When called: maps of another shape.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> likelihood = tfp_glow.vaes.PixelCNN((4, 4, 3), bins=256, features=6,
+    ...                                     network_options={'width': 4, 'blocks': 1})
+    >>> images = likelihood(tf.zeros([5, 4, 4, 6]))
+    >>> images.batch_shape, images.event_shape
+    (TensorShape([5]), TensorShape([4, 4, 3]))
+
+    ```
+    """
+
+    def __init__(self, event_shape, bins=2, features=16, components=5, network_options=None,
+                 caching=True, name='pixelcnn'):
+        super().__init__(name=name.split('/')[-1])  # A module's name has no slash.
+        channels = event_shape[-1]
+        self.bins, self.features, self._caching = bins, features, caching
+        self.pixel = (distributions.BernoulliPixel(channels) if bins == 2 else
+                      distributions.LogisticMixturePixel(channels, bins, components))
+        with tf.name_scope(name):  # Keras names its weights by the scope.
+            self.network = keras_bridge.as_module(networks.gated_pixelcnn(
+                event_shape, self.pixel.outputs, condition_channels=features, name='network',
+                **(network_options or {})))
+
+    def outputs(self, channels):
+        """Channels of the decoder's map, for images of any `channels`."""
+        del channels
+        return self.features
+
+    def __call__(self, raw):
+        return distributions.AutoregressiveImage(
+            self.network, self.pixel, condition=raw, caching=self._caching)
+
+
+def pixel_vae(event_shape, bins=2, latent_dims=32, features=16, pixel_width=32, pixel_blocks=4, *,
+              kernel_size=3, first_kernel_size=7, components=5, network_dtype=None, seed=0,
+              name='pixel_vae', **options):
+    """PixelVAE: a convolutional VAE whose decoder's last layers are a few gated PixelCNN blocks.
+
+    ```none
+    z -> conv_decoder -> a map [H, W, features] -> the condition of all blocks of the PixelCNN
+    log p(x|z) = sum over pixels of log p(x_i | x_<i, z)
+    ```
+
+    The PixelCNN sees as far as its blocks reach, and leaves to the latents what is beyond. The
+    further it sees, the less the latents tell, until they tell nothing: few blocks, a warm-up of
+    the divergence and free bits are against that.
+
+    Args:
+      event_shape: `(H, W, C)`.
+      bins: number of grey levels: of pixels that are Bernoulli for 2, mixtures of discretised
+        logistics for more.
+      latent_dims: D, size of the one vector of latents.
+      features: channels of the map that the PixelCNN is conditioned on.
+      pixel_width: channels of each of its stacks.
+      pixel_blocks: number of its blocks.
+      kernel_size: of its blocks.
+      first_kernel_size: of the first of them.
+      components: logistics of each mixture.
+      network_dtype: Keras dtype or policy of all networks; float32 by default.
+      seed: integer; the same seed gives the same initial weights.
+      name: prefix of the variables' names.
+      **options: of `conv_vae`, for all that is no pixel's: `width`, `levels`, `blocks`, `hidden`,
+        `posterior`, `prior` and what these take.
+
+    Returns:
+      A `PixelVAE`.
+
+    Raises:
+      ValueError: as `conv_vae` and `networks.gated_pixelcnn`.
+
+    #### References
+    * Gulrajani et al., *PixelVAE*, 2017, arXiv:1611.05013, section 3.1.
+    * Van den Oord et al., *Conditional Image Generation with PixelCNN Decoders*, 2016,
+      arXiv:1606.05328, section 2.4.
+
+    ```python
+    >>> import tfp_glow
+    >>> vae = tfp_glow.vaes.pixel_vae((6, 6, 1), latent_dims=2, features=2, pixel_width=4,
+    ...                               pixel_blocks=1, width=4, hidden=8, posterior='iaf')
+    >>> vae.sample(3, seed=[1, 2]).shape
+    TensorShape([3, 6, 6, 1])
+
+    ```
+    """
+    likelihood = PixelCNN(
+        event_shape, bins, features, components, name=f'{name}/pixelcnn', network_options={
+            'width': pixel_width, 'blocks': pixel_blocks, 'kernel_size': kernel_size,
+            'first_kernel_size': first_kernel_size, 'dtype': network_dtype or 'float32',
+            'seed': flows.seed_of(seed, 4)})
+    made = vectors.conv_vae(event_shape, bins, latent_dims, likelihood=likelihood, seed=seed,
+                            network_dtype=network_dtype, name=name, **options)
+    return PixelVAE(event_shape, made.encoder, made.decoder, likelihood, [latent_dims], made.prior,
+                    made.posterior_flow, name=name)
