@@ -2,11 +2,14 @@
 
 import dataclasses
 import inspect
+import json
 
+import numpy as np
 import pytest
+import tiny_run
 
 import tfp_glow
-from zoo import errors
+from zoo import bundle, errors, runs, verification
 from zoo.models import resnet_vae
 
 TINY = dataclasses.replace(resnet_vae.RECIPES['digits'][0], layers='2,1', width=4,
@@ -45,3 +48,22 @@ def test_paper():
 def test_layers(layers):
     with pytest.raises(errors.UsageError, match='--layers must be positive integers'):
         resnet_vae.divisor(dataclasses.replace(TINY, layers=layers))
+
+
+@pytest.mark.slow
+def test_programs(tmp_path):
+    """From `zoo.train` to a bundle that answers as the model: several groups of latents."""
+    with tiny_run.program('train') as train:
+        train(model='resnet_vae', dataset='digits', layers='1,1', width=8, latent_channels=2,
+              flow_width=4, epochs=1, batch_size=128, ema=.5, sample_images=4, verbose=0,
+              network_dtype='mixed_bfloat16', workdir=tmp_path / 'run', data_dir=tmp_path / 'data')
+    test = json.loads((tmp_path / 'run' / 'test.json').read_text())
+    assert 0 < test['bits_per_dim'] < 8
+    _, data, model = runs.load(tmp_path / 'run', tmp_path / 'data')
+    images, served = data.take('test', 4), bundle.open_bundle(tmp_path / 'run' / 'saved_model')
+    assert list(verification.verify(served))
+    with model.averaged_weights() as vae:
+        np.testing.assert_allclose(served.load().elbo(images, 5),
+                                   tfp_glow.vaes.elbo(vae, images, [5, 0]), rtol=1e-4)
+        for answer, latents in zip(served.load().encode(images), vae.encode(images)):
+            np.testing.assert_allclose(answer, latents, rtol=1e-3, atol=1e-4)
