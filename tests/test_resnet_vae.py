@@ -12,7 +12,7 @@ import tfp_glow
 from zoo import bundle, errors, runs, verification
 from zoo.models import resnet_vae
 
-TINY = dataclasses.replace(resnet_vae.RECIPES['digits'][0], layers='2,1', width=4,
+TINY = dataclasses.replace(resnet_vae.RECIPES['digits'][0], groups='2,1', width=4,
                            latent_channels=2, flow_width=4)
 
 
@@ -39,22 +39,22 @@ def test_paper():
         builder[key].default for key in ('width', 'latent_channels', 'posterior')) == (
         160, 32, 'iaf')
     assert config.flow_width == config.width
-    assert (int(config.layers), builder['levels'].default) == (builder['layers'].default, 1)
+    assert (int(config.groups), builder['levels'].default) == (builder['layers'].default, 1)
     assert (config.free_bits, training.learning_rate, training.optimizer) == (.1, .002, 'adamax')
     assert resnet_vae.divisor(config) == 2
 
 
-@pytest.mark.parametrize('layers', ['', '2,0', 'two'])
-def test_layers(layers):
-    with pytest.raises(errors.UsageError, match='--layers must be positive integers'):
-        resnet_vae.divisor(dataclasses.replace(TINY, layers=layers))
+@pytest.mark.parametrize('groups', ['', '2,0', 'two'])
+def test_groups(groups):
+    with pytest.raises(errors.UsageError, match='--groups must be positive integers'):
+        resnet_vae.divisor(dataclasses.replace(TINY, groups=groups))
 
 
 @pytest.mark.slow
 def test_programs(tmp_path):
     """From `zoo.train` to a bundle that answers as the model: several groups of latents."""
     with tiny_run.program('train') as train:
-        train(model='resnet_vae', dataset='digits', layers='1,1', width=8, latent_channels=2,
+        train(model='resnet_vae', dataset='digits', groups='1,1', width=8, latent_channels=2,
               flow_width=4, epochs=1, batch_size=128, ema=.5, sample_images=4, verbose=0,
               network_dtype='mixed_bfloat16', workdir=tmp_path / 'run', data_dir=tmp_path / 'data')
     test = json.loads((tmp_path / 'run' / 'test.json').read_text())

@@ -20,7 +20,7 @@ VAE = True
 class Config(vaes.Objective, vaes.Likelihood):
     """Hyper-parameters of the model."""
 
-    layers: str = recipe.field(
+    groups: str = recipe.field(
         '20', 'Groups of latents at each resolution, the finest first, with commas.')
     width: int = recipe.field(160, 'Channels of the features.')
     latent_channels: int = recipe.field(32, 'Channels of each group of latents.')
@@ -34,9 +34,9 @@ class Config(vaes.Objective, vaes.Likelihood):
 
 def build(config, event_shape, bins, seed):
     """The VAE of images of `event_shape` with initial weights drawn from the integer `seed`."""
-    layers = sizes('layers', config.layers)
+    groups = sizes('groups', config.groups)
     return tfp_glow.vaes.ladder_vae(
-        event_shape, levels=len(layers), layers=layers, width=config.width,
+        event_shape, levels=len(groups), layers=groups, width=config.width,
         latent_channels=config.latent_channels, posterior=config.posterior,
         flow_width=config.flow_width, position_bias=config.position_bias,
         network_dtype=config.network_dtype, seed=seed, **vaes.likelihood(config, bins))
@@ -47,10 +47,10 @@ objective = vaes.objective
 
 def divisor(config):
     """What the sides of an image must be divisible by."""
-    return 2**len(sizes('layers', config.layers))
+    return 2**len(sizes('groups', config.groups))
 
 
-_FASHION = Config(layers='2,4', width=64, latent_channels=8, flow_width=32, position_bias=True,
+_FASHION = Config(groups='2,4', width=64, latent_channels=8, flow_width=32, position_bias=True,
                   free_bits=.05, network_dtype='mixed_bfloat16')
 _FASHION_TRAINING = recipe.Training(
     optimizer='adamax', learning_rate=2e-3, batch_size=64, epochs=12, ema=.999, clip_norm=100.)
@@ -61,10 +61,10 @@ RECIPES = {
                               warmup_epochs=0., batch_size=256, epochs=2000, ema=.999)),
     # 28x28 clothing: about 80 minutes on two cores.
     'fashion_mnist': (_FASHION, _FASHION_TRAINING),
-    'fashion_mnist_binary': (dataclasses.replace(_FASHION, layers='1,3'), dataclasses.replace(
+    'fashion_mnist_binary': (dataclasses.replace(_FASHION, groups='1,3'), dataclasses.replace(
         _FASHION_TRAINING, binarize='dynamic')),
     # 8x8 digits: minutes on two cores.
-    'digits': (Config(layers='2,1', width=32, latent_channels=4, flow_width=16, position_bias=True,
+    'digits': (Config(groups='2,1', width=32, latent_channels=4, flow_width=16, position_bias=True,
                       free_bits=.02),
                recipe.Training(optimizer='adamax', learning_rate=4e-3, batch_size=64, epochs=60,
                                ema=.99, clip_norm=100.)),
