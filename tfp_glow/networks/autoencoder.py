@@ -4,6 +4,8 @@ import keras
 
 from tfp_glow.networks.mlp import MLPNetwork
 
+_SMALL = .1  # What the residual blocks' outputs are multiplied by, as in the reference.
+
 
 def dense_encoder(input_shape, outputs, hidden=(512, 512), activation='relu', seed=0, dtype=None,
                   name='encoder'):
@@ -64,7 +66,8 @@ class ConvEncoder(keras.Model):
     """Strided convolutions and residual blocks, then dense layers: `[B, H, W, C] -> [B, outputs]`.
 
     ```none
-    for each level l:   h = conv3x3(h, width * 2^l, stride 2);   h += conv3x3(elu(conv3x3(elu(h))))
+    for each level l:   h = conv3x3(h), of stride 2 to width * 2^l channels
+                        h = h + conv3x3(elu(conv3x3(elu(h)))) / 10                  for each block
     output = dense(elu(dense(elu(h))))
     ```
 
@@ -80,7 +83,8 @@ class ConvEncoder(keras.Model):
       ValueError: a number that is not positive.
 
     #### References
-    Kingma et al., 2016, arXiv:1606.04934, appendix C.2: the encoder for MNIST is of this kind.
+    Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
+    arXiv:1606.04934, section 6.1: the encoder for MNIST is of this kind.
     """
 
     def __init__(self, outputs, width=16, levels=2, blocks=1, hidden=256, seed=0, **kwargs):
@@ -96,7 +100,10 @@ class ConvEncoder(keras.Model):
         self.dense_layers = [layers.dense(hidden), layers.dense(outputs)]
 
     def build(self, input_shape):
-        self(keras.Input(input_shape[1:], dtype=self.compute_dtype))
+        shape = tuple(input_shape)
+        for down, *blocks in self.levels:
+            shape = _build(blocks, _build([[down]], shape))
+        _build([self.dense_layers], (None, shape[1] * shape[2] * shape[3]))
         self.built = True
 
     def call(self, inputs):
@@ -145,7 +152,10 @@ class ConvDecoder(keras.Model):
                          transposed=True)] for level in reversed(range(levels))]
 
     def build(self, input_shape):
-        self(keras.Input(input_shape[1:], dtype=self.compute_dtype))
+        _build([self.dense_layers], input_shape)
+        shape = (None, *self.to_map.target_shape)
+        for *blocks, up in self.levels:
+            shape = _build([[up]], _build(blocks, shape))
         self.built = True
 
     def call(self, inputs):
@@ -200,7 +210,7 @@ class _Layers:
 
     def _options(self, kind):
         self._count += 1
-        return {'kernel_initializer': keras.initializers.HeNormal(self._seed + self._count),
+        return {'kernel_initializer': keras.initializers.GlorotUniform(self._seed + self._count),
                 'dtype': self._policy, 'name': f'{kind}_{self._count}'}
 
     def dense(self, units):
@@ -214,9 +224,17 @@ class _Layers:
         return [self.conv(filters), self.conv(filters)]
 
 
+def _build(blocks, shape):
+    """Builds lists of layers that follow each other; returns the shape that comes of it."""
+    for layer in (layer for block in blocks for layer in block):
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
 def _residual(blocks, hidden):
     for one, other in blocks:
-        hidden = hidden + other(keras.ops.elu(one(keras.ops.elu(hidden))))
+        hidden = hidden + _SMALL * other(keras.ops.elu(one(keras.ops.elu(hidden))))
     return hidden
 
 

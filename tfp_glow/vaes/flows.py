@@ -44,7 +44,7 @@ def iaf_posterior(size, context_size, steps=2, hidden=(128,), *, network_dtype=N
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
-    arXiv:1606.04934, algorithm 1 and appendix C.
+    arXiv:1606.04934, algorithm 1.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -126,6 +126,7 @@ def _real_nvp(size, couplings, hidden, network_dtype, seed, name):
 
 
 def seed_of(seed, k):
+    """The seed of part k of what has `seed`, an integer."""
     return int(np.random.SeedSequence([seed, k]).generate_state(1)[0] >> 1)
 
 
