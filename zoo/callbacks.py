@@ -88,7 +88,7 @@ class _FlowLook:
 
 
 class _VAELook:
-    """Means of p(x|z) for z from a VAE's prior."""
+    """Pictures of latents from a VAE's prior."""
 
     def __init__(self, run, data, model):
         del run, data

@@ -31,7 +31,7 @@ _LIMIT = 1e-3  # Of the pixel range.
 
 def main(_):
     """Evaluates the averaged weights of the newest checkpoint, in float32."""
-    for name in ('draws', 'limit', 'round_trip_images'):
+    for name in ('draws', 'limit', 'round_trip_images', 'importance_samples'):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
     from zoo import measures, results, runs, vae_results  # pylint: disable=g-import-not-at-top

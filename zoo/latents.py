@@ -16,7 +16,7 @@ The tools, each a row per image and from left to right:
     manifold     of a VAE with two latents: --steps quantiles of a Normal along each of them
 
 A VAE has interpolate, traverse (--level is then the number of the group of latents), temperature,
-reconstruct (the image and what its latents' centre gives) and manifold; its pictures are means of
+reconstruct (the image and what its latents' centre gives) and manifold, without the noise of
 p(x|z). In a GIF, what is side by side here follows in time.
 """
 

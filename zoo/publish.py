@@ -33,8 +33,8 @@ def main(_):
     out = pathlib.Path(FLAGS.out)
     if out.exists():
         raise errors.UsageError(f'--out must be a new folder; {FLAGS.out!r} exists.')
-    for name in ('draws', 'samples'):
-        if FLAGS[name].value < 1:
+    for name in ('draws', 'samples', 'importance_samples'):
+        if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
     if not 0 <= (FLAGS.temperature or 0.) < float('inf'):
         raise errors.UsageError('--temperature must be finite and at least 0; got '

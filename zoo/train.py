@@ -36,7 +36,8 @@ def main(_):
     name, config, training = registry.recipe(FLAGS.model, FLAGS.recipe, FLAGS.dataset)
     training = recipe.overridden(training)
     training.check()
-    for flag, least in (('sample_images', 1), ('sample_temperature', 0), ('stop_after', 1)):
+    for flag, least in (('sample_images', 1), ('sample_temperature', 0), ('stop_after', 1),
+                        ('importance_samples', 1)):
         if FLAGS[flag].value is not None and not FLAGS[flag].value >= least:
             raise errors.UsageError(f'--{flag} must be at least {least}; got {FLAGS[flag].value}.')
     run = runs.Run(FLAGS.model, FLAGS.dataset, name, FLAGS.pad, FLAGS.flips,

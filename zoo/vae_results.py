@@ -13,12 +13,8 @@ _RECONSTRUCTED = 32  # Test images in the picture of reconstructions.
 
 
 def check_samples(run, samples):
-    """Raises a `UsageError` unless `samples`, of --importance_samples, fit the run's model."""
-    if samples is None:
-        return
-    if samples < 1:
-        raise errors.UsageError(f'--importance_samples must be at least 1; got {samples}.')
-    if not run.is_vae:
+    """Raises a `UsageError` if `samples`, of --importance_samples, are given for a flow."""
+    if samples is not None and not run.is_vae:
         raise errors.UsageError(f'--importance_samples must be left out for --model={run.model}, '
                                 f'whose likelihood is exact; got {samples}.')
 
@@ -51,7 +47,7 @@ def in_words(result):
 
 
 def draw(run, data, model, count, temperature, path):
-    """Writes a grid of means of p(x|z), for z from the prior."""
+    """Writes a grid of pictures, of latents from the prior."""
     with model.averaged_weights() as vae:
         drawn = vae.sample(count, [0, run.training.seed], temperature, mean=True)
     images.save_grid(greys(data.crop(drawn), model.bins), path)

@@ -1,7 +1,7 @@
 """What `zoo.latents` does with a trained VAE: each tool gives rows of images, `[B, T, H, W, C]`.
 
-A tool is called as `tool(subject, images, options)`, the options being the program's flags. Images
-that are made are means of p(x|z), those of z = the centre of q(z|x) where they are of an image.
+A tool is called as `tool(subject, images, options)`, the options being the program's flags. What
+it makes are pictures (`LatentModel.picture`), of the centre of q(z|x) where they are of an image.
 """
 
 import tensorflow as tf
@@ -13,7 +13,7 @@ from zoo import errors, latent_tools, vae_results
 class Subject(latent_tools.Subject):
     """A trained VAE and its data: what the tools work on. Images are integers, as floats."""
 
-    picture_bins = 256  # Of `pictures`: means of black and white pixels are grey.
+    picture_bins = 256  # Of `pictures`: the mean of black and white is grey.
 
     @property
     def vae(self):
@@ -21,7 +21,7 @@ class Subject(latent_tools.Subject):
         return self.model.vae
 
     def pictures(self, data):
-        """Means of images as 256 levels of grey, without padding."""
+        """Pictures as 256 levels of grey, without padding."""
         return vae_results.greys(self.data.crop(data), self.model.bins)
 
     def decoded(self, latents):
@@ -29,7 +29,7 @@ class Subject(latent_tools.Subject):
         rows, columns = latents[0].shape[:2]
         flat = [tf.reshape(tf.cast(z, tf.float32), [rows * columns, *z.shape[2:]])
                 for z in latents]
-        return tf.reshape(self.vae.decode(flat).mean(), [rows, columns, *self.data.image_shape])
+        return tf.reshape(self.vae.picture(flat), [rows, columns, *self.data.image_shape])
 
     def _to_data(self, images):
         return tf.cast(self.prepare(images), tf.float32)

@@ -11,8 +11,8 @@ from tfp_glow.serving import images as flow_images
 class LatentImageAnswers:
     """What a VAE says about uint8 images, `[B, H, W, C]`, 0 .. bins-1, as TensorFlow computations.
 
-    Asked and checked as `Answers` are. Pictures, which `decode` and `reconstruct` give, are means
-    of p(x|z), float32 in 0 .. bins-1; `sample` draws from it.
+    Asked and checked as `Answers` are. What `decode` and `reconstruct` give are pictures, float32
+    in 0 .. bins-1 and free of the noise of p(x|z), see `LatentModel.picture`; `sample` has it.
 
     Args:
       vae: a `vaes.LatentModel`.
@@ -26,8 +26,8 @@ class LatentImageAnswers:
     def __init__(self, vae, frame):
         self.vae, self.frame = vae, frame
         # Concrete, or saving would trace it anew for both questions that call it.
-        self._mean = tf.function(
-            lambda latents: frame.crop(vae.decode(latents).mean())).get_concrete_function(
+        self._picture = tf.function(
+            lambda latents: frame.crop(vae.picture(latents))).get_concrete_function(
                 self.latent_specs)
 
     @property
@@ -88,12 +88,12 @@ class LatentImageAnswers:
         return self.vae.encode(self._padded(images, 'encode'))
 
     def decode(self, latents):
-        """The mean images of latents."""
-        return self._mean(answers.checked_latents(latents, 'decode'))
+        """The pictures of latents."""
+        return self._picture(answers.checked_latents(latents, 'decode'))
 
     def reconstruct(self, images):
         """`decode(encode(images))`."""
-        return self._mean(self.vae.encode(self._padded(images, 'reconstruct')))
+        return self._picture(self.vae.encode(self._padded(images, 'reconstruct')))
 
     def round_trip(self, images, again):
         """`(figure, complaint)`: the mean error of reconstruction, in grey levels; nothing to say.

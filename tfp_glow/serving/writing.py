@@ -28,7 +28,8 @@ def export(model_or_flow, directory, bins=None, original_shape=None, golden_imag
     `golden.npz` (inputs and outputs to check it with).
 
     A VAE's answers `sample`, `elbo` (a lower bound of log P(image) in nats), `encode` (the
-    centre of q(z|x)), `decode` and `reconstruct`: the last two give means of p(x|z), float32.
+    centre of q(z|x)), `decode` and `reconstruct`: the last two give pictures, float32, see
+    `LatentModel.picture`.
 
     It is written under another name and renamed when it is whole.
 
