@@ -33,14 +33,20 @@ class Latents(Objective):
         'normal', 'Prior of the latents: normal, or learned by maf, real_nvp or made.')
     prior_layers: int = recipe.field(2, 'Layers of a learned prior.')
     prior_hidden: str = recipe.field('128', 'Units of their hidden layers, with commas.')
-    components: int = recipe.field(5, 'Logistics in each mixture.')
     network_dtype: str = recipe.field(
         'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Latents):
-    """Hyper-parameters of a VAE with one vector of latents and pixels independent given it."""
+class Mixtures:
+    """Hyper-parameters of a mixture of logistics per pixel."""
+
+    components: int = recipe.field(5, 'Logistics in each mixture.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood(Mixtures):
+    """Hyper-parameters of p(x|z) whose pixels are independent."""
 
     likelihood: str = recipe.field(
         '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
@@ -50,22 +56,32 @@ class Config(Latents):
         'a share of the range of grey levels.')
 
 
+@dataclasses.dataclass(frozen=True)
+class Config(Latents, Likelihood):
+    """Hyper-parameters of a VAE with one vector of latents and pixels independent given it."""
+
+
 def options(config, bins, seed):
     """What `dense_vae` and `conv_vae` have in common, as arguments of their builders."""
-    kind = config.likelihood or ('bernoulli' if bins == 2 else 'mixture')
-    own = {'normal': {'scale': _scale(config)}, 'logistic': {'scale': _scale(config)},
-           'mixture': {'components': config.components}}.get(kind)
-    return {'likelihood': kind, 'likelihood_options': own, **latents(config, bins, seed)}
+    return {**latents(config, seed), **likelihood(config, bins)}
 
 
-def latents(config, bins, seed):
+def latents(config, seed):
     """What all builders of VAEs with one vector of latents have in common, as arguments."""
-    return {'bins': bins, 'latent_dims': config.latent_dims, 'posterior': config.posterior,
+    return {'latent_dims': config.latent_dims, 'posterior': config.posterior,
             'iaf_steps': config.iaf_steps, 'iaf_hidden': sizes('iaf_hidden', config.iaf_hidden),
             'context_size': config.context_size, 'prior': config.prior,
             'prior_layers': config.prior_layers,
             'prior_hidden': sizes('prior_hidden', config.prior_hidden),
             'network_dtype': config.network_dtype, 'seed': seed}
+
+
+def likelihood(config, bins):
+    """The likelihood of images of `bins` grey levels, as arguments of a builder."""
+    kind = config.likelihood or ('bernoulli' if bins == 2 else 'mixture')
+    own = {'normal': {'scale': _scale(config)}, 'logistic': {'scale': _scale(config)},
+           'mixture': {'components': config.components}}.get(kind)
+    return {'bins': bins, 'likelihood': kind, 'likelihood_options': own}
 
 
 def objective(config, steps_per_epoch):
