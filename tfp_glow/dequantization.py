@@ -41,6 +41,11 @@ def quantize(data, bins):
     return tf.cast(tf.clip_by_value(tf.floor((data + .5) * bins), 0, bins - 1), tf.uint8)
 
 
+def to_levels(values, bins):
+    """The nearest grey levels of numbers on the integer grid, clipped to 0 .. bins-1: uint8."""
+    return tf.cast(tf.clip_by_value(tf.round(values), 0, bins - 1), tf.uint8)
+
+
 def bits_per_dim(log_prob, modelled, bins, counted=None):
     """Bits per dimension of integer images from the log-density of their dequantized data.
 

@@ -13,6 +13,9 @@ from tfp_glow.distributions import Dequantized
 class Objective:
     """The likelihood of integer images, or of vectors as they are, under a flow; and its loss.
 
+    A flow that says it is `discrete`, such as `flows.IntegerFlow`, is one of the integers
+    themselves: nothing is dequantized, and the likelihood is exact.
+
     ```none
     loss = - mean(log p(y | condition)) / D                            nats per dimension
            + classification_weight * cross-entropy of the classifier
@@ -24,7 +27,7 @@ class Objective:
     priors N(0, weight_prior^2); N is the number of training examples.
 
     Args:
-      flow: a `tfd.TransformedDistribution`.
+      flow: a `tfd.TransformedDistribution`, or a discrete distribution.
       bins: number of grey levels of integer data, dequantized inside; None for continuous data.
       counted_dims: dimensions that bits/dim counts; all by default.
       noise: `distributions.VariationalNoise`, or None for uniform dequantization.
@@ -41,6 +44,10 @@ class Objective:
         if noise is not None and (bins is None or classifier is not None):
             raise ValueError('noise must be left out for continuous data and beside a classifier; '
                              f'got {bins=}, {classifier=}.')
+        self.discrete = getattr(flow, 'discrete', False)
+        if self.discrete and (bins is None or noise is not None):
+            raise ValueError('bins must be given and noise left out for a discrete flow; '
+                             f'got {bins=}, {noise=}.')
         if weight_prior is not None and not (weight_prior > 0 and examples):
             raise ValueError('weight_prior must be positive and come with the number of training '
                              f'examples; got {weight_prior=}, {examples=}.')
@@ -68,9 +75,24 @@ class Objective:
 
     def to_data(self, images, seed):
         """A batch as data of the flow; `seed`, two integers, is the uniform noise's."""
-        if self.bins is not None:
+        if self.bins is not None and not self.discrete:
             images = dequantization.dequantize(images, self.bins, seed)
         return tf.cast(images, self.flow.dtype)
+
+    def to_middles(self, images):
+        """Integer images as data of the flow without noise: each the middle of its cell."""
+        data = tf.cast(images, self.flow.dtype)
+        return data if self.discrete else (data + .5) / self.bins - .5
+
+    def to_images(self, data):
+        """Data of the flow as uint8 images."""
+        convert = dequantization.to_levels if self.discrete else dequantization.quantize
+        return convert(data, self.bins)
+
+    @property
+    def grey_level(self):
+        """The distance of two neighbouring grey levels in the data of the flow."""
+        return 1. if self.discrete else 1 / self.bins
 
     def log_prob(self, images, seed, condition=None, training=False):
         """`(log p(data), data)`, of one draw of the noise; no data if that is a flow's own."""
@@ -107,8 +129,9 @@ class Objective:
         """Bits per dimension, `[B]`; of continuous data, nats per example: -log p."""
         if self.bins is None:
             return -log_prob
+        cells = 1 if self.discrete else self.bins  # In each unit of the data.
         return dequantization.bits_per_dim(
-            log_prob, self.event_dims, self.bins, self.counted_dims)
+            log_prob, self.event_dims, cells, self.counted_dims)
 
     def initialize(self, images, seed, condition=None):
         """Sets the data-dependent parameters of all parts that have not been set."""

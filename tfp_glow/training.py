@@ -5,7 +5,7 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from tfp_glow import dequantization, objective
+from tfp_glow import objective
 from tfp_glow.internal import averages
 from tfp_glow.internal import variables as flow_variables
 
@@ -36,7 +36,8 @@ class FlowModel(keras.Model):
     `set_reference`, for the weights that evaluate.
 
     Args:
-      flow: a `tfd.TransformedDistribution`, over images with data in [-1/2, 1/2) or over vectors.
+      flow: a `tfd.TransformedDistribution`, over images with data in [-1/2, 1/2) or over vectors;
+        or a `flows.IntegerFlow`, of the images as they are.
       bins: number of grey levels; None for continuous data, which are taken as they are and
         reported as `nats`, -log p of an example, in place of bits.
       counted_dims: dimensions that bits/dim counts, where images were padded; all by default.
@@ -180,7 +181,7 @@ class FlowModel(keras.Model):
 
     def to_images(self, data):
         """Data of the flow as uint8 images."""
-        return dequantization.quantize(data, self.bins)
+        return self.objective.to_images(data)
 
     def train_step(self, data):
         images, condition = self._taken_apart(data)

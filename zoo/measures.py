@@ -69,14 +69,16 @@ class RoundTrip:
     def error(self, examples, labels=None):
         """The largest error over `examples`, with the averaged weights, in units of the range."""
         given = {} if labels is None else {'condition': tf.constant(labels)}
-        data = np.asarray(examples, np.float32)
-        if self._model.bins is not None:
-            data = (data + .5) / self._model.bins - .5
+        objective = self._model.objective
+        data, pixel_range = np.asarray(examples, np.float32), 1.
+        if objective.bins is not None:
+            data = objective.to_middles(data).numpy()
+            pixel_range = objective.bins * objective.grey_level
         with self._model.averaged_weights():
             latents = self._inverse(tf.constant(data), **given)
             latents = tf.nest.map_structure(lambda z: tf.constant(z.numpy()), latents)
             again = self._forward(latents, **given)
-        return float(np.max(np.abs(again - data)))
+        return float(np.max(np.abs(again - data))) / pixel_range
 
 
 def _per_example(model, batches, draw):

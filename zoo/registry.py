@@ -2,10 +2,10 @@
 
 from zoo import data as zoo_data
 from zoo import errors
-from zoo.models import flow_pp, glow, iaf, made, maf, nice, real_nvp
+from zoo.models import flow_pp, glow, iaf, idf, made, maf, nice, real_nvp
 
-MODELS = {'flow_pp': flow_pp, 'glow': glow, 'iaf': iaf, 'made': made, 'maf': maf, 'nice': nice,
-          'real_nvp': real_nvp}
+MODELS = {'flow_pp': flow_pp, 'glow': glow, 'iaf': iaf, 'idf': idf, 'made': made, 'maf': maf,
+          'nice': nice, 'real_nvp': real_nvp}
 
 
 def model(name):

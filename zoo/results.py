@@ -41,8 +41,10 @@ def figures(run, data, model, split, draws=1, limit=None):
     if model.bins is None:
         mean, error, count = measures.log_likelihood(model, data, split, limit=limit)
         return dict(common, log_likelihood=float(mean), standard_error=float(error), rows=count)
+    exact = model.objective.discrete
     mean, error, count = measures.bits_per_dim(
-        model, data, split, draws, limit=limit, prepare=run.prepare)
+        model, data, split, 1 if exact else draws, limit=limit, prepare=run.prepare)
+    draws = 0 if exact else draws
     return dict(common, bits_per_dim=float(mean), standard_error=float(error), images=count,
                 draws=draws)
 
@@ -55,7 +57,7 @@ def in_words(result):
                 f'{result["dims"]} columns)')
     return (f'bits/dim {result["bits_per_dim"]:.4f} +- {result["standard_error"]:.4f} (standard '
             f'error over {result["images"]} images of {result["split"]}; {result["dims"]} dims '
-            f'each; {result["draws"]} noise draws)')
+            f'each; {f"{draws} noise draws" if (draws := result["draws"]) else "exact"})')
 
 
 def draw(run, data, model, count, temperature, path):

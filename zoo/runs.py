@@ -92,6 +92,8 @@ class Run:
                 raise errors.UsageError(f'--conditional needs data with labels; {self.dataset} has '
                                         'none.')
             options['classes'] = classes
+        if getattr(module, 'DISCRETE', False):
+            options['bins'] = bins
         flow = module.build(config, event_shape, seed, **options)
         noise = module.noise(config, event_shape, seed) if hasattr(module, 'noise') else None
         classifier, weight = (module.classifier(config, flow, classes) if self.conditional

@@ -43,7 +43,8 @@ class IntegerFlow(tfd.Distribution):
       priors: for each level but the last, `what stays [B, H, W, C'] -> distribution` of scalars,
         with the latent's shape `[B, H, W, C]` as its batch shape.
       top: `batch_size -> distribution` of the coarsest latent, likewise.
-      temperature: factor of the priors' scales, one or one per level, see `with_temperature`.
+      temperature: factor of the priors' scales, one or one per level, see `with_temperature`. At 0
+        the middle of a logistic is drawn, in a mixture that of each component.
       validate_args: check that images are integers.
       name: name of the distribution.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfp_glow.bijectors import base
 from tfp_glow.serving import frame as framing
-from tfp_glow.serving import images, vectors
+from tfp_glow.serving import images, integer_images, vectors
 
 
 def for_images(model, flow, bins, original_shape, golden):
@@ -20,7 +20,9 @@ def for_images(model, flow, bins, original_shape, golden):
                          f'model counts; got original_shape={frame.image_shape}.')
     if golden is not None:
         golden = _checked_images(np.asarray(golden), frame, bins)
-    return functools.partial(images.ImageAnswers, bins=bins, frame=frame), golden
+    discrete = getattr(flow, 'discrete', False)
+    make = integer_images.IntegerImageAnswers if discrete else images.ImageAnswers
+    return functools.partial(make, bins=bins, frame=frame), golden
 
 
 def for_vectors(flow, mean, std, columns, golden):

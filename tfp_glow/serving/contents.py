@@ -55,8 +55,9 @@ def golden(answers, module, events=None):
         if not np.all(np.isfinite(value)):
             raise ValueError(f'flow must give finite values; its {name} of the golden '
                              f'{answers.kind} holds NaN or infinity.')
-    outputs.update(decode=ask('decode', latents=latents),
-                   interpolate=ask('interpolate', first=events, second=events[::-1]))
+    given = {'latents': latents, 'first': events, 'second': events[::-1]}
+    outputs.update({name: ask(name, **given) for name in answers.questions
+                    if name != 'encode' and name not in outputs})
     return inputs, {name: np.asarray(value) for name, value in outputs.items()}
 
 

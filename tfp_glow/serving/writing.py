@@ -26,11 +26,14 @@ def export(model_or_flow, directory, bins=None, original_shape=None, golden_imag
     the SavedModel lie `bundle.json` (what it is, SHA-256 of each file) and `golden.npz` (inputs and
     outputs to check it with).
 
+    That of a discrete flow, an `IntegerFlow`, does not interpolate, and its `log_prob` and
+    `bits_per_dim` are exact and take no seed.
+
     It is written under another name and renamed when it is whole.
 
     Args:
       model_or_flow: a `FlowModel`, or a `tfd.TransformedDistribution` over `[H, W, C]`, data in
-        [-1/2, 1/2), or over `[D]`, whose base is Normal.
+        [-1/2, 1/2), or over `[D]`, whose base is Normal; or a `flows.IntegerFlow`.
       directory: the parent of the versions; made if it is not there.
       bins: of images, the number of grey levels, 2 .. 256; by default the model's, 256 for a flow.
       original_shape: `(h, w, C)` of images that were padded to the flow's shape by repeating their
@@ -89,6 +92,8 @@ def export(model_or_flow, directory, bins=None, original_shape=None, golden_imag
 
 def _frozen(flow):
     """An equal flow that reads what its parameters alone determine from variables."""
+    if getattr(flow, 'discrete', False):  # Its permutations are exact as they are.
+        return flow
     values = tf.nest.map_structure(
         lambda value: tf.Variable(value, trainable=False, name='frozen'),
         base.frozen_values(flow.bijector))
