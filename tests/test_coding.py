@@ -50,7 +50,7 @@ def test_ten_thousand_images_come_back(codec):
 
 
 def test_the_code_is_as_long_as_the_model_says(codec):
-    images, model = tiny_integer_flow.images(count=64)['photo'], codec.model
+    images, model = 64 + tiny_integer_flow.images(count=64)['photo'] // 2, codec.model
     stored = codec.coder(BATCH).stored
     data = there_and_back(codec, images)
     stays, nats = None, 0.
@@ -69,7 +69,8 @@ def test_noise_takes_little_more_than_itself(codec):
     assert codec.coders[BATCH].stored == stored + 2
 
 
-@pytest.mark.parametrize('shape', [(1, 1), (8, 8), (9, 17, 3), (5, 7, 1), (3, 8, 20), (2, 11, 6, 3)])
+@pytest.mark.parametrize('shape', [
+    (1, 1), (8, 8), (9, 17, 3), (5, 7, 1), (3, 8, 20), (2, 11, 6, 3)])
 def test_any_size(codec, grey_codec, shape):
     images = np.random.default_rng(0).integers(90, 120, shape).astype(np.uint8)
     for one in (codec, grey_codec):
@@ -229,7 +230,7 @@ def test_a_stream_keeps_a_batch(codec):
         encoder.add(image, f'folder/{number}.png')
         sizes.append(len(file.getvalue()))
     encoder.finish()
-    assert [b > a for a, b in zip(sizes, sizes[1:])] == [
+    assert [bool(step) for step in np.diff(sizes)] == [
         n % BATCH == BATCH - 1 for n in range(1, 10)] and done == [4, 8, 10]
     file.seek(0)
     arrays = coding.Decoder(codec, file).arrays()

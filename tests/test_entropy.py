@@ -1,4 +1,4 @@
-"""Integer tables and the entropy coder, against formulas in float64 and exact integer arithmetic."""
+"""Integer tables and the entropy coder, against float64 formulas and exact integer arithmetic."""
 
 import constriction
 import numpy as np

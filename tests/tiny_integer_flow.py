@@ -44,12 +44,12 @@ class TinyIntegerFlow(tf.Module):
         del batch_size
         if stays is None:
             logits, loc, scale = tf.unstack(self.top, axis=-1)
-            middle = tf.repeat([128., 0.], 4 * self.event_shape[-1])[:, tf.newaxis]
+            middle, width = (tf.repeat(ends, 4 * self.event_shape[-1])[:, tf.newaxis]
+                             for ends in ([128., 0.], [50., 12.]))
             return distributions.DiscretizedLogisticMixture(
-                logits, middle + 60 * loc, 20 * tf.exp(scale))
+                logits, middle + width * loc, width * tf.exp(scale))
         loc, scale = tf.split(self._convolve(stays, self.networks[0]), 2, axis=-1)
-        return distributions.DiscretizedLogistic(
-            loc + stays, tf.exp(tf.clip_by_value(2 + scale, -4., 6.)))
+        return distributions.DiscretizedLogistic(loc, 8 * tf.exp(scale))
 
     def merge(self, level, z, stays):
         """What the integers of a level make of those above it."""

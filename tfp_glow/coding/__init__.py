@@ -16,8 +16,21 @@ from tfp_glow.coding.container import (
     read_header,
 )
 
-__all__ = ['ARRAY', 'BATCH', 'Codec', 'decode', 'Decoder', 'DecodingError', 'encode', 'Encoder',
-           'FILES', 'fingerprint', 'LIST', 'MAX_BATCH', 'read_header']
+__all__ = [
+    'ARRAY',
+    'BATCH',
+    'FILES',
+    'LIST',
+    'MAX_BATCH',
+    'Codec',
+    'Decoder',
+    'DecodingError',
+    'Encoder',
+    'decode',
+    'encode',
+    'fingerprint',
+    'read_header',
+]
 
 
 def encode(images, model, verify=True):

@@ -103,7 +103,8 @@ class ChunkCoder:
     def _decoded_level(self, coder, level, stays, count):
         prior = self._network.prior(level, stays, count)
         if prior is None:
-            raise container.DecodingError('a prior is not finite: another model, or other networks.')
+            raise container.DecodingError('a prior is not finite, unlike when the file was '
+                                          'written.')
         try:
             z = entropy.decode(coder, (count, *self._network.shapes[level][1:]), prior)
         except AssertionError:  # That is what the coder raises where no symbol fits.
