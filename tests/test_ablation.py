@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import tiny_run
 from PIL import Image
 
 PERMUTATIONS, COUPLINGS = ('reverse', 'shuffle', 'conv'), ('additive', 'affine')
@@ -25,7 +26,7 @@ def test_reports_six_finished_runs(tmp_path):
             f'epoch,val_bits_per_dim\n1,{5 - number / 10}\n2,{4 - number / 10}\n')
         (folder / 'test.json').write_text(json.dumps(
             {'bits_per_dim': 4.1 - number / 10, 'standard_error': .01, 'training_seconds': 7.}))
-    done = ablation('--dataset=digits', f'--workdir={tmp_path}', '--resume')
+    done = tiny_run.finish('ablation', '--dataset=digits', f'--workdir={tmp_path}', '--resume')
     assert done.returncode == 0, done.stderr
     table = json.loads((tmp_path / 'ablation.json').read_text())
     assert table['conv_affine'] == {'validation': 3.5, 'test': pytest.approx(3.6),

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-TINY = ['--size=8', '--steps_per_level=1', '--width=8', '--batch=2', '--rounds=1', '--seconds=.01']
+TINY = ['--size=8', '--levels=1', '--steps_per_level=1', '--width=8', '--batch=2', '--rounds=1',
+        '--seconds=.01']
 PNG = b'\x89PNG\r\n\x1a\n'
 
 
@@ -34,8 +35,8 @@ def test_table_and_json(tmp_path):
 
 def test_depth_table_and_plot(tmp_path):
     out, plot = tmp_path / 'depth.json', tmp_path / 'depth.png'
-    result = run(*TINY, '--levels=1', '--depth', '--depth_steps=2,1', '--peers=tfp_glow',
-                 f'--out={out}', f'--plot={plot}')
+    result = run(*TINY, '--depth', '--depth_steps=2,1', '--peers=tfp_glow', f'--out={out}',
+                 f'--plot={plot}')
     assert result.returncode == 0, result.stderr
     report = json.loads(out.read_text())
     assert [row['steps_per_level'] for row in report['rows']] == [1, 2]

@@ -2,11 +2,10 @@
 
 import dataclasses
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+import tiny_run
 
 import zoo
 from zoo import registry, runs
@@ -89,7 +88,6 @@ def test_whole_ones_take_a_step(path):
 
 
 def test_zoo_train_reads_them(tmp_path):
-    done = subprocess.run(
-        [sys.executable, '-m', 'zoo.train', f'--flagfile={FILES[0]}', '--epochs=0',
-         f'--workdir={tmp_path / "run"}'], capture_output=True, text=True, check=False)
+    done = tiny_run.finish('train', f'--flagfile={FILES[0]}', '--epochs=0',
+                           f'--workdir={tmp_path / "run"}')
     assert done.returncode == 2 and '--epochs must be at least 1; got 0.' in done.stderr

@@ -1,4 +1,4 @@
-"""The zoo's programs as real processes: a small run from data to samples, and users' mistakes."""
+"""The zoo's programs: a small run from data to samples, by real processes and in this one."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_run
 from PIL import Image
 
 _SMALL = ('--dataset=digits', '--levels=2', '--steps_per_level=1', '--width=8',
@@ -25,7 +26,7 @@ def run_program(name, *flags, data_dir):
     environment = dict(os.environ, TFDS_DATA_DIR=str(data_dir), TF_CPP_MIN_LOG_LEVEL='3')
     return subprocess.run(
         [sys.executable, '-m', f'zoo.{name}', *map(str, flags)], env=environment, check=False,
-        capture_output=True, text=True, timeout=300, cwd=pathlib.Path(__file__).parent.parent)
+        capture_output=True, text=True, timeout=600, cwd=pathlib.Path(__file__).parent.parent)
 
 
 @pytest.fixture(scope='module')
@@ -62,7 +63,7 @@ def test_tensorboard_gets_scalars_and_images(run):
 
 def test_evaluate_agrees_with_training(run, place):
     directory, _ = run
-    done = run_program('evaluate', f'--workdir={directory}', data_dir=place)
+    done = tiny_run.finish('evaluate', f'--workdir={directory}', f'--data_dir={place}')
     assert done.returncode == 0, done.stderr
     result = json.loads((directory / 'evaluation.json').read_text())
     trained = json.loads((directory / 'test.json').read_text())
@@ -74,7 +75,8 @@ def test_evaluate_agrees_with_training(run, place):
 
 def test_diagnose_prints_a_table_and_keeps_it(run, place):
     directory, _ = run
-    done = run_program('diagnose', f'--workdir={directory}', '--images=40', data_dir=place)
+    done = tiny_run.finish('diagnose', f'--workdir={directory}', '--images=40',
+                           f'--data_dir={place}')
     assert done.returncode == 0, done.stderr
     result = json.loads((directory / 'diagnosis.json').read_text())
     layers = ('squeeze', *(f'repeat[0]/{layer}' for layer in (
@@ -95,7 +97,7 @@ def test_diagnose_prints_a_table_and_keeps_it(run, place):
     (['--images=0'], ['--images', 'at least 1', '0']), ([], ['--workdir', 'must be given'])])
 def test_mistakes_of_diagnose(flags, words, place):
     workdir = [f'--workdir={place}/run'] if flags else []
-    done = run_program('diagnose', *workdir, *flags, data_dir=place)
+    done = tiny_run.finish('diagnose', *workdir, *flags)
     assert done.returncode == 2 and 'Traceback' not in done.stderr
     assert all(word in done.stderr for word in words)
 
@@ -121,14 +123,14 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(run, place):
     (['--model=glowing'], ['--model', 'glow', 'glowing']),
     (['--recipe=none'], ['--recipe', 'paper', 'none']),
     (['--dataset=no_such_set'], ['--dataset', 'digits', 'no_such_set']),
-    (['--levels=4'], ['--levels', '--pad', '8']),
     (['--epochs=0'], ['--epochs', 'at least 1', '0']),
     (['--coupling=square'], ['--coupling', 'affine', 'square']),
     (['--learning_rate=fast'], ['learning_rate', 'fast']),
     (['stray'], ['flag', 'stray']),
 ])
 def test_mistakes_get_one_line(flags, words, place):
-    done = run_program('train', *_SMALL, *flags, f'--workdir={place}/refused', data_dir=place)
+    done = tiny_run.finish('train', *_SMALL, *flags, f'--workdir={place}/refused',
+                           f'--data_dir={place}')
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if line.startswith('error:')]
     assert len(lines) == 1 and 'Traceback' not in done.stderr
@@ -136,12 +138,21 @@ def test_mistakes_get_one_line(flags, words, place):
     assert not (place / 'refused').exists()
 
 
+def test_a_mistake_is_one_line_of_a_process(place):
+    """The last of a program's own checks, made when the data are there."""
+    done = run_program('train', *_SMALL, '--levels=4', f'--workdir={place}/refused',
+                       data_dir=place)
+    assert done.returncode == 2 and 'Traceback' not in done.stderr
+    line, = [line for line in done.stderr.splitlines() if line.startswith('error:')]
+    assert all(word in line for word in ('--levels', '--pad', '8'))
+
+
 def test_a_work_directory_is_never_overwritten(run, place):
     directory, _ = run
     before = {p: p.stat().st_mtime_ns for p in directory.rglob('*') if p.is_file()}
-    other = run_program('train', *_SMALL, '--epochs=2', '--width=16', '--resume',
-                        f'--workdir={directory}', data_dir=place)
-    same = run_program('train', *_SMALL, '--epochs=2', f'--workdir={directory}', data_dir=place)
+    flags = (*_SMALL, '--epochs=2', f'--workdir={directory}', f'--data_dir={place}')
+    other = tiny_run.finish('train', *flags, '--width=16', '--resume')
+    same = tiny_run.finish('train', *flags)
     assert other.returncode == same.returncode == 2
     assert 'width (8 there, 16 asked for)' in other.stderr
     assert '--resume' in same.stderr

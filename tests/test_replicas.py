@@ -10,7 +10,7 @@ import pytest
 
 # In a process of its own, for logical devices must be set before TensorFlow starts.
 PROGRAM = '''
-import json, sys
+import json
 import keras, numpy as np, tensorflow as tf
 import tfp_glow
 
@@ -19,35 +19,41 @@ tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConf
 rng = np.random.default_rng(0)
 images = np.repeat(rng.integers(0, 17, [4, 4, 4, 1]).astype(np.uint8), 4, 0)
 devices = ['CPU:0', 'CPU:1']
-results = []
-for used in (devices[:1], devices):
-    strategy = tf.distribute.MirroredStrategy(used)
-    with strategy.scope():
-        flow = tfp_glow.flows.glow((4, 4, 1), levels=1, steps_per_level=2, width=4)
-        if sys.argv[1] == 'Reversible':
-            flow = tfp_glow.flows.transformed(
-                flow.distribution, tfp_glow.bijectors.Reversible(flow.bijector))
-        model = tfp_glow.FlowModel(flow, bins=17)
-        # No noise, so that both ways see the same data.
-        model.objective.to_data = lambda x, seed: (tf.cast(x, tf.float32) + .5) / 17 - .5
-        model.compile(keras.optimizers.SGD(1e-2))
-    data = tf.data.Dataset.from_tensor_slices(images).batch(8)
-    losses = model.fit(data, epochs=3, verbose=0).history['loss']
-    results.append({
-        'replicas': strategy.num_replicas_in_sync, 'losses': losses,
-        'evaluated': model.evaluate(data, verbose=0, return_dict=True)['loss'],
-        'weights': [float(np.sum(v.numpy())) for v in model.trainable_variables]})
+results = {'Repeat': [], 'Reversible': []}
+for container, found in results.items():
+    for used in (devices[:1], devices):
+        strategy = tf.distribute.MirroredStrategy(used)
+        with strategy.scope():
+            flow = tfp_glow.flows.glow((4, 4, 1), levels=1, steps_per_level=2, width=4)
+            if container == 'Reversible':
+                flow = tfp_glow.flows.transformed(
+                    flow.distribution, tfp_glow.bijectors.Reversible(flow.bijector))
+            model = tfp_glow.FlowModel(flow, bins=17)
+            # No noise, so that both ways see the same data.
+            model.objective.to_data = lambda x, seed: (tf.cast(x, tf.float32) + .5) / 17 - .5
+            model.compile(keras.optimizers.SGD(1e-2))
+        data = tf.data.Dataset.from_tensor_slices(images).batch(8)
+        losses = model.fit(data, epochs=3, verbose=0).history['loss']
+        found.append({
+            'replicas': strategy.num_replicas_in_sync, 'losses': losses,
+            'evaluated': model.evaluate(data, verbose=0, return_dict=True)['loss'],
+            'weights': [float(np.sum(v.numpy())) for v in model.trainable_variables]})
 print(json.dumps(results))
 '''
 
 
-@pytest.mark.parametrize('container', ['Repeat', 'Reversible'])
-def test_mirrored_strategy(container):
+@pytest.fixture(scope='module')
+def results():
     result = subprocess.run(
-        [sys.executable, '-c', PROGRAM, container], capture_output=True, text=True, timeout=300,
+        [sys.executable, '-c', PROGRAM], capture_output=True, text=True, timeout=600,
         check=False, env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3'))
     assert result.returncode == 0, result.stderr
-    one, two = json.loads(result.stdout.splitlines()[-1])
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize('container', ['Repeat', 'Reversible'])
+def test_mirrored_strategy(container, results):
+    one, two = results[container]
     assert (one['replicas'], two['replicas']) == (1, 2)
     for key in ('losses', 'evaluated', 'weights'):
         np.testing.assert_allclose(two[key], one[key], 1e-4, 1e-5)

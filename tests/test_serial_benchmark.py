@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import tensorflow as tf
+import tiny_run
 from tensorflow_probability import bijectors as tfb
 
 from zoo import errors
@@ -19,8 +20,8 @@ def run(*flags):
 
 def test_table_and_json(tmp_path):
     out = tmp_path / 'figures.json'
-    result = run('--size=3', '--width=8', '--batch=2', '--rounds=1', '--seconds=.01',
-                 f'--out={out}')
+    result = tiny_run.finish('benchmark', '--serial', '--size=3', '--width=8', '--batch=2',
+                             '--rounds=1', '--seconds=.01', f'--out={out}')
     assert result.returncode == 0, result.stderr
     report = json.loads(out.read_text())
     assert report['dimensions'] == 9 and report['hidden'] == [8, 8]

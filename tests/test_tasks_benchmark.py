@@ -8,6 +8,7 @@ import catalogue
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_run
 
 from zoo.benchmarks import chain, tasks
 
@@ -25,9 +26,10 @@ def run(*flags):
 def measured(tmp_path_factory):
     """`(standard output, report, plot)` of a tiny run."""
     folder = tmp_path_factory.mktemp('tasks')
-    result = run('--task_sizes=4,2', '--levels=1', '--steps_per_level=1', '--width=8', '--batch=2',
-                 '--rounds=1', '--seconds=.001', f'--out={folder / "tasks.json"}',
-                 f'--plot={folder / "tasks.png"}')
+    result = tiny_run.finish(
+        'benchmark', '--tasks', '--task_sizes=4,2', '--levels=1', '--steps_per_level=1',
+        '--width=8', '--batch=2', '--rounds=1', '--seconds=.001',
+        f'--out={folder / "tasks.json"}', f'--plot={folder / "tasks.png"}')
     assert result.returncode == 0, result.stderr
     return result.stdout, json.loads((folder / 'tasks.json').read_text()), folder / 'tasks.png'
 

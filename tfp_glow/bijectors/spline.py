@@ -1,9 +1,8 @@
-"""Rational-quadratic splines: TFP's, from unconstrained parameters, as a coupling's inner part."""
+"""Rational-quadratic splines from unconstrained parameters, also as a coupling's inner part."""
 
 import math
 
 import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import affine, base, values
 from tfp_glow.internal import tfp_compat
@@ -17,7 +16,8 @@ class Spline(base.OnePassBijector):
     log|d inverse / dy| = log spline'(y)
     ```
 
-    Both directions are in closed form, by `tfb.RationalQuadraticSpline`. Its knots are
+    Both directions are in closed form, those of `tfb.RationalQuadraticSpline`, whose value and
+    log-det would each look up the knots anew. These are
 
     ```none
     widths = 2 bound (min_bin + (1 - K min_bin) softmax(raw[..., :K]))       heights likewise
@@ -72,30 +72,51 @@ class Spline(base.OnePassBijector):
         return {'raw': tfp_compat.ParameterProperties(event_ndims=1)}
 
     def _forward_and_log_det(self, x):
-        spline = self._spline()
-        return self._inside(x, spline.inverse, spline.inverse_log_det_jacobian)
+        value, log_slope = self._inside(x, self._solved)
+        return value, -log_slope
 
     def _inverse_and_log_det(self, y):
-        spline = self._spline()
-        return self._inside(y, spline.forward, spline.forward_log_det_jacobian)
+        return self._inside(y, self._evaluated)
 
-    def _inside(self, value, function, log_det):
-        # Far outside TFP's formulas may overflow, and the gradient of what `where` drops is NaN.
+    def _inside(self, value, function):
+        # Far outside the formulas may overflow, and the gradient of what `where` drops is NaN.
         inside = tf.abs(value) < self._bound
-        safe = tf.where(inside, value, tf.zeros_like(value))
-        answers = (tf.where(inside, function(safe), value),
-                   tf.where(inside, log_det(safe, event_ndims=0), tf.zeros_like(value)))
-        for answer in answers:  # TFP broadcasts by dynamic shapes and forgets the static one.
-            answer.set_shape(tf.broadcast_static_shape(value.shape, self._raw.shape[:-1]))
-        return answers
+        answer, log_slope = function(tf.where(inside, value, tf.zeros_like(value)))
+        return tf.where(inside, answer, value), tf.where(inside, log_slope, tf.zeros_like(value))
 
-    def _spline(self):
+    def _evaluated(self, y):
+        """The spline and the log of its slope at y, equations 4 and 5 of the paper."""
+        bins = self._bins_by_name()
+        b = _of_each(bins, _found(y, bins['left']))
+        at = (y - b['left']) / b['width']
+        ratio = b['height'] / b['width']
+        value = b['height'] * (ratio * at**2 + b['first'] * at * (1 - at)) / _divisor(b, ratio, at)
+        return b['bottom'] + value, _log_slope(b, ratio, at)
+
+    def _solved(self, x):
+        """The y at which the spline is x, equations 6 to 8, and the log of its slope there."""
+        bins = self._bins_by_name()
+        b = _of_each(bins, _found(x, bins['bottom']))
+        ratio, above = b['height'] / b['width'], x - b['bottom']
+        bend = above * (b['first'] + b['last'] - 2 * ratio)
+        a = b['height'] * (ratio - b['first']) + bend
+        minus_b = bend - b['height'] * b['first']
+        minus_c = ratio * above
+        # With no difference of like numbers: minus_b is negative.
+        at = 2 * minus_c / (tf.sqrt(minus_b**2 + 4 * a * minus_c) - minus_b)
+        return b['left'] + at * b['width'], _log_slope(b, ratio, at)
+
+    def _bins_by_name(self):
+        """Name -> `[..., K]`: where the bins begin, their sizes, the slopes at their two ends."""
         widths, heights, slopes = tf.split(
             tf.convert_to_tensor(self._raw), [self._bins, self._bins, self._bins - 1], -1)
+        widths, heights = self._sizes(widths), self._sizes(heights)
         offset = math.log(math.expm1(1 - self._min_slope))
-        return tfb.RationalQuadraticSpline(
-            self._sizes(widths), self._sizes(heights),
-            self._min_slope + tf.math.softplus(slopes + offset), range_min=-self._bound)
+        slopes = self._min_slope + tf.math.softplus(slopes + offset)
+        end = tf.ones_like(slopes[..., :1])
+        return {'left': tf.cumsum(widths, -1, exclusive=True) - self._bound, 'width': widths,
+                'bottom': tf.cumsum(heights, -1, exclusive=True) - self._bound, 'height': heights,
+                'first': tf.concat([end, slopes], -1), 'last': tf.concat([slopes, end], -1)}
 
     def _sizes(self, raw):
         free = 1 - self._bins * self._min_bin
@@ -125,6 +146,28 @@ class SplineInner:
 
     def __call__(self, raw):
         return Spline(affine.per_channel(raw, self.outputs_per_channel), **self._options)
+
+
+def _found(value, begins):
+    """`[..., K]`: True for the bin in which the value lies."""
+    index = tf.reduce_sum(tf.cast(value[..., tf.newaxis] >= begins[..., 1:], tf.int32), -1)
+    return tf.one_hot(index, begins.shape[-1], True, False, dtype=tf.bool)
+
+
+def _of_each(bins, found):
+    """Name -> the entry of the bin that was found, for each value."""
+    zero = tf.zeros([], bins['left'].dtype)
+    return {name: tf.reduce_sum(tf.where(found, entries, zero), -1)
+            for name, entries in bins.items()}
+
+
+def _divisor(b, ratio, at):
+    return ratio + (b['first'] + b['last'] - 2 * ratio) * at * (1 - at)
+
+
+def _log_slope(b, ratio, at):
+    slopes = b['last'] * at**2 + 2 * ratio * at * (1 - at) + b['first'] * (1 - at)**2
+    return 2 * tf.math.log(ratio) + tf.math.log(slopes) - 2 * tf.math.log(_divisor(b, ratio, at))
 
 
 def _check(bins, bound, min_bin, min_slope):
