@@ -69,9 +69,9 @@ def main(_):
     if model.bins is None or run.conditional:
         raise errors.UsageError(f'--tool={FLAGS.tool} needs a model of images without a condition; '
                                 f'got {run.model} on {run.dataset}.')
-    if getattr(model.objective, 'discrete', False):
-        raise errors.UsageError(f'--tool={FLAGS.tool} needs latents that are no integers; got '
-                                f'those of {run.model}.')
+    if run.discrete:
+        raise errors.UsageError(f'--tool={FLAGS.tool} needs latents that are no integers; '
+                                f'got those of {run.model}.')
     tools = vae_tools if run.is_vae else latent_tools
     if not hasattr(tools, FLAGS.tool):
         raise errors.UsageError(f'--tool={FLAGS.tool} is for {"flows" if run.is_vae else "VAEs"}; '
