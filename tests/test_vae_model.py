@@ -10,13 +10,12 @@ from tfp_glow import vaes
 SEED = [1, 2]
 
 
-def vae(seed=0, posterior='iaf'):
-    return vaes.dense_vae((8, 8, 1), latent_dims=4, hidden=[32], posterior=posterior, iaf_steps=1,
-                          iaf_hidden=[8], context_size=4, seed=seed)
+def vae(seed=0, **options):
+    return vaes.dense_vae((8, 8, 1), latent_dims=4, hidden=[32], seed=seed, **options)
 
 
-def build(**options):
-    model = vaes.VAEModel(vae(), **options)
+def build(own=None, **options):
+    model = vaes.VAEModel(own or vae(), **options)
     model.compile(keras.optimizers.Adam(5e-3, use_ema=True, ema_momentum=.9))
     return model
 
@@ -81,7 +80,7 @@ def test_weight_file_and_checkpoint(trained, binary, tmp_path):
     for same in (loaded, again):
         np.testing.assert_array_equal(vaes.elbo(same, binary[:50], SEED), expected)
     with pytest.raises(ValueError, match='the weights must be those of this vae'):
-        vaes.VAEModel(vae(posterior='gaussian')).load_weights(path)
+        vaes.VAEModel(vae(posterior='iaf')).load_weights(path)
 
 
 def test_loss_by_hand(binary):
@@ -107,7 +106,8 @@ def test_loss_by_hand(binary):
     ({'importance_samples': 0}, 'importance_samples must be positive; got importance_samples=0'),
     ({'importance_samples': -3}, 'importance_samples must be positive'),
     ({'free_bits': -1.}, 'free_bits and kl_warmup_steps must not be negative'),
-    ({'closed_form': True}, 'closed_form must be False')])
+    ({'closed_form': True, 'own': vae(prior='maf', prior_hidden=[4])},
+     'closed_form must be False')])
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         build(**options)

@@ -133,6 +133,24 @@ def test_map_latents_have_a_divergence_by_channel():
     np.testing.assert_allclose(found.kl[0], expected.sum((1, 2)), rtol=1e-4)
 
 
+def test_data_dependent_parameters_are_set_once():
+    """Of weight-normalised networks and of a prior with actnorm, from what reaches them."""
+    networks = [tfp_glow.networks.residual_network((4, 4, 1), n, width=2, blocks=0) for n in (2, 1)]
+    prior = tfp_glow.flows.glow(SHAPE, levels=1, steps_per_level=1, width=2)
+    vae = vaes.VAE(SHAPE, *networks, vaes.likelihoods.Bernoulli(), SHAPE, prior)
+    assert not tfp_glow.is_initialized(vae)
+    images = np.random.default_rng(0).integers(0, 2, [64, *SHAPE])
+    vae.initialize(images, SEED)
+    assert tfp_glow.is_initialized(vae)
+    latents, = vae.encode(images, SEED)
+    found = prior.bijector.inverse(latents)[0].numpy()  # Of one step: by channel after actnorm.
+    assert np.abs(found.mean()) < .2 and abs(found.std() - 1) < .3
+    before = [v.numpy() for v in vae.variables]
+    vae.initialize(images[:3], SEED)
+    for v, old in zip(vae.variables, before, strict=True):
+        np.testing.assert_array_equal(v, old)
+
+
 CASES = {
     'normal': (vaes.likelihoods.Normal(8), lambda loc, s: stats.norm(loc, s)),
     'logistic': (vaes.likelihoods.Logistic(8), lambda loc, s: stats.logistic(loc, s))}
