@@ -24,6 +24,7 @@ MAY_IMPORT = {
     'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal'},
     'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal'},
     'editing': {'editing', 'distributions'},
+    'coding': {'coding', 'distributions'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.

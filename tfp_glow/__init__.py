@@ -2,6 +2,7 @@
 
 from tfp_glow import (
     bijectors,
+    coding,
     dequantization,
     distributions,
     editing,
@@ -17,6 +18,7 @@ from tfp_glow.training import FlowModel
 
 __version__ = '0.1.0'
 
-__all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'dequantization', 'diagnose', 'distributions',
+__all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'coding',
+           'dequantization', 'diagnose', 'distributions',
            'editing', 'flows', 'initialize', 'is_initialized', 'networks', 'serving',
            'update_statistics', 'with_temperature', 'with_training']

@@ -16,21 +16,8 @@ from tfp_glow.coding.container import (
     read_header,
 )
 
-__all__ = [
-    'ARRAY',
-    'BATCH',
-    'FILES',
-    'LIST',
-    'MAX_BATCH',
-    'Codec',
-    'Decoder',
-    'DecodingError',
-    'Encoder',
-    'decode',
-    'encode',
-    'fingerprint',
-    'read_header',
-]
+__all__ = ['ARRAY', 'BATCH', 'Codec', 'decode', 'Decoder', 'DecodingError', 'encode', 'Encoder',
+           'FILES', 'fingerprint', 'LIST', 'MAX_BATCH', 'read_header']
 
 
 def encode(images, model, verify=True):
@@ -41,6 +28,16 @@ def encode(images, model, verify=True):
             list of such arrays.
         model: a `tfp_glow.flows.IntegerFlow`.
         verify: whether to decode the bytes and to compare.
+
+    ```python
+    >>> import numpy as np, tfp_glow
+    >>> model = tfp_glow.flows.idf((4, 4, 1), levels=1, steps_per_level=1, width=4, depth=1)
+    >>> image = np.arange(35, dtype=np.uint8).reshape([5, 7])
+    >>> data = tfp_glow.coding.encode(image, model)
+    >>> np.array_equal(tfp_glow.coding.decode(data, model), image)
+    True
+
+    ```
     """
     return Codec(model).encode(images, verify=verify)
 

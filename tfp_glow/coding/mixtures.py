@@ -93,7 +93,10 @@ class MixturePrior:
             start, width = cells[some], 1 << 2 * number
             edges = [below[some], *(self._cdf(start + j * width, some) for j in (1, 2, 3)),
                      above[some]]
-            rows = np.diff(np.stack(edges, -1)) + 1
+            rows = np.empty([len(start), 4])
+            for j in range(4):
+                np.subtract(edges[j + 1], edges[j], out=rows[:, j])
+            rows += 1
             found = digit(number, rows)
             cells[some] += found.astype(np.int64) << 2 * number
             below[some] = np.choose(found, edges[:4])
