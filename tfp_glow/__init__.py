@@ -18,7 +18,6 @@ from tfp_glow.training import FlowModel
 
 __version__ = '0.1.0'
 
-__all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'coding',
-           'dequantization', 'diagnose', 'distributions',
-           'editing', 'flows', 'initialize', 'is_initialized', 'networks', 'serving',
-           'update_statistics', 'with_temperature', 'with_training']
+__all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'coding', 'dequantization', 'diagnose',
+           'distributions', 'editing', 'flows', 'initialize', 'is_initialized', 'networks',
+           'serving', 'update_statistics', 'with_temperature', 'with_training']

@@ -5,19 +5,10 @@ more than once makes a `Codec`, whose functions are traced once; files that do n
 through `Encoder` and `Decoder`. The format is described in `container`.
 """
 
-from tfp_glow.coding.codec import BATCH, Codec, Decoder, Encoder
-from tfp_glow.coding.container import (
-    ARRAY,
-    FILES,
-    LIST,
-    MAX_BATCH,
-    DecodingError,
-    fingerprint,
-    read_header,
-)
+from tfp_glow.coding.codec import Codec, Decoder, Encoder
+from tfp_glow.coding.container import DecodingError, fingerprint
 
-__all__ = ['ARRAY', 'BATCH', 'Codec', 'decode', 'Decoder', 'DecodingError', 'encode', 'Encoder',
-           'FILES', 'fingerprint', 'LIST', 'MAX_BATCH', 'read_header']
+__all__ = ['Codec', 'Decoder', 'DecodingError', 'Encoder', 'decode', 'encode', 'fingerprint']
 
 
 def encode(images, model, verify=True):
