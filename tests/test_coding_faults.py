@@ -120,7 +120,8 @@ ITEM = container.Item('', (8, 8, 3), CRC)
 
 @pytest.fixture
 def header(codec):
-    return container.Header(container.ARRAY, (8, 8, 3), BATCH, coding.fingerprint(codec.model), 'test')
+    return container.Header(
+        container.ARRAY, (8, 8, 3), BATCH, coding.fingerprint(codec.model), 'test')
 
 
 def test_the_format_is_as_documented(codec, header):
