@@ -21,6 +21,7 @@ setuptools.setup(
     python_requires='>=3.11',
     install_requires=[
         'absl-py>=2.1',
+        'constriction~=0.5.0',  # Entropy coder: files are written in the format of its version.
         'importlib_resources>=6.0',  # tensorflow-datasets imports it and does not declare it.
         'keras>=3.10',
         'matplotlib>=3.9',
@@ -36,7 +37,7 @@ setuptools.setup(
     ],
     extras_require={
         'test': ['hypothesis>=6.100', 'pytest>=8.0', 'pytest-xdist>=3.6', 'ruff>=0.9'],
-        'bench': ['normflows>=1.7', 'torch>=2.4'],
+        'bench': ['imagecodecs>=2026.1', 'normflows>=1.7', 'torch>=2.4'],
         'gpu': ['tensorflow[and-cuda]>=2.18'],
     },
     classifiers=['License :: OSI Approved :: Apache Software License',

@@ -1,6 +1,7 @@
 """The codec: images to bytes and back, in this process and in another one."""
 
 import io
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,8 +14,7 @@ import tiny_integer_flow
 
 import tfp_glow
 from tfp_glow import coding
-from tfp_glow.coding import codec as coding_codec
-from tfp_glow.coding import tiling
+from tfp_glow.coding import container, tiling
 
 BATCH = 4  # In all tests: a further batch size is a further set of traces.
 
@@ -216,7 +216,7 @@ def test_another_process_decodes(codec, tmp_path):
     here = pathlib.Path(__file__).parent
     subprocess.run([sys.executable, '-c', program, tmp_path / 'data.tfg', tmp_path / 'x.npy'],
                    check=True, timeout=300, cwd=here,
-                   env=dict(coding_codec.os.environ, PYTHONPATH=f'{here}:{here.parent}',
+                   env=dict(os.environ, PYTHONPATH=f'{here}:{here.parent}',
                             TF_NUM_INTRAOP_THREADS='3'))
     np.testing.assert_array_equal(np.load(tmp_path / 'x.npy'), images)
 
@@ -224,7 +224,7 @@ def test_another_process_decodes(codec, tmp_path):
 def test_a_stream_keeps_a_batch(codec):
     """Arrays are coded as they come: what was added is in the file but for an unfinished batch."""
     file, sizes, done = io.BytesIO(), [], []
-    encoder = coding.Encoder(codec, file, coding.FILES, BATCH, done.append)
+    encoder = coding.Encoder(codec, file, container.FILES, BATCH, done.append)
     images = tiny_integer_flow.images(count=10)['photo']
     for number, image in enumerate(images):
         encoder.add(image, f'folder/{number}.png')

@@ -29,7 +29,7 @@ def samples(codec):
     for arrays in (images['photo'], [images['noise'][0], images['photo'][1], images['text'][2]]):
         found.append((arrays, codec.encode(arrays, batch=BATCH)))
     file, named = io.BytesIO(), {f'{n}.png': image for n, image in enumerate(images['gradient'])}
-    encoder = coding.Encoder(codec, file, coding.FILES, BATCH)
+    encoder = coding.Encoder(codec, file, container.FILES, BATCH)
     for name, array in named.items():
         encoder.add(array, name)
     encoder.finish()
@@ -120,7 +120,8 @@ ITEM = container.Item('', (8, 8, 3), CRC)
 
 @pytest.fixture
 def header(codec):
-    return container.Header(coding.ARRAY, (8, 8, 3), BATCH, coding.fingerprint(codec.model), 'test')
+    return container.Header(
+        container.ARRAY, (8, 8, 3), BATCH, coding.fingerprint(codec.model), 'test')
 
 
 def test_the_format_is_as_documented(codec, header):
@@ -137,7 +138,7 @@ def test_the_format_is_as_documented(codec, header):
 
 def test_crafted_files_are_refused(codec, header):
     """What no accident makes: every checksum is right."""
-    files = dataclasses.replace(header, layout=coding.FILES)
+    files = dataclasses.replace(header, layout=container.FILES)
 
     def named(name):
         return dataclasses.replace(ITEM, name=name)

@@ -2,6 +2,7 @@
 
 from tfp_glow import (
     bijectors,
+    coding,
     dequantization,
     distributions,
     editing,
@@ -18,6 +19,6 @@ from tfp_glow.training import FlowModel
 
 __version__ = '0.1.0'
 
-__all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'dequantization', 'diagnose', 'distributions',
-           'editing', 'flows', 'initialize', 'is_initialized', 'networks', 'serving',
-           'update_statistics', 'vaes', 'with_temperature', 'with_training']
+__all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'coding', 'dequantization', 'diagnose',
+           'distributions', 'editing', 'flows', 'initialize', 'is_initialized', 'networks',
+           'serving', 'update_statistics', 'vaes', 'with_temperature', 'with_training']

@@ -4,11 +4,13 @@ r"""Speed and memory of Glow in this library, tfb.Glow and normflows, on this ma
     python -m zoo.benchmark --depth --depth_steps=8,16,32,64 --plot=depth.png
     python -m zoo.benchmark --serial
     python -m zoo.benchmark --tasks --task_sizes=4,8,16,28 --plot=tasks.png
+    python -m zoo.benchmark --codec --preset=idf_photo_patches --images=500
 
 The same networks in all: 3x3, 1x1 and 3x3 convolutions, affine couplings, LU 1x1 convolutions,
 no learned priors. normflows needs the extra `bench`. With --serial, sampling of one masked
 autoregressive flow, by this library and by tfb.MaskedAutoregressiveFlow. With --tasks, inference,
-sampling and density of NICE, RealNVP, Glow, MAF and IAF against the dimension.
+sampling and density of NICE, RealNVP, Glow, MAF and IAF against the dimension. With --codec, sizes
+of the test images of a preset's data under its lossless code and those of PNG, WebP and JPEG-XL.
 """
 
 import json
@@ -44,6 +46,10 @@ _TASKS = flags.DEFINE_bool('tasks', False, 'Inference, sampling and density of f
                           'the dimension.')
 _TASK_SIZES = flags.DEFINE_list('task_sizes', ['4', '8', '16', '28'], 'Heights and widths of the '
                                 'one-channel images of --tasks; the dimension is the square.')
+_CODEC = flags.DEFINE_bool('codec', False, 'Lossless codecs on the test images of --preset.')
+_PRESET = flags.DEFINE_string('preset', None, 'Preset of the model idf, for --codec.')
+_IMAGES = flags.DEFINE_integer('images', 200, 'Images of --codec, the first ones of the split.')
+_DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where TFDS finds the data of --codec.')
 _PLOT = flags.DEFINE_string('plot', None, 'PNG file for --depth [depth.png] and --tasks '
                             '[tasks.png]; empty for none.')
 _OUT = flags.DEFINE_string('out', None, 'JSON file for all figures.')
@@ -56,6 +62,9 @@ def main(_):
         return
     if _TASKS.value:
         _measure_tasks()
+        return
+    if _CODEC.value:
+        _compare_codecs()
         return
     template, peers, steps = _options()
     for peer, missing in [(peer, jobs.missing_packages(peer)) for peer in peers]:
@@ -107,9 +116,25 @@ def _measure_tasks():
     _write({'levels': levels, 'steps_per_level': steps, 'width': width, 'batch': batch}, report)
 
 
+def _compare_codecs():
+    from zoo import archives, preset
+    from zoo.benchmarks import codecs
+    flow = archives.model(_PRESET.value)
+    data = preset.read(_PRESET.value).run.load_data(_DATA_DIR.value)
+    count = min(_IMAGES.value, data.sizes['test'])
+    images = data.crop(data.take('test', count))
+    print(f'{count} test images of {data.describe()} {jobs.cores()} cores', flush=True)
+    report = codecs.run(flow, images, _progress)
+    print(codecs.text(report))
+    _write({'preset': _PRESET.value, 'images': count}, report)
+
+
 def _check_flags():
+    if _CODEC.value:
+        program.require('preset')
     for mode, others in ((_SERIAL, (_DEPTH, _PEERS)),
-                         (_TASKS, (_SERIAL, _DEPTH, _PEERS, _SIZE))):
+                         (_TASKS, (_SERIAL, _DEPTH, _PEERS, _SIZE)),
+                         (_CODEC, (_TASKS, _SERIAL, _DEPTH, _PEERS, _SIZE))):
         for flag in others:
             if mode.value and flag.value:
                 raise errors.UsageError(f'--{flag.name} must not be given with --{mode.name}; '
@@ -117,7 +142,7 @@ def _check_flags():
     for peer in _PEERS.value or []:
         if peer not in jobs.PEERS:
             raise errors.UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')
-    for flag in (_LEVELS, _STEPS, _SIZE, _WIDTH, _BATCH, _ROUNDS):
+    for flag in (_LEVELS, _STEPS, _SIZE, _WIDTH, _BATCH, _ROUNDS, _IMAGES):
         if flag.value is not None and flag.value < 1:
             raise errors.UsageError(f'--{flag.name} must be at least 1; got {flag.value}.')
     for flag in (_SECONDS, _TIMEOUT):

@@ -32,15 +32,16 @@ def main(argv):
     _check_out(out)
     archives.limit_instructions()
     from tfp_glow import coding  # Late: a wrong flag is reported at once.
+    from tfp_glow.coding import container
     codec = coding.Codec(archives.model(_PRESET.value))
     single = pathlib.Path(source).is_file()
-    batch = _batch(coding, codec, folder / names[0] if single else None)
+    batch = _batch(container, codec, folder / names[0] if single else None)
     sizes = []
 
     def write(file):
         show = progress.Progress('encoding')
         encoder = coding.Encoder(
-            codec, file, coding.ARRAY if single else coding.FILES, batch,
+            codec, file, container.ARRAY if single else container.FILES, batch,
             lambda tiles: show(f'{len(sizes)} of {len(names)} files, {tiles} tiles'))
         for name in names:
             array = archives.read(folder / name)
@@ -69,14 +70,14 @@ def _check_file(coding, codec, path):
                                  f'{error}') from error
 
 
-def _batch(coding, codec, path):
+def _batch(container, codec, path):
     if _BATCH.value is not None:
-        if not 1 <= _BATCH.value <= coding.MAX_BATCH:
-            raise errors.UsageError(f'--batch must be in 1 .. {coding.MAX_BATCH}; '
+        if not 1 <= _BATCH.value <= container.MAX_BATCH:
+            raise errors.UsageError(f'--batch must be in 1 .. {container.MAX_BATCH}; '
                                     f'got {_BATCH.value}.')
         return _BATCH.value
     if path is None:
-        return coding.BATCH
+        return container.BATCH
     try:
         return codec.batch_for([archives.read(path).shape])
     except ValueError as error:

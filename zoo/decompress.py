@@ -31,17 +31,18 @@ def main(argv):
     if not 0 <= _SEED.value < 2**31:
         raise errors.UsageError(f'--seed must be in 0 .. 2**31 - 1; got {_SEED.value}.')
     from tfp_glow import coding  # Late: a wrong flag is reported at once.
+    from tfp_glow.coding import container
     with path.open('rb') as file:
         try:
-            header = coding.read_header(file)
-            target = archives.Target(out, header.layout == coding.ARRAY, _OVERWRITE.value)
+            header = container.read_header(file)
+            target = archives.Target(out, header.layout == container.ARRAY, _OVERWRITE.value)
             archives.limit_instructions(header.settings)
-            _decode(coding, file, target)
+            _decode(coding, file, target, header.layout == container.LIST)
         except coding.DecodingError as error:
             raise errors.Failure(f'{source}: {error}') from error
 
 
-def _decode(coding, file, target):
+def _decode(coding, file, target, unnamed):
     codec = coding.Codec(archives.model(_PRESET.value))
     show = progress.Progress('decoding')
     with program.naming_flags():
@@ -51,7 +52,7 @@ def _decode(coding, file, target):
 
     def name(given):
         """Arrays of a list have no names."""
-        return given if decoder.layout != coding.LIST else f'{len(sizes)}.npy'
+        return f'{len(sizes)}.npy' if unnamed else given
     with archives.removing(target):
         for given, array in decoder.arrays(
                 lambda given, shape: target.make(name(given), shape),

@@ -5,32 +5,10 @@ more than once makes a `Codec`, whose functions are traced once; files that do n
 through `Encoder` and `Decoder`. The format is described in `container`.
 """
 
-from tfp_glow.coding.codec import BATCH, Codec, Decoder, Encoder
-from tfp_glow.coding.container import (
-    ARRAY,
-    FILES,
-    LIST,
-    MAX_BATCH,
-    DecodingError,
-    fingerprint,
-    read_header,
-)
+from tfp_glow.coding.codec import Codec, Decoder, Encoder
+from tfp_glow.coding.container import DecodingError, fingerprint
 
-__all__ = [
-    'ARRAY',
-    'BATCH',
-    'FILES',
-    'LIST',
-    'MAX_BATCH',
-    'Codec',
-    'Decoder',
-    'DecodingError',
-    'Encoder',
-    'decode',
-    'encode',
-    'fingerprint',
-    'read_header',
-]
+__all__ = ['Codec', 'Decoder', 'DecodingError', 'Encoder', 'decode', 'encode', 'fingerprint']
 
 
 def encode(images, model, verify=True):
@@ -41,6 +19,16 @@ def encode(images, model, verify=True):
             list of such arrays.
         model: a `tfp_glow.flows.IntegerFlow`.
         verify: whether to decode the bytes and to compare.
+
+    ```python
+    >>> import numpy as np, tfp_glow
+    >>> model = tfp_glow.flows.idf((4, 4, 1), levels=1, steps_per_level=1, width=4, depth=1)
+    >>> image = np.arange(35, dtype=np.uint8).reshape([5, 7])
+    >>> data = tfp_glow.coding.encode(image, model)
+    >>> np.array_equal(tfp_glow.coding.decode(data, model), image)
+    True
+
+    ```
     """
     return Codec(model).encode(images, verify=verify)
 

@@ -7,7 +7,7 @@ import zlib
 import constriction
 import numpy as np
 
-from tfp_glow.coding import container, entropy, network
+from tfp_glow.coding import container, network
 
 _WORD = np.dtype('<u4')
 
@@ -82,7 +82,7 @@ class ChunkCoder:
             prior = self._network.prior(level, stays, len(tiles))
             if prior is None:
                 return None
-            entropy.encode(coder, parts[level], prior)
+            prior.encode(coder, parts[level])
             self.symbols += parts[level].size
             stays = self._network.merge(level, parts[level], stays)
         if not np.array_equal(stays[:len(tiles)], tiles):
@@ -106,7 +106,7 @@ class ChunkCoder:
             raise container.DecodingError('a prior is not finite, unlike when the file was '
                                           'written.')
         try:
-            z = entropy.decode(coder, (count, *self._network.shapes[level][1:]), prior)
+            z = prior.decode(coder, (count, *self._network.shapes[level][1:]))
         except AssertionError:  # That is what the coder raises where no symbol fits.
             raise container.DecodingError('the payload is no code under this model.') from None
         self.symbols += z.size

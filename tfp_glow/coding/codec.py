@@ -10,8 +10,6 @@ import tensorflow as tf
 
 from tfp_glow.coding import chunks, container, tiling
 
-BATCH = 32  # Tiles that the networks are given at once, unless there are fewer.
-
 
 class Codec:
     """A lossless image codec around an integer flow, whose functions are traced once.
@@ -97,7 +95,7 @@ class Codec:
     def batch_for(self, shapes):
         """How many tiles to give to the networks at once for arrays of these shapes in all."""
         tiles = sum(len(tiling.Grid(shape, self.tile)) for shape in shapes)
-        return min(BATCH, 1 << (tiles - 1).bit_length())
+        return min(container.BATCH, 1 << (tiles - 1).bit_length())
 
 
 class Encoder:
@@ -114,7 +112,7 @@ class Encoder:
         ValueError: `batch` is out of its range.
     """
 
-    def __init__(self, codec, file, layout, batch=BATCH, on_batch=lambda tiles: None):
+    def __init__(self, codec, file, layout, batch=container.BATCH, on_batch=lambda tiles: None):
         if not 1 <= batch <= container.MAX_BATCH:
             raise ValueError(f'batch must be in 1 .. {container.MAX_BATCH}; got {batch}.')
         self._tile, self._coder = codec.tile, codec.coder(batch)

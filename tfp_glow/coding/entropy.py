@@ -1,21 +1,16 @@
 """Integers under tables into a range coder's stream and back, all of one table at once.
 
 The symbols are sorted by their table, so that `constriction` is called once for each table that
-occurs. After them come the lower bits of integers in wide cells, and the integers that escaped:
-with d their distance from the window and u = 2 d + (0 below, 1 above), the number of bits of u + 1,
-then all of them but the first, which is 1.
+occurs. After them come the lower bits of integers in wide cells, and the distances from their
+windows of the integers that escaped.
 """
 
-import constriction
 import numpy as np
 
-_UNIFORM = constriction.stream.model.Uniform()
-_LENGTHS = 32  # Of an escaped integer, in bits: more than there can be.
-_LENGTH = constriction.stream.model.Uniform(_LENGTHS)
-_PART = 12  # Bits that are coded at once.
+from tfp_glow.coding import bits
 
 
-class Prior:
+class TablePrior:
     """The tables of the integers of one level.
 
     Args:
@@ -25,12 +20,48 @@ class Prior:
     """
 
     def __init__(self, keys, centres, table):
-        self.keys, self.centres, self._table = keys, centres, table
+        self._keys, self._centres, self._table = keys, centres, table
 
-    def grouped(self, shape):
-        """The `_Groups` of values of this shape."""
-        return _Groups(np.broadcast_to(self.keys, shape).ravel(),
-                       np.broadcast_to(self.centres, shape).ravel(), self._table)
+    def encode(self, coder, values):
+        """Appends integers to a `constriction.stream.queue.RangeEncoder`.
+
+        Args:
+            coder: the encoder.
+            values: integer array, |value| <= 2**23; not empty.
+        """
+        groups = self._groups(values.shape)
+        k = values.ravel()[groups.order].astype(np.int32) - groups.centres
+        symbols = (k >> groups.shift) - groups.low
+        escaped = (symbols < 0) | (symbols >= groups.size)
+        symbols = np.where(escaped, groups.size, symbols)
+        for model, part in groups.slices():
+            coder.encode(symbols[part], model)
+        wide = ~escaped & (groups.shift > 0)
+        bits.encode_bits(coder, k[wide] & ((1 << groups.shift[wide]) - 1), groups.shift[wide])
+        first, after = groups.window(escaped)
+        k = k[escaped].astype(np.int64)
+        bits.encode_escaped(coder, np.where(k < first, k - first, k - after))
+
+    def decode(self, coder, shape):
+        """The int32 array of `shape` that `encode` wrote to what this `RangeDecoder` reads."""
+        groups = self._groups(shape)
+        symbols = np.empty([len(groups.order)], np.int32)
+        for model, part in groups.slices():
+            symbols[part] = coder.decode(model, part.stop - part.start)
+        escaped = symbols == groups.size
+        k = (symbols + groups.low) << groups.shift
+        wide = ~escaped & (groups.shift > 0)
+        k[wide] |= bits.decode_bits(coder, groups.shift[wide]).astype(np.int32)
+        first, after = groups.window(escaped)
+        distance = bits.decode_escaped(coder, len(first))
+        k[escaped] = (distance + np.where(distance < 0, first, after)).astype(np.int32)
+        values = np.empty_like(k)
+        values[groups.order] = k + groups.centres
+        return values.reshape(shape)
+
+    def _groups(self, shape):
+        return _Groups(np.broadcast_to(self._keys, shape).ravel(),
+                       np.broadcast_to(self._centres, shape).ravel(), self._table)
 
 
 class _Groups:
@@ -56,76 +87,3 @@ class _Groups:
         """First integer of the windows of these values, and the first one after them."""
         low, shift = self.low[escaped].astype(np.int64), self.shift[escaped]
         return low << shift, (low + self.size[escaped]) << shift
-
-
-def encode(coder, values, prior):
-    """Appends integers to a `constriction.stream.queue.RangeEncoder`.
-
-    Args:
-        coder: the encoder.
-        values: integer array, |value| <= 2**23; not empty.
-        prior: their `Prior`.
-    """
-    groups = prior.grouped(values.shape)
-    k = values.ravel()[groups.order].astype(np.int32) - groups.centres
-    symbols = (k >> groups.shift) - groups.low
-    escaped = (symbols < 0) | (symbols >= groups.size)
-    symbols = np.where(escaped, groups.size, symbols)
-    for model, part in groups.slices():
-        coder.encode(symbols[part], model)
-    wide = ~escaped & (groups.shift > 0)
-    _encode_bits(coder, k[wide] & ((1 << groups.shift[wide]) - 1), groups.shift[wide])
-    if np.any(escaped):
-        first, after = groups.window(escaped)
-        k = k[escaped].astype(np.int64)
-        u = 1 + np.where(k < first, 2 * (first - 1 - k), 2 * (k - after) + 1)
-        length = np.frexp(u.astype(np.float64))[1].astype(np.int32) - 1
-        coder.encode(length, _LENGTH)
-        _encode_bits(coder, u - (1 << length.astype(np.int64)), length)
-
-
-def decode(coder, shape, prior):
-    """The int32 array of `shape` that `encode` wrote; the same `prior` must be given.
-
-    Args:
-        coder: a `constriction.stream.queue.RangeDecoder`.
-        shape: of the values.
-        prior: their `Prior`.
-    """
-    groups = prior.grouped(shape)
-    symbols = np.empty([len(groups.order)], np.int32)
-    for model, part in groups.slices():
-        symbols[part] = coder.decode(model, part.stop - part.start)
-    escaped = symbols == groups.size
-    k = (symbols + groups.low) << groups.shift
-    wide = ~escaped & (groups.shift > 0)
-    k[wide] |= _decode_bits(coder, groups.shift[wide]).astype(np.int32)
-    if np.any(escaped):
-        first, after = groups.window(escaped)
-        length = coder.decode(_LENGTH, int(np.count_nonzero(escaped)))
-        u = _decode_bits(coder, length) + (1 << length.astype(np.int64)) - 1
-        k[escaped] = np.where(u & 1, after + (u >> 1), first - 1 - (u >> 1)).astype(np.int32)
-    values = np.empty_like(k)
-    values[groups.order] = k + groups.centres
-    return values.reshape(shape)
-
-
-def _encode_bits(coder, values, lengths):
-    """Each of `values`, in 0 .. 2**length - 1, as it is: first the lowest bits of all."""
-    for start in range(0, _LENGTHS, _PART):
-        bits = np.clip(lengths - start, 0, _PART)
-        some = bits > 0
-        if np.any(some):
-            part = (values[some] >> start) & ((1 << bits[some]) - 1)
-            coder.encode(part.astype(np.int32), _UNIFORM, (1 << bits[some]).astype(np.int32))
-
-
-def _decode_bits(coder, lengths):
-    values = np.zeros(lengths.shape, np.int64)
-    for start in range(0, _LENGTHS, _PART):
-        bits = np.clip(lengths - start, 0, _PART)
-        some = bits > 0
-        if np.any(some):
-            part = coder.decode(_UNIFORM, (1 << bits[some]).astype(np.int32))
-            values[some] |= part.astype(np.int64) << start
-    return values

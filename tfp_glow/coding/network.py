@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_glow import distributions
-from tfp_glow.coding import entropy, tables
+from tfp_glow.coding import entropy, mixtures, tables
 
 
 class FixedBatch:
@@ -54,7 +54,10 @@ class FixedBatch:
         return [z.astype(np.int32) for z in found]
 
     def prior(self, level, stays, count):
-        """The `entropy.Prior` of a level's integers; None if its parameters are out of bounds.
+        """What codes a level's integers; None if the prior's parameters are out of bounds.
+
+        An `entropy.TablePrior`, or where each integer has a mixture of its own a
+        `mixtures.MixturePrior`.
 
         Args:
             level: 0 is the finest.
@@ -62,18 +65,21 @@ class FixedBatch:
             count: the prior is that of so many images, the first ones.
         """
         *logits, loc, scale = self._timed(self._priors[level], *_given(stays))
-        if loc.ndim - len(logits) == len(self.shapes[level]):  # Else all images have the same.
+        own = loc.ndim - len(logits) == len(self.shapes[level])  # Else all images have the same.
+        if own:
             *logits, loc, scale = (p[:count] for p in (*logits, loc, scale))
         if not (np.all(np.abs(loc) < tables.LIMIT) and np.all(scale > 0)
                 and np.all(np.isfinite([scale, *logits]))):
             return None
         if not logits:
             centres, keys = tables.logistic_keys(loc, scale)
-            return entropy.Prior(keys, centres, tables.logistic_table)
+            return entropy.TablePrior(keys, centres, tables.logistic_table)
+        if own and stays is not None:
+            return mixtures.MixturePrior(*logits, loc, scale)
         rows = np.concatenate([*logits, loc, scale], axis=-1)
         different, keys = np.unique(rows.reshape([-1, rows.shape[-1]]), axis=0,
                                     return_inverse=True)
-        return entropy.Prior(keys.reshape(rows.shape[:-1]), np.zeros([], np.int32),
+        return entropy.TablePrior(keys.reshape(rows.shape[:-1]), np.zeros([], np.int32),
                              lambda key: tables.mixture_table(different[key].tobytes()))
 
     def merge(self, level, z, stays):

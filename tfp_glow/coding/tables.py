@@ -9,7 +9,7 @@ escape, which stands for all integers outside. Parameters reach a table by one r
   by its fraction, in steps of at most an eighth of the scale (1/64 at the finest).
 
 What is lost by this is below 2e-3 bits a symbol, for scales from 1/8 on. No function of a
-mathematics library, whose last bits differ between machines, is called: `_exp` adds, multiplies and
+mathematics library, whose last bits differ between machines, is called: `exp` adds, multiplies and
 divides. Bounds `low` and `high` of a distribution are not used: the tables have room outside.
 """
 
@@ -91,7 +91,7 @@ def logistic_table(key):
     shift = max(0, exponent - _WIDE)
     reach = int(np.ceil(_REACH * scale / 2**shift)) + 1
     cells = np.arange(-reach, reach + 2, dtype=np.float64)
-    return _table(-reach, shift, _sigmoid((cells * 2**shift - .5 - loc) / scale))
+    return _table(-reach, shift, sigmoid((cells * 2**shift - .5 - loc) / scale))
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -111,10 +111,10 @@ def mixture_table(parameters):
         shift += 1
     low = first >> shift
     cells = np.arange(low, (last >> shift) + 2, dtype=np.float64)
-    weights = _exp(np.maximum(logits - np.max(logits), -50.))
+    weights = exp(np.maximum(logits - np.max(logits), -50.))
     cdf = np.zeros_like(cells)
     for weight, middle, width in zip(weights, loc, scale):  # Summed in this order.
-        cdf += weight * _sigmoid((cells * 2**shift - .5 - middle) / width)
+        cdf += weight * sigmoid((cells * 2**shift - .5 - middle) / width)
     return _table(low, shift, cdf / functools.reduce(float.__add__, weights.tolist()))
 
 
@@ -126,11 +126,12 @@ def _table(low, shift, cdf):
     return Table(low, shift, np.append(cells, shared - cells.sum() + _ESCAPE) + 1)
 
 
-def _sigmoid(t):
-    return 1 / (1 + _exp(np.clip(-t, -50., 50.)))
+def sigmoid(t):
+    """1 / (1 + exp(-t)) of a float64 array, by `exp`."""
+    return 1 / (1 + exp(np.clip(-t, -50., 50.)))
 
 
-def _exp(t):
+def exp(t):
     """exp(t) for |t| <= 50, right to 1e-12: exp(t / 1024) by its series, squared ten times."""
     t = t / 1024
     value = np.ones_like(t)
