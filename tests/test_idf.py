@@ -115,9 +115,9 @@ def test_refused_beside_a_discrete_flow(flow):
             tfp_glow.FlowModel(flow, **{'bins': BINS, **options})
 
 
-def test_bundle(flow, tmp_path):
+def test_bundle(tmp_path):
     """Its answers are the flow's, of images that are padded to the flow's size."""
-    x = images(3, 4, 3, 1)
+    flow, x = catalogue.perturb(tiny()), images(3, 4, 3, 1)
     path = serving.export(flow, tmp_path, BINS, (4, 3, 1), x)
     about = json.loads((path / 'bundle.json').read_text())
     assert about['signatures'] == ['sample', 'log_prob', 'bits_per_dim', 'encode', 'decode']
