@@ -357,7 +357,7 @@ def test_the_scale_of_a_likelihood(scale, mean_share):
     np.testing.assert_allclose(each.scale, 17 * mean_share, rtol=1e-5)
 
 
-@pytest.mark.parametrize('name', ['dense_vae', 'conv_vae'])
+@pytest.mark.parametrize('name', ['dense_vae', 'conv_vae', 'pixel_vae'])
 @pytest.mark.parametrize('recipe, bins', [('digits', 17), ('digits_binary', 2)])
 def test_recipes_build(name, recipe, bins):
     _, config, training = registry.recipe(name, recipe, 'digits')
