@@ -18,7 +18,7 @@ VAE = True
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(vaes.Latents, vaes.Mixtures):
+class Config(vaes.Latents):
     """Hyper-parameters of the model."""
 
     width: int = recipe.field(16, 'Channels of the first level; they double with each.')
@@ -39,7 +39,7 @@ def build(config, event_shape, bins, seed):
         pixel_blocks=config.pixel_blocks, kernel_size=config.kernel_size,
         first_kernel_size=config.first_kernel_size, components=config.components,
         width=config.width, levels=config.levels, blocks=config.blocks,
-        hidden=config.dense_units, bins=bins, **vaes.latents(config, seed))
+        hidden=config.dense_units, **vaes.latents(config, bins, seed))
 
 
 objective = vaes.objective

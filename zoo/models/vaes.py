@@ -21,8 +21,27 @@ class Objective:
 
 
 @dataclasses.dataclass(frozen=True)
-class Latents(Objective):
-    """Hyper-parameters of one vector of latents, and of what pixels and networks are."""
+class Mixture:
+    """Of mixtures of logistics, whatever gives their parameters."""
+
+    components: int = recipe.field(5, 'Logistics in each mixture.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood(Mixture):
+    """Hyper-parameters of p(x|z) whose pixels are independent given z."""
+
+    likelihood: str = recipe.field(
+        '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
+        'of binary images, mixture of others.')
+    likelihood_scale: str = recipe.field(
+        'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
+        'a share of the range of grey levels.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Latents(Objective, Mixture):
+    """Hyper-parameters of a VAE with one vector of latents."""
 
     latent_dims: int = recipe.field(32, 'Size of the vector of latents.')
     posterior: str = recipe.field('gaussian', 'Posterior of the latents: gaussian or iaf.')
@@ -38,37 +57,18 @@ class Latents(Objective):
 
 
 @dataclasses.dataclass(frozen=True)
-class Mixtures:
-    """Hyper-parameters of a mixture of logistics per pixel."""
-
-    components: int = recipe.field(5, 'Logistics in each mixture.')
-
-
-@dataclasses.dataclass(frozen=True)
-class Likelihood(Mixtures):
-    """Hyper-parameters of p(x|z) whose pixels are independent."""
-
-    likelihood: str = recipe.field(
-        '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
-        'of binary images, mixture of others.')
-    likelihood_scale: str = recipe.field(
-        'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
-        'a share of the range of grey levels.')
-
-
-@dataclasses.dataclass(frozen=True)
 class Config(Latents, Likelihood):
     """Hyper-parameters of a VAE with one vector of latents and pixels independent given it."""
 
 
 def options(config, bins, seed):
     """What `dense_vae` and `conv_vae` have in common, as arguments of their builders."""
-    return {**latents(config, seed), **likelihood(config, bins)}
+    return latents(config, bins, seed) | likelihood(config, bins)
 
 
-def latents(config, seed):
+def latents(config, bins, seed):
     """What all builders of VAEs with one vector of latents have in common, as arguments."""
-    return {'latent_dims': config.latent_dims, 'posterior': config.posterior,
+    return {'bins': bins, 'latent_dims': config.latent_dims, 'posterior': config.posterior,
             'iaf_steps': config.iaf_steps, 'iaf_hidden': sizes('iaf_hidden', config.iaf_hidden),
             'context_size': config.context_size, 'prior': config.prior,
             'prior_layers': config.prior_layers,
