@@ -9,6 +9,6 @@ from tfp_glow.vaes.pixel import PixelCNN, PixelVAE, pixel_vae
 from tfp_glow.vaes.vae_model import VAEModel
 from tfp_glow.vaes.vectors import conv_vae, dense_vae
 
-__all__ = ['VAE', 'Inference', 'LatentModel', 'PixelCNN', 'PixelVAE', 'VAEModel', 'centred',
+__all__ = ['Inference', 'LatentModel', 'PixelCNN', 'PixelVAE', 'VAE', 'VAEModel', 'centred',
            'conv_vae', 'dense_vae', 'elbo', 'free_bits', 'iaf_posterior', 'importance_bound',
            'learned_prior', 'likelihoods', 'pixel_vae']
