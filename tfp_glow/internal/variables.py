@@ -32,16 +32,18 @@ def store(module, values):
         values[path.replace('/', '.')] = variable.numpy()
 
 
-def load(module, values):
+def load(module, values, subject='flow'):
     """Sets the variables of `module` to what `store` put into `values`.
 
+    `subject` says in messages what the module is.
+
     Raises:
-      ValueError: `values` are those of another flow; names what differs.
+      ValueError: `values` are those of another module; names what differs.
     """
     variables = {path.replace('/', '.'): v for path, v in by_path(module).items()}
     missing, unknown = set(variables) - set(values.keys()), set(values.keys()) - set(variables)
     if missing or unknown:
-        raise ValueError(f'the weights must be those of this flow; the file lacks '
+        raise ValueError(f'the weights must be those of this {subject}; the file lacks '
                          f'{sorted(missing)[:3]} and has {sorted(unknown)[:3]} besides.')
     for path, variable in variables.items():
         value = np.asarray(values[path])

@@ -4,16 +4,15 @@ A network may have a method `initialize(inputs)` that sets data-dependent weight
 remembers that in a weight.
 """
 
-from tfp_glow.networks.autoencoder import (
+from tfp_glow.networks.condition import ConditionBias
+from tfp_glow.networks.conv import ConvNetwork, conv_network
+from tfp_glow.networks.conv_autoencoder import (
     ConvDecoder,
     ConvEncoder,
     conv_decoder,
     conv_encoder,
-    dense_decoder,
-    dense_encoder,
 )
-from tfp_glow.networks.condition import ConditionBias
-from tfp_glow.networks.conv import ConvNetwork, conv_network
+from tfp_glow.networks.dense_autoencoder import dense_decoder, dense_encoder
 from tfp_glow.networks.gated_attention import GatedAttentionNetwork, gated_attention_network
 from tfp_glow.networks.gated_pixelcnn import GatedBlock, GatedPixelCNN, gated_pixelcnn
 from tfp_glow.networks.made import MaskedDense, MaskedDenseNetwork, made

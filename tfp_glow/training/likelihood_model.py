@@ -179,7 +179,7 @@ class LikelihoodModel(keras.Model):
         named_variables.store(self._holder(), store)
 
     def load_own_variables(self, store):
-        named_variables.load(self._holder(), store)
+        named_variables.load(self._holder(), store, self.objective.subject_name)
 
     def _holder(self):
         """One module with all parts."""

@@ -44,7 +44,7 @@ def iaf_posterior(size, context_size, steps=2, hidden=(128,), *, network_dtype=N
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
-    arXiv:1606.04934, algorithm 1 and appendix C.
+    arXiv:1606.04934, algorithm 1.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -60,10 +60,10 @@ def iaf_posterior(size, context_size, steps=2, hidden=(128,), *, network_dtype=N
     for k in range(steps):
         with tf.name_scope(f'{name}/step_{k}'):  # Keras names its weights by the scope.
             network = networks.made(
-                size, _small_affine.outputs_per_channel, hidden, activation='elu',
+                size, small_affine.outputs_per_channel, hidden, activation='elu',
                 order=('natural', 'reversed')[k % 2], condition_size=context_size,
                 seed=seed_of(seed, k), dtype=network_dtype or 'float32', name='network')
-        parts.append(tgb.InverseAutoregressive(network, _small_affine))
+        parts.append(tgb.InverseAutoregressive(network, small_affine))
     return tgb.Chain(parts[::-1], name=name)  # A chain's forward begins with the last.
 
 
@@ -126,6 +126,7 @@ def _real_nvp(size, couplings, hidden, network_dtype, seed, name):
 
 
 def seed_of(seed, k):
+    """The seed of part k of what has `seed`, an integer."""
     return int(np.random.SeedSequence([seed, k]).generate_state(1)[0] >> 1)
 
 
@@ -139,4 +140,4 @@ class _SmallAffine(tgb.AffineInner):
         return super().__call__(_SMALL * raw)
 
 
-_small_affine = _SmallAffine()
+small_affine = _SmallAffine()

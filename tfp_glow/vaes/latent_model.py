@@ -55,17 +55,20 @@ class LatentModel(tf.Module):
     Raises:
       ValueError: `event_shape` is not three positive numbers; `bins` < 2; a latent shape is not
         one to three positive numbers. When called: images or latents of other shapes than these,
-        images whose values are known and out of range.
+        images out of range.
+      tf.errors.InvalidArgumentError: images out of range, in graphs; not under XLA, which drops
+        assertions.
     """
 
     def __init__(self, event_shape, bins, latent_shapes, name='vae'):
         super().__init__(name=name)
-        self.event_shape = tf.TensorShape(_shape('event_shape', event_shape, (3,)))
+        self.event_shape = tf.TensorShape(checked_shape('event_shape', event_shape, (3,)))
         if bins < 2:
             raise ValueError(f'bins must be at least 2; got {bins=}.')
         self.bins = int(bins)
-        self.latent_shapes = [tf.TensorShape(_shape('latent_shapes', shape, (1, 2, 3)))
-                              for shape in latent_shapes]
+        self.latent_shapes = [
+            tf.TensorShape(checked_shape('latent_shapes', shape, (1, 2, 3)))
+            for shape in latent_shapes]
 
     @property
     def event_dims(self):
@@ -83,13 +86,14 @@ class LatentModel(tf.Module):
           images: `[B, H, W, C]`.
           seed: two integers, of which the draw is a function.
           closed_form: give the divergence of Gaussians itself in place of the draw's estimate.
-          features: `features(images)`, where that has been computed.
+          features: `features(images)`, where that has been computed; the images are then not
+            checked again.
 
         Raises:
           ValueError: `closed_form` of a posterior or a prior for which there is none.
         """
-        images = self._checked_images(images)
         if features is None:
+            images = self._checked_images(images)
             features = self._features(images)
         return self._infer(images, features, tfp_random.sanitize_seed(seed), closed_form)
 
@@ -165,11 +169,14 @@ class LatentModel(tf.Module):
         if images.shape.rank != 4 or not images.shape[1:].is_compatible_with(self.event_shape):
             raise ValueError(f'images must have the shape [B, {_text(self.event_shape)}]; '
                              f'got shape={images.shape}.')
-        if tf.executing_eagerly() and tf.size(images):
-            low, high = float(tf.reduce_min(images)), float(tf.reduce_max(images))
-            if not 0 <= low <= high <= self.bins - 1:
-                raise ValueError(f'images must be in 0 .. {self.bins - 1}; got values from '
-                                 f'{low:g} to {high:g}.')
+        low, high = tf.reduce_min(images), tf.reduce_max(images)
+        inside = (low >= 0) & (high <= self.bins - 1) | (tf.size(images) == 0)
+        message = f'images must be in 0 .. {self.bins - 1}'
+        if not tf.executing_eagerly():
+            with tf.control_dependencies([tf.debugging.Assert(inside, [message, low, high])]):
+                return tf.identity(images)
+        if not inside:
+            raise ValueError(f'{message}; got values from {float(low):g} to {float(high):g}.')
         return images
 
     def _checked_latents(self, latents):
@@ -199,7 +206,12 @@ def centred(images, bins):
     return (tf.cast(images, tf.float32) + .5) / bins - .5
 
 
-def _shape(name, shape, ranks):
+def checked_shape(name, shape, ranks):
+    """`shape` as a list of as many positive numbers as `ranks` has among its entries.
+
+    Raises:
+      ValueError: it is none such; `name` is the argument's.
+    """
     sizes = tf.TensorShape(shape).as_list()
     if len(sizes) not in ranks or None in sizes or min(sizes) < 1:
         raise ValueError(f'{name} must be {" or ".join(map(str, ranks))} positive numbers; '

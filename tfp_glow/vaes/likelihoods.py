@@ -196,7 +196,8 @@ def make(kind, bins, **options):
       **options: of the class: `scale` of 'normal' and 'logistic', `components` of 'mixture'.
 
     Raises:
-      ValueError: an unknown kind; a likelihood of another number of grey levels.
+      ValueError: an unknown kind; a likelihood of another number of grey levels, or one beside
+        options.
     """
     if kind is None:
         kind = 'bernoulli' if bins == 2 else 'mixture'
@@ -204,6 +205,9 @@ def make(kind, bins, **options):
         if kind.bins != bins:
             raise ValueError(f'likelihood must fit the range of the data, bins={bins}; got one of '
                              f'bins={kind.bins}.')
+        if options:
+            raise ValueError('likelihood must be named to take options; got '
+                             f'{type(kind).__name__} and {", ".join(options)}.')
         return kind
     if kind not in _KINDS:
         raise ValueError(f'likelihood must be one of {", ".join(_KINDS)}; got {kind!r}.')

@@ -15,8 +15,8 @@ class VAEObjective:
 
     def __init__(self, vae, samples=1, closed_form=False, free_bits=0., kl_warmup_steps=0,
                  importance_samples=None, counted_dims=None):
-        for name, value in (('samples', samples), ('importance_samples', importance_samples or 1)):
-            if value < 1:
+        for name, value in (('samples', samples), ('importance_samples', importance_samples)):
+            if value is not None and value < 1:
                 raise ValueError(f'{name} must be positive; got {name}={value}.')
         if free_bits < 0 or kl_warmup_steps < 0:
             raise ValueError('free_bits and kl_warmup_steps must not be negative; '

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfp_glow import networks
 from tfp_glow.flows import building
-from tfp_glow.vaes import flows, gaussian, likelihoods
+from tfp_glow.vaes import flows, gaussian, latent_model, likelihoods
 
 POSTERIORS = ('gaussian', 'iaf')
 
@@ -101,7 +101,7 @@ def conv_vae(event_shape, bins=2, latent_dims=32, width=16, levels=2, blocks=1, 
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
-    arXiv:1606.04934, appendix C.2: the VAEs of MNIST.
+    arXiv:1606.04934, section 6.1: the VAEs of MNIST.
 
     ```python
     >>> import tfp_glow
@@ -129,7 +129,7 @@ def _vector_vae(event_shape, bins, latent_dims, make_encoder, make_decoder, post
     if latent_dims < 1:
         raise ValueError(f'latent_dims must be positive; got {latent_dims=}.')
     likelihood = likelihoods.make(likelihood, bins, **(likelihood_options or {}))
-    height, width, channels = event_shape
+    height, width, channels = latent_model.checked_shape('event_shape', event_shape, (3,))
     flow = None
     if posterior == 'iaf':
         flow = flows.iaf_posterior(

@@ -1,62 +1,8 @@
-"""Encoders of images to vectors, and decoders of vectors to images; dense and convolutional."""
+"""Encoders of images to vectors and decoders back, of convolutions."""
 
 import keras
 
-from tfp_glow.networks.mlp import MLPNetwork
-
-
-def dense_encoder(input_shape, outputs, hidden=(512, 512), activation='relu', seed=0, dtype=None,
-                  name='encoder'):
-    """A built network of dense layers: `[B, H, W, C] -> [B, outputs]`.
-
-    Args:
-      input_shape: `(H, W, C)`.
-      outputs: entries of the output.
-      hidden: units of each hidden layer.
-      activation: of the hidden layers, by a Keras name or a function.
-      seed: integer for the initial weights.
-      dtype: Keras dtype or policy.
-      name: of the network, a prefix of its weights' names.
-
-    Raises:
-      ValueError: as `MLPNetwork`.
-
-    ```python
-    >>> import tfp_glow
-    >>> tfp_glow.networks.dense_encoder((4, 4, 1), outputs=6, hidden=[8]).output_shape
-    (None, 6)
-
-    ```
-    """
-    return keras.Sequential([
-        keras.Input(input_shape, dtype=keras.DTypePolicy(dtype or 'float32').compute_dtype),
-        keras.layers.Flatten(dtype=dtype),
-        MLPNetwork(outputs, hidden, activation, zero_last=False, seed=seed, dtype=dtype,
-                   name='mlp')], name=name)
-
-
-def dense_decoder(inputs, output_shape, hidden=(512, 512), activation='relu', seed=0, dtype=None,
-                  name='decoder'):
-    """A built network of dense layers: `[B, inputs] -> [B, H, W, C]`.
-
-    Args:
-      inputs: entries of the input.
-      output_shape: `(H, W, C)`.
-      hidden: see `dense_encoder`, as the others.
-      activation: likewise.
-      seed: likewise.
-      dtype: likewise.
-      name: likewise.
-
-    Raises:
-      ValueError: as `MLPNetwork`.
-    """
-    height, width, channels = output_shape
-    return keras.Sequential([
-        keras.Input([inputs], dtype=keras.DTypePolicy(dtype or 'float32').compute_dtype),
-        MLPNetwork(height * width * channels, hidden, activation, zero_last=False, seed=seed,
-                   dtype=dtype, name='mlp'),
-        keras.layers.Reshape((height, width, channels), dtype=dtype)], name=name)
+_SMALL = .1  # What the residual blocks' outputs are multiplied by, as in the reference.
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -64,7 +10,8 @@ class ConvEncoder(keras.Model):
     """Strided convolutions and residual blocks, then dense layers: `[B, H, W, C] -> [B, outputs]`.
 
     ```none
-    for each level l:   h = conv3x3(h, width * 2^l, stride 2);   h += conv3x3(elu(conv3x3(elu(h))))
+    for each level l:   h = conv3x3(h), of stride 2 to width * 2^l channels
+                        h = h + conv3x3(elu(conv3x3(elu(h)))) / 10                  for each block
     output = dense(elu(dense(elu(h))))
     ```
 
@@ -80,7 +27,8 @@ class ConvEncoder(keras.Model):
       ValueError: a number that is not positive.
 
     #### References
-    Kingma et al., 2016, arXiv:1606.04934, appendix C.2: the encoder for MNIST is of this kind.
+    Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
+    arXiv:1606.04934, section 6.1: the encoder for MNIST is of this kind.
     """
 
     def __init__(self, outputs, width=16, levels=2, blocks=1, hidden=256, seed=0, **kwargs):
@@ -96,7 +44,10 @@ class ConvEncoder(keras.Model):
         self.dense_layers = [layers.dense(hidden), layers.dense(outputs)]
 
     def build(self, input_shape):
-        self(keras.Input(input_shape[1:], dtype=self.compute_dtype))
+        shape = tuple(input_shape)
+        for down, *blocks in self.levels:
+            shape = _build(blocks, _build([[down]], shape))
+        _build([self.dense_layers], (None, shape[1] * shape[2] * shape[3]))
         self.built = True
 
     def call(self, inputs):
@@ -145,7 +96,10 @@ class ConvDecoder(keras.Model):
                          transposed=True)] for level in reversed(range(levels))]
 
     def build(self, input_shape):
-        self(keras.Input(input_shape[1:], dtype=self.compute_dtype))
+        _build([self.dense_layers], input_shape)
+        shape = (None, *self.to_map.target_shape)
+        for *blocks, up in self.levels:
+            shape = _build([[up]], _build(blocks, shape))
         self.built = True
 
     def call(self, inputs):
@@ -200,7 +154,7 @@ class _Layers:
 
     def _options(self, kind):
         self._count += 1
-        return {'kernel_initializer': keras.initializers.HeNormal(self._seed + self._count),
+        return {'kernel_initializer': keras.initializers.GlorotUniform(self._seed + self._count),
                 'dtype': self._policy, 'name': f'{kind}_{self._count}'}
 
     def dense(self, units):
@@ -214,9 +168,17 @@ class _Layers:
         return [self.conv(filters), self.conv(filters)]
 
 
+def _build(blocks, shape):
+    """Builds lists of layers that follow each other; returns the shape that comes of it."""
+    for layer in (layer for block in blocks for layer in block):
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
 def _residual(blocks, hidden):
     for one, other in blocks:
-        hidden = hidden + other(keras.ops.elu(one(keras.ops.elu(hidden))))
+        hidden = hidden + _SMALL * other(keras.ops.elu(one(keras.ops.elu(hidden))))
     return hidden
 
 
