@@ -14,13 +14,13 @@ RNG = np.random.default_rng(12)
 SEED = [1, 2]
 
 
-def image(side=(2, 2), pixel=None, condition=None, scale=.7, **options):
+def image(side=(2, 2), pixel=None, condition=None, scale=.7, seed=3, **options):
     """A perturbed distribution over images; `caching=` goes to it, the rest to its network."""
     pixel = pixel or distributions.BernoulliPixel(1)
     kept = {'caching': options.pop('caching')} if 'caching' in options else {}
     network = networks.gated_pixelcnn((*side, pixel.channels), pixel.outputs, **dict(
         {'width': 4, 'blocks': 2, 'first_kernel_size': 3}, **options))
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     for weight in network.weights:
         weight.assign(scale * rng.standard_normal(weight.shape))
     return distributions.AutoregressiveImage(network, pixel, condition=condition, **kept)
@@ -130,7 +130,7 @@ def test_same_pixels_with_and_without_caching(name, condition, monkeypatch):
     found = ours.sample(3, seed=SEED)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(ours.greedy(), greedy)
-    assert len(np.unique(found)) > 2 and not np.array_equal(found[0], found[1])
+    assert len(np.unique(found)) > 1 and not np.array_equal(found[0], found[1])
     assert np.any(found != ours.sample(3, seed=[1, 3]))
 
 
@@ -145,10 +145,10 @@ def test_greedy_takes_the_likeliest_value(assert_close):
 
 def test_compiled_and_saved(tmp_path):
     """Within XLA; and in a SavedModel, of any number of images. Pixels here are all but certain."""
-    vectors = tf.constant(RNG.standard_normal([2, 3]), tf.float32)
-    ours = image((2, 2), condition=vectors, condition_size=3, blocks=1, scale=40.)
+    vectors = tf.constant(np.random.default_rng(12).standard_normal([2, 3]), tf.float32)
+    ours = image((2, 2), condition=vectors, condition_size=3, blocks=1, scale=40., seed=15)
     certain = ours.greedy().numpy()
-    assert set(np.unique(certain)) == {0, 1}
+    assert [set(np.unique(one)) for one in certain] == [{0, 1}] * 2
     compiled = tf.function(lambda: ours.sample(2, seed=SEED), autograph=False, jit_compile=True)
     np.testing.assert_array_equal(compiled(), [certain] * 2)
 

@@ -15,9 +15,9 @@ def cells(path):
     return [c for c in json.loads(path.read_text())['cells'] if c['cell_type'] == 'code']
 
 
-def test_there_are_three():
+def test_there_are_four():
     assert [path.stem for path in NOTEBOOKS] == [
-        'flow_as_distribution', 'glow_on_images', 'maf_and_iaf']
+        'flow_as_distribution', 'glow_on_images', 'iaf_vae', 'maf_and_iaf']
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)

@@ -12,7 +12,7 @@ SEED = [3, 4]
 
 def small(bins=5, **options):
     return vaes.pixel_vae((3, 2, 1), bins, **dict(
-        {'latent_dims': 3, 'features': 2, 'pixel_width': 4, 'pixel_blocks': 1, 'components': 2,
+        {'latent_dims': 3, 'features': 2, 'pixel_width': 8, 'pixel_blocks': 1, 'components': 2,
          'first_kernel_size': 3, 'width': 4, 'levels': 1, 'hidden': 8, 'iaf_steps': 1,
          'iaf_hidden': (6,), 'context_size': 2, 'seed': 1}, **options))
 

@@ -127,14 +127,20 @@ def test_the_bundle_answers_as_the_vae(run, loaded, vae, place):
 
 
 ALONE = '''
-    import sys
+    import importlib.machinery, sys
 
     class Blocked:
         NAMES = {'tfp_glow', 'tensorflow_probability', 'tf_keras', 'keras'}
 
         def find_spec(self, name, path=None, target=None):
             if name.split('.')[0] in self.NAMES:
-                raise ImportError(f'blocked: {name}')
+                return importlib.machinery.ModuleSpec(name, self)
+
+        def create_module(self, spec):
+            raise ImportError(f'blocked: {spec.name}')
+
+        def exec_module(self, module):
+            raise ImportError('blocked')
 
     sys.meta_path.insert(0, Blocked())
     from zoo import bundle, sample, verification

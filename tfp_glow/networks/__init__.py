@@ -15,17 +15,20 @@ from tfp_glow.networks.conv_autoencoder import (
 from tfp_glow.networks.dense_autoencoder import dense_decoder, dense_encoder
 from tfp_glow.networks.gated_attention import GatedAttentionNetwork, gated_attention_network
 from tfp_glow.networks.gated_pixelcnn import GatedBlock, GatedPixelCNN, gated_pixelcnn
+from tfp_glow.networks.ladder import LadderDown, LadderMerge, LadderUp, ladder_layer
 from tfp_glow.networks.made import MaskedDense, MaskedDenseNetwork, made
 from tfp_glow.networks.masked_conv import MaskedConv2D, MaskedConvNetwork, masked_conv
 from tfp_glow.networks.mlp import MLPNetwork, mlp
 from tfp_glow.networks.past_conv import PastConv2D
+from tfp_glow.networks.resampled_conv import ResampledConv2D, resampled_conv
 from tfp_glow.networks.resnet import ResidualNetwork, residual_network
 from tfp_glow.networks.scaled_conv import ScaledConv2D
 from tfp_glow.networks.weight_norm import WeightNormConv2D
 
 __all__ = ['ConditionBias', 'ConvDecoder', 'ConvEncoder', 'ConvNetwork', 'GatedAttentionNetwork',
-           'GatedBlock', 'GatedPixelCNN', 'MLPNetwork', 'MaskedConv2D', 'MaskedConvNetwork',
-           'MaskedDense', 'MaskedDenseNetwork', 'PastConv2D', 'ResidualNetwork', 'ScaledConv2D',
-           'WeightNormConv2D', 'conv_decoder', 'conv_encoder', 'conv_network', 'dense_decoder',
-           'dense_encoder', 'gated_attention_network', 'gated_pixelcnn', 'made', 'masked_conv',
-           'mlp', 'residual_network']
+           'GatedBlock', 'GatedPixelCNN', 'LadderDown', 'LadderMerge', 'LadderUp', 'MLPNetwork',
+           'MaskedConv2D', 'MaskedConvNetwork', 'MaskedDense', 'MaskedDenseNetwork', 'PastConv2D',
+           'ResampledConv2D', 'ResidualNetwork', 'ScaledConv2D', 'WeightNormConv2D', 'conv_decoder',
+           'conv_encoder', 'conv_network', 'dense_decoder', 'dense_encoder',
+           'gated_attention_network', 'gated_pixelcnn', 'ladder_layer', 'made', 'masked_conv',
+           'mlp', 'resampled_conv', 'residual_network']

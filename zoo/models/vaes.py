@@ -21,8 +21,27 @@ class Objective:
 
 
 @dataclasses.dataclass(frozen=True)
-class Latents(Objective):
-    """Hyper-parameters of one vector of latents, and of what pixels and networks are."""
+class Mixture:
+    """Of mixtures of logistics, whatever gives their parameters."""
+
+    components: int = recipe.field(5, 'Logistics in each mixture.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood(Mixture):
+    """Hyper-parameters of p(x|z) whose pixels are independent given z."""
+
+    likelihood: str = recipe.field(
+        '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
+        'of binary images, mixture of others.')
+    likelihood_scale: str = recipe.field(
+        'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
+        'a share of the range of grey levels.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Latents(Objective, Mixture):
+    """Hyper-parameters of a VAE with one vector of latents."""
 
     latent_dims: int = recipe.field(32, 'Size of the vector of latents.')
     posterior: str = recipe.field('gaussian', 'Posterior of the latents: gaussian or iaf.')
@@ -33,29 +52,18 @@ class Latents(Objective):
         'normal', 'Prior of the latents: normal, or learned by maf, real_nvp or made.')
     prior_layers: int = recipe.field(2, 'Layers of a learned prior.')
     prior_hidden: str = recipe.field('128', 'Units of their hidden layers, with commas.')
-    components: int = recipe.field(5, 'Logistics in each mixture.')
     network_dtype: str = recipe.field(
         'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Latents):
+class Config(Latents, Likelihood):
     """Hyper-parameters of a VAE with one vector of latents and pixels independent given it."""
-
-    likelihood: str = recipe.field(
-        '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
-        'of binary images, mixture of others.')
-    likelihood_scale: str = recipe.field(
-        'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
-        'a share of the range of grey levels.')
 
 
 def options(config, bins, seed):
     """What `dense_vae` and `conv_vae` have in common, as arguments of their builders."""
-    kind = config.likelihood or ('bernoulli' if bins == 2 else 'mixture')
-    own = {'normal': {'scale': _scale(config)}, 'logistic': {'scale': _scale(config)},
-           'mixture': {'components': config.components}}.get(kind)
-    return {'likelihood': kind, 'likelihood_options': own, **latents(config, bins, seed)}
+    return latents(config, bins, seed) | likelihood(config, bins)
 
 
 def latents(config, bins, seed):
@@ -66,6 +74,14 @@ def latents(config, bins, seed):
             'prior_layers': config.prior_layers,
             'prior_hidden': sizes('prior_hidden', config.prior_hidden),
             'network_dtype': config.network_dtype, 'seed': seed}
+
+
+def likelihood(config, bins):
+    """The likelihood of images of `bins` grey levels, as arguments of a builder."""
+    kind = config.likelihood or ('bernoulli' if bins == 2 else 'mixture')
+    own = {'normal': {'scale': _scale(config)}, 'logistic': {'scale': _scale(config)},
+           'mixture': {'components': config.components}}.get(kind)
+    return {'bins': bins, 'likelihood': kind, 'likelihood_options': own}
 
 
 def objective(config, steps_per_epoch):

@@ -1,0 +1,108 @@
+"""A weight-normalised convolution that halves or doubles the sides of images."""
+
+import keras
+
+from tfp_glow.networks.weight_norm import WeightNormConv2D
+
+
+@keras.saving.register_keras_serializable('tfp_glow')
+class ResampledConv2D(keras.layers.Layer):
+    """A `WeightNormConv2D` that may halve or double the sides of images.
+
+    ```none
+    [B, H, W, C] -> [B, H * grow / shrink, W * grow / shrink, filters]
+    depth_to_space(conv(space_to_depth(activation(x), shrink)), grow)
+    ```
+
+    It stands where the reference has strided convolutions and their transposes, and is one of side
+    `kernel_size * shrink` or `kernel_size * grow`.
+
+    Args:
+      filters: output channels.
+      kernel_size: odd side of the kernel at the coarse side.
+      shrink: factor by which the sides are divided before the convolution.
+      grow: factor by which they are multiplied after it.
+      activation: by a Keras name or a function, before the convolution; None for none.
+      scale: standard deviation of the outputs once `initialize` has seen data.
+      position_bias: see `WeightNormConv2D`.
+      seed: integer for the initial weights.
+
+    Raises:
+      ValueError: `filters`, `shrink` or `grow` is not positive; when built, the sides are unknown
+        or not divisible by `shrink`.
+    """
+
+    def __init__(self, filters, kernel_size=3, shrink=1, grow=1, activation=None, scale=.1,
+                 position_bias=False, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        if min(filters, shrink, grow) < 1:
+            raise ValueError('filters, shrink and grow must be positive; '
+                             f'got {filters=}, {shrink=}, {grow=}.')
+        self._config = {'filters': filters, 'kernel_size': kernel_size, 'shrink': shrink,
+                        'grow': grow, 'activation': activation, 'scale': scale,
+                        'position_bias': position_bias, 'seed': seed}
+        self.filters, self.shrink, self.grow = filters, shrink, grow
+        self.activation = keras.activations.get(activation)
+        self.convolution = WeightNormConv2D(
+            filters * grow**2, kernel_size, scale, position_bias,
+            keras.initializers.RandomNormal(0., .05, seed=seed), dtype=self.dtype_policy,
+            name='conv')
+
+    def build(self, input_shape):
+        batch, *side, channels = input_shape
+        if any(length is None or length % self.shrink for length in side):
+            raise ValueError(f'the sides of the images must be divisible by {self.shrink}, shrink; '
+                             f'got {tuple(side)}.')
+        self.convolution.build((batch, *(length // self.shrink for length in side),
+                                channels * self.shrink**2))
+
+    def call(self, inputs):
+        return self._run(inputs, self.convolution)
+
+    def initialize(self, inputs):
+        """Sets gain and bias from `inputs` once; returns the output."""
+        return self._run(keras.ops.cast(inputs, self.compute_dtype), self.convolution.initialize)
+
+    def _run(self, inputs, convolution):
+        coarse = _space_to_depth(self.activation(inputs), self.shrink)
+        return _depth_to_space(convolution(coarse), self.grow)
+
+    def get_config(self):
+        return dict(super().get_config(), **dict(
+            self._config, activation=keras.activations.serialize(self.activation)))
+
+
+def resampled_conv(input_shape, filters, **options):
+    """A built `ResampledConv2D` for images of `input_shape = (H, W, C)`; `options` are its own.
+
+    ```python
+    >>> import tensorflow as tf, tfp_glow
+    >>> stem = tfp_glow.networks.resampled_conv((8, 8, 1), filters=16, shrink=2)
+    >>> stem(tf.zeros([5, 8, 8, 1])).shape
+    TensorShape([5, 4, 4, 16])
+
+    ```
+    """
+    layer = ResampledConv2D(filters, **options)
+    layer.build((None, *input_shape))
+    return layer
+
+
+def _space_to_depth(images, factor):
+    if factor == 1:
+        return images
+    _, height, width, channels = images.shape
+    height, width = height // factor, width // factor
+    blocks = keras.ops.reshape(images, (-1, height, factor, width, factor, channels))
+    return keras.ops.reshape(keras.ops.transpose(blocks, (0, 1, 3, 2, 4, 5)),
+                             (-1, height, width, factor**2 * channels))
+
+
+def _depth_to_space(images, factor):
+    if factor == 1:
+        return images
+    _, height, width, channels = images.shape
+    channels = channels // factor**2
+    blocks = keras.ops.reshape(images, (-1, height, width, factor, factor, channels))
+    return keras.ops.reshape(keras.ops.transpose(blocks, (0, 1, 3, 2, 4, 5)),
+                             (-1, height * factor, width * factor, channels))

@@ -1,0 +1,71 @@
+"""The resnet VAE (Kingma et al., 2016, arXiv:1606.04934): a ladder with an IAF step at each layer.
+
+The recipe `paper` is the reference code's best model of CIFAR-10. The small ones differ on purpose:
+cosine decay for short runs, clipped gradients, fewer and narrower layers, latents at two
+resolutions; a mixture of logistics per pixel in place of one logistic with a common scale; for
+`digits` and `fashion_mnist`, whose objects are centred, biases per position.
+"""
+
+import dataclasses
+
+import tfp_glow
+from zoo import recipe
+from zoo.models import vaes
+from zoo.models.sizes import sizes
+
+VAE = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(vaes.Objective, vaes.Likelihood):
+    """Hyper-parameters of the model."""
+
+    groups: str = recipe.field(
+        '20', 'Groups of latents at each resolution, the finest first, with commas.')
+    width: int = recipe.field(160, 'Channels of the features.')
+    latent_channels: int = recipe.field(32, 'Channels of each group of latents.')
+    posterior: str = recipe.field('iaf', 'Posterior of the latents: gaussian or iaf.')
+    flow_width: int = recipe.field(160, 'Hidden channels of the networks of an IAF posterior.')
+    position_bias: bool = recipe.field(
+        False, 'Learn a bias per position in the networks (not in the paper): aligned images.')
+    network_dtype: str = recipe.field(
+        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
+
+
+def build(config, event_shape, bins, seed):
+    """The VAE of images of `event_shape` with initial weights drawn from the integer `seed`."""
+    groups = sizes('groups', config.groups)
+    return tfp_glow.vaes.ladder_vae(
+        event_shape, levels=len(groups), layers=groups, width=config.width,
+        latent_channels=config.latent_channels, posterior=config.posterior,
+        flow_width=config.flow_width, position_bias=config.position_bias,
+        network_dtype=config.network_dtype, seed=seed, **vaes.likelihood(config, bins))
+
+
+objective = vaes.objective
+
+
+def divisor(config):
+    """What the sides of an image must be divisible by."""
+    return 2**len(sizes('groups', config.groups))
+
+
+_FASHION = Config(groups='2,4', width=64, latent_channels=8, flow_width=32, position_bias=True,
+                  free_bits=.05, network_dtype='mixed_bfloat16')
+_FASHION_TRAINING = recipe.Training(
+    optimizer='adamax', learning_rate=2e-3, batch_size=64, epochs=12, ema=.999, clip_norm=100.)
+RECIPES = {
+    # Depth 1, 20 blocks, in batches of 32 on each of 8 GPUs.
+    'paper': (Config(likelihood='logistic', likelihood_scale='learned', free_bits=.1),
+              recipe.Training(optimizer='adamax', learning_rate=2e-3, schedule='constant',
+                              warmup_epochs=0., batch_size=256, epochs=2000, ema=.999)),
+    # 28x28 clothing: about 80 minutes on two cores.
+    'fashion_mnist': (_FASHION, _FASHION_TRAINING),
+    'fashion_mnist_binary': (dataclasses.replace(_FASHION, groups='1,3'), dataclasses.replace(
+        _FASHION_TRAINING, binarize='dynamic')),
+    # 8x8 digits: minutes on two cores.
+    'digits': (Config(groups='2,1', width=32, latent_channels=4, flow_width=16, position_bias=True,
+                      free_bits=.02),
+               recipe.Training(optimizer='adamax', learning_rate=4e-3, batch_size=64, epochs=60,
+                               ema=.99, clip_norm=100.)),
+}
