@@ -11,14 +11,14 @@ SEED = [3, 4]
 
 
 def small(bins=5, **options):
-    return vaes.pixel_vae((5, 4, 1), bins, **dict(
-        {'latent_dims': 3, 'features': 2, 'pixel_width': 4, 'pixel_blocks': 2, 'components': 2,
-         'first_kernel_size': 3, 'width': 4, 'hidden': 8, 'iaf_hidden': (6,), 'context_size': 2,
-         'seed': 1}, **options))
+    return vaes.pixel_vae((3, 2, 1), bins, **dict(
+        {'latent_dims': 3, 'features': 2, 'pixel_width': 8, 'pixel_blocks': 1, 'components': 2,
+         'first_kernel_size': 3, 'width': 4, 'levels': 1, 'hidden': 8, 'iaf_steps': 1,
+         'iaf_hidden': (6,), 'context_size': 2, 'seed': 1}, **options))
 
 
 def images(bins=5, count=4):
-    return np.random.default_rng(0).integers(0, bins, [count, 5, 4, 1]).astype(np.uint8)
+    return np.random.default_rng(0).integers(0, bins, [count, 3, 2, 1]).astype(np.uint8)
 
 
 @pytest.fixture(scope='module')
@@ -47,12 +47,10 @@ def test_inference_and_decoder_agree(trained, assert_close):
     found = vae.infer(x, SEED)
     assert found.latents[0].shape == [4, 3]
     likelihood = vae.decode(found.latents)
-    assert likelihood.batch_shape == [4] and likelihood.event_shape == [5, 4, 1]
+    assert likelihood.batch_shape == [4] and likelihood.event_shape == [3, 2, 1]
     assert_close(found.log_likelihood, likelihood.log_prob(x), 1e-5)
     other = vae.decode([found.latents[0] + 3.]).log_prob(x)  # The latents matter.
     assert np.all(np.abs(other - found.log_likelihood) > 1e-4)
-    assert_close(vaes.elbo(vae, x, SEED),
-                 found.log_likelihood - tf.reduce_sum(found.kl[0], -1), 1e-4)
 
 
 def test_pictures_are_greedy(trained):
@@ -60,10 +58,9 @@ def test_pictures_are_greedy(trained):
     latents = vae.encode(images(count=2))
     picture = vae.picture(latents)
     np.testing.assert_array_equal(picture, vae.decode(latents).greedy())
-    np.testing.assert_array_equal(vae.reconstruct(images(count=2)), picture)
     drawn = vae.sample(2, SEED)
-    assert drawn.shape == [2, 5, 4, 1] and set(np.unique(drawn)) <= set(range(5))
-    assert vae.sample(2, SEED, mean=True).shape == drawn.shape
+    assert drawn.shape == [2, 3, 2, 1] and set(np.unique(drawn)) <= set(range(5))
+    assert np.any(vae.sample(2, SEED, mean=True) != drawn)
 
 
 def test_binary_images_of_any_channels():

@@ -88,6 +88,16 @@ class AutoregressiveImage(tfd.Distribution):
         return {'condition': tfp_compat.ParameterProperties(
             event_ndims=lambda self: self._condition.shape.rank - 1)}
 
+    @property
+    def network(self):
+        """The network, as given or wrapped."""
+        return self._network
+
+    @property
+    def pixel(self):
+        """What makes a pixel's distribution of the network's outputs."""
+        return self._pixel
+
     def greedy(self):
         """Images in which each value is the likeliest given those before: `[*batch, H, W, C]`.
 
