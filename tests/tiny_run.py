@@ -2,7 +2,11 @@
 
 import contextlib
 import importlib
+import io
+import runpy
+import subprocess
 import sys
+from unittest import mock
 
 import keras
 from absl import flags
@@ -35,21 +39,9 @@ def train(folder):
 
 @contextlib.contextmanager
 def imported(name):
-    """The module `zoo.<name>`, a program, whose flags go when it goes.
-
-    Flags of programs have the same names: those of others are put aside meanwhile.
-    """
-    aside = [(module, flag) for module, found in flags.FLAGS.flags_by_module_dict().items()
-             if module.startswith('zoo.') for flag in list(found)]
-    _remove(flag for _, flag in aside)
-    try:
+    """The module `zoo.<name>`, a program, whose flags go when it goes."""
+    with _only_program(name):
         yield importlib.import_module(f'zoo.{name}')
-    finally:
-        _remove(list(flags.FLAGS.flags_by_module_dict().get(f'zoo.{name}', [])))
-        sys.modules.pop(f'zoo.{name}', None)
-        for module, flag in aside:
-            flags.FLAGS[flag.name] = flag
-            flags.FLAGS.register_flag_by_module(module, flag)
 
 
 @contextlib.contextmanager
@@ -63,6 +55,43 @@ def program(name):
         yield run
 
 
+def finish(name, *given):
+    """As `subprocess.run` of `python -m zoo.<name>` with the flags `given`, but in this process.
+
+    What is no mistake of the user's is raised as it is.
+    """
+    arguments = [f'zoo.{name}', *map(str, given)]
+    with (_only_program(name), flagsaver.flagsaver(), mock.patch.object(sys, 'argv', arguments),
+          contextlib.redirect_stdout(io.StringIO()) as output,
+          contextlib.redirect_stderr(io.StringIO()) as complaints):
+        try:
+            runpy.run_module(f'zoo.{name}', run_name='__main__')
+        except SystemExit as end:
+            status = end.code or 0
+    return subprocess.CompletedProcess(arguments, status, output.getvalue(), complaints.getvalue())
+
+
+@contextlib.contextmanager
+def _only_program(name):
+    """Puts aside the flags of all programs, for some have the same names; forgets the module."""
+    aside = _flags()
+    _remove(aside)
+    try:
+        yield
+    finally:
+        _remove(_flags())  # Not all are defined by the program's own module.
+        sys.modules.pop(f'zoo.{name}', None)
+        for module, flag in aside:
+            flags.FLAGS[flag.name] = flag
+            flags.FLAGS.register_flag_by_module(module, flag)
+
+
+def _flags():
+    """`(module, flag)` of all flags that the zoo has defined."""
+    return [(module, flag) for module, found in flags.FLAGS.flags_by_module_dict().items()
+            if module.startswith('zoo.') for flag in list(found)]
+
+
 def _remove(found):
-    for name in {flag.name for flag in found}:
+    for name in {flag.name for _, flag in found}:
         delattr(flags.FLAGS, name)

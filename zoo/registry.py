@@ -11,13 +11,14 @@ from zoo.models import (
     made,
     maf,
     nice,
+    pixel_vae,
     real_nvp,
     resnet_vae,
 )
 
 MODELS = {'conv_vae': conv_vae, 'dense_vae': dense_vae, 'flow_pp': flow_pp, 'glow': glow,
-          'iaf': iaf, 'made': made, 'maf': maf, 'nice': nice, 'real_nvp': real_nvp,
-          'resnet_vae': resnet_vae}
+          'iaf': iaf, 'made': made, 'maf': maf, 'nice': nice, 'pixel_vae': pixel_vae,
+          'real_nvp': real_nvp, 'resnet_vae': resnet_vae}
 
 
 def model(name):

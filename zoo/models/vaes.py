@@ -21,8 +21,15 @@ class Objective:
 
 
 @dataclasses.dataclass(frozen=True)
-class Likelihood:
-    """Hyper-parameters of p(x|z)."""
+class Mixture:
+    """Of mixtures of logistics, whatever gives their parameters."""
+
+    components: int = recipe.field(5, 'Logistics in each mixture.')
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood(Mixture):
+    """Hyper-parameters of p(x|z) whose pixels are independent given z."""
 
     likelihood: str = recipe.field(
         '', 'Of pixels given latents: bernoulli, normal, logistic or mixture. None for bernoulli '
@@ -30,11 +37,10 @@ class Likelihood:
     likelihood_scale: str = recipe.field(
         'predicted', 'Of normal and logistic: predicted per pixel, learned for all, or a number, '
         'a share of the range of grey levels.')
-    components: int = recipe.field(5, 'Logistics in each mixture.')
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(Objective, Likelihood):
+class Latents(Objective, Mixture):
     """Hyper-parameters of a VAE with one vector of latents."""
 
     latent_dims: int = recipe.field(32, 'Size of the vector of latents.')
@@ -50,14 +56,24 @@ class Config(Objective, Likelihood):
         'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
 
 
+@dataclasses.dataclass(frozen=True)
+class Config(Latents, Likelihood):
+    """Hyper-parameters of a VAE with one vector of latents and pixels independent given it."""
+
+
 def options(config, bins, seed):
     """What `dense_vae` and `conv_vae` have in common, as arguments of their builders."""
-    return {'latent_dims': config.latent_dims, 'posterior': config.posterior,
+    return latents(config, bins, seed) | likelihood(config, bins)
+
+
+def latents(config, bins, seed):
+    """What all builders of VAEs with one vector of latents have in common, as arguments."""
+    return {'bins': bins, 'latent_dims': config.latent_dims, 'posterior': config.posterior,
             'iaf_steps': config.iaf_steps, 'iaf_hidden': sizes('iaf_hidden', config.iaf_hidden),
             'context_size': config.context_size, 'prior': config.prior,
             'prior_layers': config.prior_layers,
             'prior_hidden': sizes('prior_hidden', config.prior_hidden),
-            'network_dtype': config.network_dtype, 'seed': seed, **likelihood(config, bins)}
+            'network_dtype': config.network_dtype, 'seed': seed}
 
 
 def likelihood(config, bins):

@@ -1,0 +1,70 @@
+"""PixelVAE: a convolutional VAE whose decoder ends in a gated PixelCNN.
+
+The recipe `paper` follows the MNIST model of Gulrajani et al., 2017, arXiv:1611.05013, in its
+kind: a few gated PixelCNN layers over a decoder of convolutions, dynamically binarised images. It
+differs on purpose in the networks' details (`networks.conv_encoder`, `networks.gated_pixelcnn`), in
+the condition, which is added to each gate, as van den Oord et al., 2016, arXiv:1606.05328, have
+it, and in the step size and the number of epochs, which the paper does not give. The others are for
+two cores.
+"""
+
+import dataclasses
+
+import tfp_glow
+from zoo import recipe
+from zoo.models import vaes
+
+VAE = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(vaes.Latents):
+    """Hyper-parameters of the model."""
+
+    width: int = recipe.field(16, 'Channels of the first level; they double with each.')
+    levels: int = recipe.field(2, 'How often the sides are halved.')
+    blocks: int = recipe.field(1, 'Residual blocks of each level.')
+    dense_units: int = recipe.field(256, 'Units of the dense layers between maps and latents.')
+    features: int = recipe.field(16, 'Channels of the map that the PixelCNN is conditioned on.')
+    pixel_width: int = recipe.field(32, 'Channels of each stack of the PixelCNN.')
+    pixel_blocks: int = recipe.field(4, 'Its gated blocks: the more, the further it sees.')
+    kernel_size: int = recipe.field(3, 'Odd side of their kernels.')
+    first_kernel_size: int = recipe.field(7, 'That of the first block.')
+
+
+def build(config, event_shape, bins, seed):
+    """The VAE of images of `event_shape` with initial weights drawn from the integer `seed`."""
+    return tfp_glow.vaes.pixel_vae(
+        event_shape, features=config.features, pixel_width=config.pixel_width,
+        pixel_blocks=config.pixel_blocks, kernel_size=config.kernel_size,
+        first_kernel_size=config.first_kernel_size, components=config.components,
+        width=config.width, levels=config.levels, blocks=config.blocks,
+        hidden=config.dense_units, **vaes.latents(config, bins, seed))
+
+
+objective = vaes.objective
+
+
+def divisor(config):
+    """What the sides of an image must be divisible by."""
+    del config
+    return 1
+
+
+_FASHION = recipe.Training(
+    optimizer='adamax', learning_rate=4e-3, batch_size=64, epochs=10, ema=.999, clip_norm=1.)
+_DIGITS = recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99, clip_norm=1.)
+_SMALL = Config(latent_dims=8, dense_units=64, pixel_width=16, pixel_blocks=2,
+                first_kernel_size=5, kl_warmup_epochs=3.)
+RECIPES = {
+    'paper': (Config(width=32, levels=2, blocks=2, dense_units=512, features=32, pixel_width=64,
+                     pixel_blocks=4), recipe.Training(
+        schedule='constant', batch_size=100, epochs=500, ema=.999, clip_norm=1.,
+        binarize='dynamic')),
+    # An hour or so on two cores.
+    'fashion_mnist': (Config(pixel_blocks=5, kl_warmup_epochs=1.), _FASHION),
+    'fashion_mnist_binary': (Config(pixel_blocks=3, posterior='iaf', kl_warmup_epochs=2.),
+                             dataclasses.replace(_FASHION, binarize='dynamic')),
+    'digits': (_SMALL, _DIGITS),
+    'digits_binary': (_SMALL, dataclasses.replace(_DIGITS, binarize='dynamic')),
+}
