@@ -190,16 +190,18 @@ def test_initialisation(assert_close):
 
 
 def test_training():
-    """`fit` initialises the model and trains all of it; the first loss is finite."""
+    """`fit` initialises the model, trains all of it and evaluates with the averaged weights."""
     vae = vaes.ladder_vae((4, 4, 1), 17, 1, 1, width=4, latent_channels=2,
                           likelihood='mixture', likelihood_options={'components': 2})
     before = [v.numpy() for v in vae.trainable_variables]
     model = vaes.VAEModel(vae, free_bits=.1)
-    model.compile(keras.optimizers.Adamax(1e-2))
+    model.compile(keras.optimizers.Adamax(1e-2, use_ema=True, ema_momentum=.5))
     images = np.broadcast_to(RNG.integers(0, 17, [4, 4, 1]), [64, 4, 4, 1])
-    history = model.fit(images, batch_size=32, epochs=3, verbose=0).history
+    history = model.fit(images, batch_size=32, epochs=3, verbose=0,
+                        validation_data=(images[:32],)).history
     assert tfp_glow.is_initialized(vae)
     assert history['nats'][-1] < history['nats'][0]
+    assert history['val_nats'][-1] < history['val_nats'][0]
     still = [v.name for v, old in zip(vae.trainable_variables, before) if np.all(v == old)]
     assert not still
 

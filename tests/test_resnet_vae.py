@@ -60,10 +60,11 @@ def test_programs(tmp_path):
     test = json.loads((tmp_path / 'run' / 'test.json').read_text())
     assert 0 < test['bits_per_dim'] < 8
     _, data, model = runs.load(tmp_path / 'run', tmp_path / 'data')
-    images, served = data.take('test', 4), bundle.open_bundle(tmp_path / 'run' / 'saved_model')
-    assert list(verification.verify(served))
+    images, found = data.take('test', 4), bundle.open_bundle(tmp_path / 'run' / 'saved_model')
+    assert list(verification.verify(found))
+    served = found.load()
     with model.averaged_weights() as vae:
-        np.testing.assert_allclose(served.load().elbo(images, 5),
+        np.testing.assert_allclose(served.elbo(images, 5),
                                    tfp_glow.vaes.elbo(vae, images, [5, 0]), rtol=1e-4)
-        for answer, latents in zip(served.load().encode(images), vae.encode(images)):
+        for answer, latents in zip(served.encode(images), vae.encode(images)):
             np.testing.assert_allclose(answer, latents, rtol=1e-3, atol=1e-4)

@@ -134,8 +134,10 @@ class LikelihoodModel(keras.Model):
         return super().fit(x, y, *args, **kwargs)
 
     def set_reference(self, images, condition=None):
-        """Gives the images from which `BatchNorm`s take the statistics that they evaluate by."""
-        self._reference = (images[:_REFERENCE_IMAGES], batches.head(condition, _REFERENCE_IMAGES))
+        """Gives the images from which `BatchNorm`s, if any, take what they evaluate by."""
+        if self.objective.has_statistics:
+            self._reference = (images[:_REFERENCE_IMAGES],
+                               batches.head(condition, _REFERENCE_IMAGES))
 
     def evaluate(self, *args, **kwargs):
         """`keras.Model.evaluate` with the averaged weights."""
