@@ -124,10 +124,13 @@ def test_bad_arguments(codec):
         coding.Codec(model)
 
 
-def test_a_batch_is_a_power_of_two(codec):
+def test_a_batch_is_a_power_of_two(codec, monkeypatch):
     sizes = {shape: codec.batch_for([shape]) for shape in [(1, 1), (8, 17), (5, 8, 8), (99, 8, 8)]}
-    assert list(sizes.values()) == [1, 4, 8, 32]
-    assert codec.batch_for([(8, 8), (8, 8)]) == 2
+    assert list(sizes.values()) == [1, 4, 8, 128]
+    assert codec.batch_for([(8, 8), (8, 8)]) == 2 and codec.batch_for([(999, 8, 8)]) == 256
+    for tile, most in (((32, 32, 3), 32), ((28, 28, 1), 64), ((4, 4, 1), 1024)):
+        monkeypatch.setattr(codec, 'tile', tile)
+        assert codec.batch_for() == most
 
 
 def test_a_preview_shares_the_coarse_level(codec):

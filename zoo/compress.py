@@ -18,8 +18,8 @@ from zoo import images as zoo_images
 
 _PRESET = flags.DEFINE_string('preset', None, 'Name or folder of a preset of the model idf.')
 _BATCH = flags.DEFINE_integer('batch', None, 'Tiles that the networks are given at once; the file '
-                              'must be decoded with as many. By default by their number, '
-                              'at most 32.')
+                              'must be decoded with as many. By default by their number '
+                              'and size.')
 _VERIFY = flags.DEFINE_bool('verify', True, 'Decode the file and compare before it is kept.')
 _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace OUTPUT if it is there.')
 
@@ -77,7 +77,7 @@ def _batch(container, codec, path):
                                     f'got {_BATCH.value}.')
         return _BATCH.value
     if path is None:
-        return container.BATCH
+        return codec.batch_for()
     try:
         return codec.batch_for([archives.read(path).shape])
     except ValueError as error:

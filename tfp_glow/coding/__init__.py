@@ -5,8 +5,9 @@ more than once makes a `Codec`, whose functions are traced once; files that do n
 through `Encoder` and `Decoder`. The format is described in `container`.
 """
 
-from tfp_glow.coding.codec import Codec, Decoder, Encoder
+from tfp_glow.coding.codec import Codec
 from tfp_glow.coding.container import DecodingError, fingerprint
+from tfp_glow.coding.streams import Decoder, Encoder
 
 __all__ = ['Codec', 'Decoder', 'DecodingError', 'Encoder', 'decode', 'encode', 'fingerprint']
 

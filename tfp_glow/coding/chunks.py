@@ -21,7 +21,8 @@ class ChunkCoder:
 
     Attributes:
         symbols: integers coded or decoded so far.
-        coder_seconds: time spent on them, from parameters to words, apart from the networks.
+        coder_seconds: processor time spent on them, from parameters to words, apart from the
+            networks.
         stored: chunks that were stored as they are.
     """
 
@@ -114,7 +115,7 @@ class ChunkCoder:
 
     @contextlib.contextmanager
     def _measured(self):
-        start, network_start = time.perf_counter(), self._network.seconds
+        start, network_start = time.thread_time(), self._network.own_seconds
         yield
-        self.coder_seconds += (time.perf_counter() - start
-                               - (self._network.seconds - network_start))
+        self.coder_seconds += (time.thread_time() - start
+                               - (self._network.own_seconds - network_start))

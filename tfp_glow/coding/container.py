@@ -49,7 +49,6 @@ VERSION = 1
 ARRAY, LIST, FILES = range(3)  # Layouts.
 CODED, STORED = range(2)
 MAX_BATCH = 1024
-BATCH = 32  # By default, unless there are fewer tiles.
 _MAX_SIDE = 4096  # Of a tile.
 _HEADER, _SHA = struct.Struct('<8sHB4H'), 32
 _CHUNK, _END, _CRC = struct.Struct('<BHBIII'), struct.Struct('<BQQ'), struct.Struct('<I')

@@ -22,10 +22,11 @@ class FixedBatch:
     Attributes:
         shapes: of each level's integers, `[batch, ...]`, the finest first.
         seconds: time spent in the networks so far.
+        own_seconds: of that, this thread's own processor time.
     """
 
     def __init__(self, model, batch):
-        self._model, self.batch, self.seconds = model, batch, 0.
+        self._model, self.batch, self.seconds, self.own_seconds = model, batch, 0., 0.
         self._decompose = _concrete(lambda x: tuple(model.decompose(x)),
                                     [batch, *model.event_shape])
         self.shapes = [tuple(z.shape) for z in self._decompose.structured_outputs]
@@ -109,10 +110,11 @@ class FixedBatch:
         return filled
 
     def _timed(self, function, *arrays):
-        start = time.perf_counter()
+        start, own_start = time.perf_counter(), time.thread_time()
         found = function(*map(tf.constant, arrays))
         found = tf.nest.map_structure(lambda tensor: tensor.numpy(), found)
         self.seconds += time.perf_counter() - start
+        self.own_seconds += time.thread_time() - own_start
         return found
 
 
