@@ -1,5 +1,6 @@
 """Every bijector of the library, one line each: name -> (bijector, event shape of its data)."""
 
+import functools
 import zlib
 
 import numpy as np
@@ -262,6 +263,12 @@ CATALOGUE = {
         (1, 2, 2), 2, order='reversed')), (1, 2, 2)),
     'iaf_repeat': lambda: (stacked_autoregressive(tgb.InverseAutoregressive), (3,)),
 }
+
+
+@functools.cache
+def template(name):
+    """The bijector and its event shape, made once, for tests that only look at it."""
+    return CATALOGUE[name]()
 
 
 def perturb(module, seed=0, scale=.3):

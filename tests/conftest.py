@@ -13,6 +13,16 @@ import tensorflow as tf
 import tfp_glow
 
 
+@pytest.hookimpl(optionalhook=True)  # Of pytest-xdist.
+def pytest_xdist_make_scheduler(config, log):
+    """Gives each worker neighbours, which share fixtures; one that is done takes from the others.
+
+    Only where no other way was asked for: 'load' is the default.
+    """
+    from xdist.scheduler import WorkStealingScheduling
+    return WorkStealingScheduling(config, log) if config.getvalue('dist') == 'load' else None
+
+
 @pytest.fixture(scope='session')
 def digits():
     """scikit-learn's digits: `[1797, 8, 8, 1]` uint8 with values 0 .. 16."""

@@ -14,8 +14,12 @@ LABELS = tf.constant([0, 2, 1])
 MAPS = tf.constant(RNG.standard_normal([3, 2, 2, 2]))
 
 
-# Splines and mixtures take XLA long, and what is in a Repeat here is compiled by itself too.
-SLOW = {'repeat_spline', 'repeat_mixture', 'iaf_repeat', 'maf_repeat'}
+# Splines and mixtures take XLA long, and what is in a Repeat or a MAF here is compiled by itself
+# too.
+SLOW = {'repeat_spline', 'repeat_mixture', 'iaf_repeat', 'maf_repeat', 'maf_spline',
+        'checkerboard_mixture'}
+# XLA and SavedModel of whole flows have tests of their own, under conditions too: see
+# test_flows, test_serving, test_dequantized_flows and test_vector_bundles.
 
 
 @pytest.mark.parametrize('name', [
@@ -75,15 +79,16 @@ CONDITIONS = {
 def test_contract_under_a_condition(name):
     bijector, event_shape, condition = CONDITIONS[name]()
     testing.assert_bijector_contract(
-        catalogue.perturb(bijector), event_shape, catalogue.DTYPE, condition=condition)
+        catalogue.perturb(bijector), event_shape, catalogue.DTYPE, condition=condition,
+        jit_compile=name not in ('labels', 'maps'), saved_model=name != 'labels')
 
 
 def test_catalogue_is_complete():
     classes = {v for v in vars(tgb).values() if isinstance(v, type)}
     wanted = {c for c in classes if issubclass(c, tgb.OnePassBijector)} - {tgb.OnePassBijector}
     found = set()
-    for make in (*catalogue.CATALOGUE.values(), *CONDITIONS.values()):
-        bijector = make()[0]
+    for bijector, *_ in (*map(catalogue.template, catalogue.CATALOGUE),
+                         *(make() for make in CONDITIONS.values())):
         found |= {type(part) for part in (bijector, *bijector.submodules)}
     assert wanted <= found
 
