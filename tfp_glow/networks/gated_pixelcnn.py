@@ -78,10 +78,10 @@ class GatedPixelCNN(keras.Model):
     The outputs for a pixel depend on the pixels above it and to its left in its row, in all their
     channels, and on the condition; of its own channels they know nothing. A vertical stack v sees
     the rows above, a horizontal one h the pixels to the left and, through v, those rows; see
-    `GatedBlock`. Within reach there is no blind spot: n blocks see n * (kernel_size // 2) rows up
-    and as many columns to either side, the first block first_kernel_size // 2. A channel of ones
-    beside the image lets the network tell the padding from a pixel. The last of the two 1x1
-    convolutions after the blocks starts at zero.
+    `GatedBlock`. There is no blind spot: seen are all pixels before that are at most r rows above
+    and at most r columns to either side, r the sum over the blocks of half their kernel's side,
+    rounded down. A channel of ones beside the image lets the network tell the padding from a pixel.
+    The last of the two 1x1 convolutions after the blocks starts at zero.
 
     Args:
       event_shape: `(H, W, C)`.
