@@ -150,21 +150,21 @@ def removing(target):
         target.remove_unfinished()
 
 
-def model(name):
-    """The integer flow of a preset.
+def read_preset(name):
+    """The `zoo.preset.Preset` of a name, whose flow is one of integers.
 
     Raises:
         UsageError: there is no such preset, or it is of another kind.
     """
     from zoo import preset  # Late: a wrong flag is reported at once.
     try:
-        flow = preset.read(name).flow
+        found = preset.read(name)
     except errors.UsageError as error:
         raise errors.UsageError(re.sub('^preset', '--preset', str(error))) from None
-    if not getattr(flow, 'discrete', False):
+    if not getattr(found.flow, 'discrete', False):
         raise errors.UsageError('--preset must be of a flow of integers, such as idf; '
-                                f'got {name!r}, a {type(flow).__name__}.')
-    return flow
+                                f'got {name!r}, a {type(found.flow).__name__}.')
+    return found
 
 
 def limit_instructions(settings=None):

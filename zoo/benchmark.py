@@ -117,14 +117,14 @@ def _measure_tasks():
 
 
 def _compare_codecs():
-    from zoo import archives, preset
+    from zoo import archives
     from zoo.benchmarks import codecs
-    flow = archives.model(_PRESET.value)
-    data = preset.read(_PRESET.value).run.load_data(_DATA_DIR.value)
+    found = archives.read_preset(_PRESET.value)
+    data = found.run.load_data(_DATA_DIR.value)
     count = min(_IMAGES.value, data.sizes['test'])
     images = data.crop(data.take('test', count))
     print(f'{count} test images of {data.describe()} {jobs.cores()} cores', flush=True)
-    report = codecs.run(flow, images, _progress)
+    report = codecs.run(found.flow, images, _progress)
     print(codecs.text(report))
     _write({'preset': _PRESET.value, 'images': count}, report)
 

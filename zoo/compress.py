@@ -33,7 +33,7 @@ def main(argv):
     archives.limit_instructions()
     from tfp_glow import coding  # Late: a wrong flag is reported at once.
     from tfp_glow.coding import container
-    codec = coding.Codec(archives.model(_PRESET.value))
+    codec = coding.Codec(archives.read_preset(_PRESET.value).flow)
     single = pathlib.Path(source).is_file()
     batch = _batch(container, codec, folder / names[0] if single else None)
     sizes = []

@@ -43,7 +43,7 @@ def main(argv):
 
 
 def _decode(coding, file, target, unnamed):
-    codec = coding.Codec(archives.model(_PRESET.value))
+    codec = coding.Codec(archives.read_preset(_PRESET.value).flow)
     show = progress.Progress('decoding')
     with program.naming_flags():
         decoder = coding.Decoder(codec, file, _LEVELS.value if _PREVIEW.value else None,
