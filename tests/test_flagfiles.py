@@ -16,8 +16,8 @@ SHAPES = {'cifar10': (32, 32, 3), 'downsampled_imagenet/32x32': (32, 32, 3),
           'celeb_a_hq/64': (64, 64, 3), 'mnist': (28, 28, 1), 'svhn_cropped': (32, 32, 3),
           'power.npz': (6,), 'gas.npz': (8,), 'hepmass.npz': (21,), 'miniboone.npz': (43,),
           'bsds300.npz': (63,)}
-SMALL = {'glow': {'width': 8, 'steps_per_level': 1}, 'real_nvp': {'width': 4, 'blocks': 1},
-         'nice': {'width': 8}, 'maf': {'hidden': '8'},
+SMALL = {'glow': {'levels': 2, 'width': 8, 'steps_per_level': 1},
+         'real_nvp': {'width': 4, 'blocks': 1}, 'nice': {'width': 8}, 'maf': {'hidden': '8'},
          'flow_pp': {'width': 8, 'blocks': 1, 'components': 2, 'heads': 2, 'noise_width': 8,
                      'noise_blocks': 1, 'steps_per_level': 1, 'checkerboards': 1,
                      'first_checkerboards': 1, 'noise_steps': 1}}

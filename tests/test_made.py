@@ -48,12 +48,13 @@ def given(network, count=3):
 def jacobian(network):
     """`[B, D, k, D]`: of the outputs by the inputs, both sorted from first to last."""
     x = tf.constant(RNG.standard_normal([3, *network.event_shape]))
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         outputs = network(x, **given(network))
     size, order = len(network.order), network.order
     assert sorted(order) == list(range(size))
-    found = tf.reshape(tape.batch_jacobian(outputs, x), [3, size, network.outputs_per_dim, size])
+    found = tf.reshape(tape.batch_jacobian(outputs, x, experimental_use_pfor=False),
+                       [3, size, network.outputs_per_dim, size])
     return found.numpy()[:, order][..., order]
 
 

@@ -231,7 +231,7 @@ def test_answers_where_only_tensorflow_is_installed(path, images, flow, tmp_path
 
 def test_averaged_weights_and_the_next_version(images, tmp_path):
     model = tfp_glow.FlowModel(make_flow(steps=1), bins=BINS, counted_dims=42)
-    model.compile(keras.optimizers.Adam(.1, use_ema=True, ema_momentum=.9))
+    model.compile(keras.optimizers.Adam(.1, use_ema=True, ema_momentum=.9), run_eagerly=True)
     model.fit(padded(images), batch_size=3, epochs=3, verbose=0)
     for v in model.trainable_variables:  # The end of `fit` has set them to the averages.
         v.assign_add(tf.fill(v.shape, .05))
