@@ -12,8 +12,8 @@ from tfp_glow.networks.conv_autoencoder import (
     conv_decoder,
     conv_encoder,
 )
-from tfp_glow.networks.densenet import DenseNetwork, dense_network
 from tfp_glow.networks.dense_autoencoder import dense_decoder, dense_encoder
+from tfp_glow.networks.densenet import DenseNetwork, dense_network
 from tfp_glow.networks.gated_attention import GatedAttentionNetwork, gated_attention_network
 from tfp_glow.networks.gated_pixelcnn import GatedBlock, GatedPixelCNN, gated_pixelcnn
 from tfp_glow.networks.ladder import LadderDown, LadderMerge, LadderUp, ladder_layer
