@@ -91,24 +91,28 @@ def bits_per_pixel(model, images, seed, label=None):
     Raises:
         ValueError: another base, or latents of other shapes.
     """
-    data, flow = model.to_data(images, seed), model.flow
-    given = {} if label is None else {'condition': label}
-    if model.objective.discrete:
-        surprises, nats = _surprises_of_integers(flow, data), tf.zeros_like(data[..., 0])
+    flow, given = model.flow, {} if label is None else {'condition': label}
+    discrete = getattr(flow, 'discrete', False)
+    parts = [] if discrete else _parts(flow)
+    data = model.to_data(images, seed)
+    nats = tf.zeros_like(data[..., 0])
+    if discrete:
+        surprises = _surprises_of_integers(flow, data)
     else:
-        surprises = _surprises(flow, data, given)
+        latents = tf.nest.flatten(flow.bijector.inverse(data, **given))
+        surprises = [-tf.reduce_sum(part.distribution.log_prob(z), axis=-1)
+                     for part, z in zip(parts, latents)]
         log_det = flow.bijector.inverse_log_det_jacobian(data, event_ndims=3, **given)
         even = model.event_dims * math.log(model.bins) - log_det
-        pixels = flow.event_shape[0] * flow.event_shape[1]
-        nats = tf.zeros_like(data[..., 0]) + even[:, tf.newaxis, tf.newaxis] / pixels
+        nats += even[:, tf.newaxis, tf.newaxis] / (data.shape[1] * data.shape[2])
     for surprise in surprises:
         rows, columns = (data.shape[i] // surprise.shape[i] for i in (1, 2))
         nats += tf.repeat(tf.repeat(surprise, rows, 1), columns, 2) / (rows * columns)
     return nats / math.log(2)
 
 
-def _surprises(flow, data, given):
-    """-log p of each level's latents, summed over channels: `[B, h, w]` each."""
+def _parts(flow):
+    """The base's distribution of each latent; raises as `bits_per_pixel`."""
     base = flow.distribution
     parts = list(base.model) if isinstance(base, tfd.JointDistribution) else [base]
     height, width = flow.event_shape[:2]
@@ -119,13 +123,11 @@ def _surprises(flow, data, given):
         if not scalars or shape.rank != 3 or height % shape[0] or width % shape[1]:
             raise ValueError('the base of the flow must be independent scalars over [h, w, c], h '
                              f'and w dividing {height} and {width}; got {part}.')
-    latents = tf.nest.flatten(flow.bijector.inverse(data, **given))
-    return [-tf.reduce_sum(part.distribution.log_prob(z), axis=-1)
-            for part, z in zip(parts, latents)]
+    return parts
 
 
 def _surprises_of_integers(flow, data):
-    """-log P of each level's latents given the coarser ones, likewise."""
+    """-log P of each level's latents given the coarser ones, summed over channels: `[B, h, w]`s."""
     latents, stays, found = flow.decompose(data), None, []
     for level in reversed(range(flow.num_levels)):
         mass = flow.prior(level, stays).log_prob(latents[level])
