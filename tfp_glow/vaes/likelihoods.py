@@ -140,8 +140,8 @@ class Logistic(_LocScale):
     >>> import tensorflow as tf, tfp_glow
     >>> likelihood = tfp_glow.vaes.likelihoods.Logistic(256, scale='learned')
     >>> grey = likelihood(tf.zeros([3, 2, 2, 1]))
-    >>> grey.event_shape, float(grey.mean()[0, 0, 0, 0])
-    (TensorShape([2, 2, 1]), 127.5)
+    >>> print(grey.event_shape, f'{grey.mean()[0, 0, 0, 0]:.2f}')
+    (2, 2, 1) 127.50
 
     ```
     """
