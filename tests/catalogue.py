@@ -252,8 +252,8 @@ CATALOGUE = {
     'maf_repeat': lambda: (stacked_autoregressive(tgb.MaskedAutoregressive), (3,)),
     'integer': lambda: (integer(), (2, 2, 4)),
     'integer_vector': lambda: (integer(event_ndims=1), (4,)),
-    'integer_halves': lambda: (tgb.IntegerCoupling(
-        dense(2, 1), unit=8., split=tgb.splits.channels(True)), (1, 2, 3)),
+    'integer_reversed': lambda: (tgb.IntegerCoupling(
+        dense(1, 2), unit=8., split=tgb.splits.channels(True)), (1, 2, 3)),
     'integer_checkerboard': lambda: (tgb.IntegerCoupling(
         over_pixels(1, 1), unit=8., split=tgb.splits.checkerboard()), (2, 2, 1)),
     'idf': lambda: (idf(bins=16).bijector, (4, 4, 1)),

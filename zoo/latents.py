@@ -66,9 +66,9 @@ def main(_):
     if model.bins is None or run.conditional:
         raise errors.UsageError(f'--tool={FLAGS.tool} needs a model of images without a condition; '
                                 f'got {run.model} on {run.dataset}.')
-    if model.objective.discrete:
-        raise errors.UsageError(f'--tool={FLAGS.tool} needs latents that are no integers; got those '
-                                f'of {run.model}.')
+    if run.discrete:
+        raise errors.UsageError(f'--tool={FLAGS.tool} needs latents that are no integers; '
+                                f'got those of {run.model}.')
     subject = latent_tools.Subject(run.prepare, data, model, FLAGS.seed)
     numbers = FLAGS.images if FLAGS.images is not None else [] if FLAGS.image_file else range(4)
     with program.naming_flags(), model.averaged_weights():

@@ -81,7 +81,8 @@ def bits_per_pixel(model, images, seed, label=None):
 
     Args:
         model: a `FlowModel` of integer images, whose base is a `tfd.Independent` or `tfd.Sample` of
-            scalars, or a joint of such, with latents [h, w, c] that divide the image.
+            scalars, or a joint of such, with latents [h, w, c] that divide the image; or one of an
+            `IntegerFlow`, which has no log-determinant to share out.
         images: integers [B, H, W, C].
         seed: two integers, of uniform dequantization noise, which is used for a model with noise
             of its own as well.
@@ -91,6 +92,27 @@ def bits_per_pixel(model, images, seed, label=None):
         ValueError: another base, or latents of other shapes.
     """
     flow, given = model.flow, {} if label is None else {'condition': label}
+    discrete = getattr(flow, 'discrete', False)
+    parts = [] if discrete else _parts(flow)
+    data = model.to_data(images, seed)
+    nats = tf.zeros_like(data[..., 0])
+    if discrete:
+        surprises = _surprises_of_integers(flow, data)
+    else:
+        latents = tf.nest.flatten(flow.bijector.inverse(data, **given))
+        surprises = [-tf.reduce_sum(part.distribution.log_prob(z), axis=-1)
+                     for part, z in zip(parts, latents)]
+        log_det = flow.bijector.inverse_log_det_jacobian(data, event_ndims=3, **given)
+        even = model.event_dims * math.log(model.bins) - log_det
+        nats += even[:, tf.newaxis, tf.newaxis] / (data.shape[1] * data.shape[2])
+    for surprise in surprises:
+        rows, columns = (data.shape[i] // surprise.shape[i] for i in (1, 2))
+        nats += tf.repeat(tf.repeat(surprise, rows, 1), columns, 2) / (rows * columns)
+    return nats / math.log(2)
+
+
+def _parts(flow):
+    """The base's distribution of each latent; raises as `bits_per_pixel`."""
     base = flow.distribution
     parts = list(base.model) if isinstance(base, tfd.JointDistribution) else [base]
     height, width = flow.event_shape[:2]
@@ -101,13 +123,14 @@ def bits_per_pixel(model, images, seed, label=None):
         if not scalars or shape.rank != 3 or height % shape[0] or width % shape[1]:
             raise ValueError('the base of the flow must be independent scalars over [h, w, c], h '
                              f'and w dividing {height} and {width}; got {part}.')
-    data = model.to_data(images, seed)
-    latents = tf.nest.flatten(flow.bijector.inverse(data, **given))
-    log_det = flow.bijector.inverse_log_det_jacobian(data, event_ndims=3, **given)
-    even = (model.event_dims * math.log(model.bins) - log_det) / (height * width)
-    nats = tf.zeros_like(data[..., 0]) + even[:, tf.newaxis, tf.newaxis]
-    for part, z in zip(parts, latents):
-        surprise = -tf.reduce_sum(part.distribution.log_prob(z), axis=-1)
-        rows, columns = height // z.shape[1], width // z.shape[2]
-        nats += tf.repeat(tf.repeat(surprise, rows, 1), columns, 2) / (rows * columns)
-    return nats / math.log(2)
+    return parts
+
+
+def _surprises_of_integers(flow, data):
+    """-log P of each level's latents given the coarser ones, summed over channels: `[B, h, w]`s."""
+    latents, stays, found = flow.decompose(data), None, []
+    for level in reversed(range(flow.num_levels)):
+        mass = flow.prior(level, stays).log_prob(latents[level])
+        found.append(-tf.reduce_sum(mass, axis=-1))
+        stays = flow.merge(level, latents[level], stays)
+    return found

@@ -41,10 +41,9 @@ def figures(run, data, model, split, draws=1, limit=None):
     if model.bins is None:
         mean, error, count = measures.log_likelihood(model, data, split, limit=limit)
         return dict(common, log_likelihood=float(mean), standard_error=float(error), rows=count)
-    exact = model.objective.discrete
     mean, error, count = measures.bits_per_dim(
-        model, data, split, 1 if exact else draws, limit=limit, prepare=run.prepare)
-    draws = 0 if exact else draws
+        model, data, split, 1 if run.discrete else draws, limit=limit, prepare=run.prepare)
+    draws = 0 if run.discrete else draws  # Of noise, of which there is none.
     return dict(common, bits_per_dim=float(mean), standard_error=float(error), images=count,
                 draws=draws)
 

@@ -65,6 +65,11 @@ class Run:
         """Whether the model is one of images given their labels."""
         return getattr(self.config, 'conditional', False)
 
+    @property
+    def discrete(self):
+        """Whether the model is a flow of integers, which `build` makes for so many levels."""
+        return getattr(registry.model(self.model), 'DISCRETE', False)
+
     def build(self, data, training=True):
         """The run's compiled `FlowModel`, with fresh weights.
 
@@ -92,7 +97,7 @@ class Run:
                 raise errors.UsageError(f'--conditional needs data with labels; {self.dataset} has '
                                         'none.')
             options['classes'] = classes
-        if getattr(module, 'DISCRETE', False):
+        if self.discrete:
             options['bins'] = bins
         flow = module.build(config, event_shape, seed, **options)
         noise = module.noise(config, event_shape, seed) if hasattr(module, 'noise') else None

@@ -10,6 +10,7 @@ from tfp_glow.internal import keras_bridge
 
 _LOG_SCALE = -2.  # Of a raw output of 0, in units: at first the data are about so wide.
 _BOUND = 7.  # Of the log-scale's distance from that, softly.
+_RATE = 3.  # Of raw log-scales, as in Glow: they have far to go, from 35 grey levels down.
 
 
 def outputs_per_channel(components):
@@ -21,7 +22,7 @@ def of_parameters(raw, components, unit):
     """The prior that `raw`, `[..., n]` with n = `outputs_per_channel(components)`, stands for.
 
     ```none
-    loc = unit * (raw loc + offset),    scale = unit * exp(bounded(raw log-scale) - 2)
+    loc = unit * (raw loc + offset),    scale = unit * exp(bounded(3 * raw log-scale) - 2)
     ```
 
     where raw holds locs, log-scales and, of a mixture, logits, in this order, and the components'
@@ -29,7 +30,7 @@ def of_parameters(raw, components, unit):
     """
     bounded = tgb.scale_maps.exponential(bound=_BOUND)
     loc, log_scale, *logits = tf.split(raw, outputs_per_channel(components) // components, -1)
-    scale = unit * tf.exp(bounded(log_scale) + _LOG_SCALE)
+    scale = unit * tf.exp(bounded(_RATE * log_scale) + _LOG_SCALE)
     if components == 1:
         return DiscretizedLogistic(unit * loc[..., 0], scale[..., 0])
     offsets = tf.constant(np.linspace(-.5, .5, components), raw.dtype)

@@ -138,7 +138,7 @@ def dense_network(input_shape, outputs, width, **options):
     >>> import tfp_glow
     >>> network = tfp_glow.networks.dense_network((8, 8, 3), outputs=1, width=16, depth=4)
     >>> network.count_params()
-    2228
+    1924
 
     ```
     """

@@ -66,7 +66,7 @@ RECIPES = {
     # For GPUs.
     'paper': (Config(), recipe.Training(
         optimizer='adamax', learning_rate=1e-3, schedule='constant', warmup_epochs=10.,
-        batch_size=256, epochs=2000)),
+        batch_size=256, epochs=2000, ema=0.)),
     # 8x8 digits: minutes on two cores.
     'digits': (Config(levels=2, steps_per_level=4, width=32, depth=4, exit_components=3,
                       position_bias=True, reversible=False),
