@@ -110,7 +110,7 @@ def chunk(items, payload, tiles=1, mode=1, crc=None):
 
 
 def end(items=1, tiles=1):
-    return struct.pack('<BQQ', 0, items, tiles)
+    return struct.pack('<BII', 0, items, tiles)
 
 
 PIXELS = bytes(range(192))

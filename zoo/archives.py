@@ -176,7 +176,7 @@ def limit_instructions(settings=None):
     Args:
         settings: text of a file's header; None to write a file.
     """
-    found = re.search(r'instructions (\w+)', settings) if settings else None
+    found = re.match(r'TensorFlow \S+ (\w+)', settings) if settings else None
     if found:
         os.environ[_ISA] = found[1]
     else:

@@ -7,7 +7,7 @@ header   8 bytes  magic  89 54 46 47 0D 0A 1A 0A
          u16 x 3  height, width, channels of the model's images, which tiles have (channels 1 or 3)
          u16      batch: tiles that the networks were given at once, and in each chunk but the last
          32 bytes SHA-256 of the model (`fingerprint`)
-         u8, text what computed it, ASCII, for error messages only: TensorFlow's version and so on
+         u8, text what computed it, ASCII: TensorFlow's version, oneDNN's instructions
          u32      CRC of the header up to here
 
 chunk    u8       1
@@ -28,8 +28,8 @@ chunk    u8       1
          u32      CRC of the chunk up to here, begun with the last CRC before it
 
 end      u8       0
-         u64      arrays in the file
-         u64      tiles in the file
+         u32      arrays in the file
+         u32      tiles in the file
          u32      CRC of these, begun with the last CRC before it; then the file ends
 ```
 
@@ -51,7 +51,7 @@ CODED, STORED = range(2)
 MAX_BATCH = 1024
 _MAX_SIDE = 4096  # Of a tile.
 _HEADER, _SHA = struct.Struct('<8sHB4H'), 32
-_CHUNK, _END, _CRC = struct.Struct('<BHBIII'), struct.Struct('<BQQ'), struct.Struct('<I')
+_CHUNK, _END, _CRC = struct.Struct('<BHBIII'), struct.Struct('<BII'), struct.Struct('<I')
 _LEAST_CHUNK = _CHUNK.size + _CRC.size
 
 

@@ -2,7 +2,6 @@
 
 import os
 import zlib
-from importlib import metadata
 
 import numpy as np
 import tensorflow as tf
@@ -212,8 +211,7 @@ def is_safe(name):
 
 
 def settings():
-    """What the floats depend on besides the model and the batch: versions and oneDNN's settings."""
-    onednn = os.environ.get('TF_ENABLE_ONEDNN_OPTS', '1')
-    instructions = os.environ.get('ONEDNN_MAX_CPU_ISA', 'all')
-    return (f'TensorFlow {tf.__version__}, constriction {metadata.version("constriction")}, '
-            f'oneDNN {onednn}, instructions {instructions}')
+    """What the floats depend on besides the model and the batch: TensorFlow, oneDNN's settings."""
+    instructions = os.environ.get('ONEDNN_MAX_CPU_ISA', 'ALL')
+    without = ' without oneDNN' * (os.environ.get('TF_ENABLE_ONEDNN_OPTS') == '0')
+    return f'TensorFlow {tf.__version__} {instructions}{without}'
