@@ -143,8 +143,8 @@ def test_densities_that_are_no_numbers_cost_infinite_bits():
 
 def test_bits_map_refuses_other_bases():
     base = tfd.Independent(tfd.MultivariateNormalDiag(tf.zeros([8, 8, 1])), 2)
-    model = types.SimpleNamespace(
-        flow=tfd.TransformedDistribution(base, tgb.ShiftScale(shift=0.)))
+    model = tfp_glow.FlowModel(
+        tfd.TransformedDistribution(base, tgb.ShiftScale(shift=0.)), bins=17)
     with pytest.raises(ValueError, match='base of the flow must be independent scalars .*got tfp.'):
         likelihoods.bits_per_pixel(model, IMAGES, [0, 0])
 

@@ -14,7 +14,8 @@ def write(run, data, model, out):
         ValueError: the model gives no finite answers.
     """
     golden = data.take('test', min(_GOLDEN, data.sizes['test']))
-    classes = data.num_classes if run.conditional else None
+    bijector = getattr(getattr(model, 'flow', None), 'bijector', None)  # A VAE has none.
+    classes = data.num_classes if getattr(bijector, 'takes_condition', False) else None
     if data.bins is None:
         return serving.export(model, out, classes=classes, mean=data.mean, std=data.std,
                               columns=data.columns, golden_vectors=data.unscale(golden))
