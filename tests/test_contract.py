@@ -76,12 +76,15 @@ CONDITIONS = {
 }
 
 
-@pytest.mark.parametrize('name', CONDITIONS)
-def test_contract_under_a_condition(name):
+@pytest.mark.parametrize('name, compiled, saved', [
+    *((name, name not in ('labels', 'maps'), name != 'labels') for name in CONDITIONS),
+    pytest.param('labels', True, True, marks=pytest.mark.slow),
+    pytest.param('maps', True, True, marks=pytest.mark.slow)])
+def test_contract_under_a_condition(name, compiled, saved):
     bijector, event_shape, condition = CONDITIONS[name]()
     testing.assert_bijector_contract(
         catalogue.perturb(bijector), event_shape, catalogue.DTYPE, condition=condition,
-        jit_compile=name not in ('labels', 'maps'), saved_model=name != 'labels')
+        jit_compile=compiled, saved_model=saved)
 
 
 def test_catalogue_is_complete():
