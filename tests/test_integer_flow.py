@@ -186,6 +186,10 @@ def test_permutations_are_saved(flow, tmp_path):
     np.testing.assert_array_equal(other.log_prob(images), expected)
 
 
+def test_names_of_variables_do_not_depend_on_what_was_built_before(flow):
+    assert [v.name for v in tiny().variables] == [v.name for v in flow.variables]
+
+
 def test_steps_have_their_own_permutations_and_networks():
     flow = tfp_glow.flows.idf((4, 4, 1), 1, 3, 4, 2)
     permutation = next(v for v in flow.variables if not v.trainable).numpy()

@@ -76,7 +76,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             raise ValueError(f'{argument} must be at least {least}; got {argument}={value}.')
     split, unit = tgb.splits.channels(share=share), float(bins)
     widths = building.per_level('width', width, levels)
-    network = functools.partial(network or networks.dense_network, depth=depth,
+    network = network or functools.partial(networks.dense_network, name='network')
+    network = functools.partial(network, depth=depth,
                                 dtype=network_dtype or tf.as_dtype(dtype).name,
                                 **(network_options or {}))
     bijectors, priors = [], []
