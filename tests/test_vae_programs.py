@@ -265,7 +265,7 @@ def test_a_manifold_is_of_two_latents(loaded):
 
 
 def test_a_flow_has_no_manifold(place, monkeypatch):
-    run = types.SimpleNamespace(is_vae=False, conditional=False, model='glow')
+    run = types.SimpleNamespace(is_vae=False, conditional=False, discrete=False, model='glow')
     monkeypatch.setattr(runs, 'opened', lambda *where: (run, None, types.SimpleNamespace(bins=17)))
     refused('latents', '--tool=manifold is for VAEs; got glow.', workdir='any', tool='manifold',
             out=place / 'no.png')

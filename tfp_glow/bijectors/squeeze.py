@@ -66,12 +66,12 @@ class Squeeze(base.OnePassBijector):
                          is_constant_jacobian=True)
 
     def _forward_and_log_det(self, x):
-        shape = self._forward_event_shape(x.shape[-3:])
+        shape = self._expanded(x.shape[-3:])
         y = tf.nn.depth_to_space(self._from_order(x), self._factor)
         return _of_shape(y, shape), tf.zeros([], x.dtype)
 
     def _inverse_and_log_det(self, y):
-        shape = self._inverse_event_shape(y.shape[-3:])
+        shape = self._squeezed(y.shape[-3:])
         x = self._to_order(tf.nn.space_to_depth(y, self._factor))
         return _of_shape(x, shape), tf.zeros([], y.dtype)
 
@@ -95,11 +95,17 @@ class Squeeze(base.OnePassBijector):
         return tf.concat([pixels[k] for k in np.argsort(_checkerboard(self._factor))], axis=-1)
 
     def _forward_event_shape(self, shape):
+        return self._expanded(shape)
+
+    def _inverse_event_shape(self, shape):
+        return self._squeezed(shape)
+
+    def _expanded(self, shape):
         height, width, channels = tf.TensorShape(shape).with_rank(3).as_list()
         return tf.TensorShape([_times(height, self._factor), _times(width, self._factor),
                                _over(channels, self._factor**2, 'channels')])
 
-    def _inverse_event_shape(self, shape):
+    def _squeezed(self, shape):
         height, width, channels = tf.TensorShape(shape).with_rank(3).as_list()
         return tf.TensorShape([_over(height, self._factor, 'height'),
                                _over(width, self._factor, 'width'),
