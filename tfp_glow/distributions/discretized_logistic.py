@@ -6,12 +6,11 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow.distributions import grid
-from tfp_glow.internal import tfp_compat
 
 _WINDOW = 9  # Steps on either side that the mean of a narrow logistic is summed over.
 
 
-class DiscretizedLogistic(grid.GridDistribution):
+class DiscretizedLogistic(grid.LocScaleDistribution):
     """Integers, each with the mass that a logistic density has within half a unit of it.
 
     ```none
@@ -32,7 +31,7 @@ class DiscretizedLogistic(grid.GridDistribution):
 
     Args:
       loc, scale: floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
-        broadcast. `scale` must be positive.
+        broadcast. `scale` must be positive; the standard deviation is pi / sqrt(3) times it.
       low, high: integers with low < high, or tensors of them; both or None.
       validate_args: check that `scale` is positive and that values are integers.
       name: name of the distribution.
@@ -59,24 +58,7 @@ class DiscretizedLogistic(grid.GridDistribution):
 
     def __init__(self, loc, scale, low=None, high=None, validate_args=False,
                  name='discretized_logistic'):
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._loc, self._scale = grid.floats(loc=loc, scale=scale)
-            super().__init__(self._loc.dtype, low, high, validate_args, parameters, name)
-
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {key: tfp_compat.ParameterProperties() for key in ('loc', 'scale', 'low', 'high')}
-
-    @property
-    def loc(self):
-        """The middle of the logistic."""
-        return self._loc
-
-    @property
-    def scale(self):
-        """Its scale: the standard deviation is pi / sqrt(3) times it."""
-        return self._scale
+        super().__init__(loc, scale, low, high, validate_args, dict(locals()), name)
 
     def log_mass(self, k):
         scale = tf.convert_to_tensor(self._scale)
@@ -91,7 +73,7 @@ class DiscretizedLogistic(grid.GridDistribution):
 
     def _upper_edge(self, k):
         """Where the cell of k ends, in scales from loc."""
-        return (k + .5 - self._loc) / self._scale
+        return self._scaled(k + .5)
 
     def _cdf_inside(self, k):
         return tf.sigmoid(self._upper_edge(k))
@@ -122,9 +104,6 @@ class DiscretizedLogistic(grid.GridDistribution):
         if self.low is not None:
             return self._mean_between_ends()
         return _unbounded_mean(*map(tf.convert_to_tensor, (self._loc, self._scale)))
-
-    def _parameter_control_dependencies(self, is_init):
-        return grid.check_scale(self, self._scale, is_init)
 
 
 def _unbounded_mean(loc, scale):

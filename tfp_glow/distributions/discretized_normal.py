@@ -4,10 +4,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow.distributions import grid
-from tfp_glow.internal import tfp_compat
 
 
-class DiscretizedNormal(grid.GridDistribution):
+class DiscretizedNormal(grid.LocScaleDistribution):
     """Integers low .. high, each with the mass that a Normal has within half a unit of it.
 
     ```none
@@ -42,24 +41,7 @@ class DiscretizedNormal(grid.GridDistribution):
     """
 
     def __init__(self, loc, scale, low, high, validate_args=False, name='discretized_normal'):
-        parameters = dict(locals())
-        with tf.name_scope(name) as name:
-            self._loc, self._scale = grid.floats(loc=loc, scale=scale)
-            super().__init__(self._loc.dtype, low, high, validate_args, parameters, name)
-
-    @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
-        return {key: tfp_compat.ParameterProperties() for key in ('loc', 'scale', 'low', 'high')}
-
-    @property
-    def loc(self):
-        """The middle of the Normal."""
-        return self._loc
-
-    @property
-    def scale(self):
-        """Its standard deviation."""
-        return self._scale
+        super().__init__(loc, scale, low, high, validate_args, dict(locals()), name)
 
     def log_mass(self, k):
         standard = self._standard()
@@ -89,9 +71,3 @@ class DiscretizedNormal(grid.GridDistribution):
 
     def _standard(self):
         return tfd.Normal(tf.zeros([], self.dtype), tf.ones([], self.dtype))
-
-    def _scaled(self, t):
-        return (t - self._loc) / self._scale
-
-    def _parameter_control_dependencies(self, is_init):
-        return grid.check_scale(self, self._scale, is_init)

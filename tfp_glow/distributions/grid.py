@@ -5,6 +5,8 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_glow.internal import tfp_compat
+
 
 class GridDistribution(tfd.Distribution):
     """A distribution of an integer, held as a float, from `low` to `high` where they are given.
@@ -104,6 +106,44 @@ class GridDistribution(tfd.Distribution):
             return []
         k = tf.cast(k, self.dtype)
         return [tf.debugging.assert_equal(k, tf.floor(k), f'{self.name}: values must be integers.')]
+
+
+class LocScaleDistribution(GridDistribution):
+    """A `GridDistribution` that rounds a continuous variable with a location and a scale.
+
+    Args:
+      loc, scale: floating tensors or variables of one dtype, in units of the grid.
+      low, high, validate_args, parameters, name: as `GridDistribution`'s.
+
+    Raises:
+      ValueError: as `GridDistribution` and `floats` say.
+    """
+
+    def __init__(self, loc, scale, low, high, validate_args, parameters, name):
+        with tf.name_scope(name) as name:
+            self._loc, self._scale = floats(loc=loc, scale=scale)
+            super().__init__(self._loc.dtype, low, high, validate_args, parameters, name)
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {key: tfp_compat.ParameterProperties() for key in ('loc', 'scale', 'low', 'high')}
+
+    @property
+    def loc(self):
+        """The middle of the continuous variable."""
+        return self._loc
+
+    @property
+    def scale(self):
+        """Its scale."""
+        return self._scale
+
+    def _scaled(self, t):
+        """t in scales from loc."""
+        return (t - self._loc) / self._scale
+
+    def _parameter_control_dependencies(self, is_init):
+        return check_scale(self, self._scale, is_init)
 
 
 def floats(**values):

@@ -92,16 +92,6 @@ class FlowModel(likelihood_model.LikelihoodModel):
         """The number of grey levels; None for continuous data."""
         return self.objective.bins
 
-    @property
-    def event_dims(self):
-        """D, the number of dimensions of the flow's events."""
-        return self.objective.event_dims
-
-    @property
-    def counted_dims(self):
-        """The number of dimensions that bits/dim counts."""
-        return self.objective.counted_dims
-
     def to_data(self, images, seed):
         """Integer images as data of the flow, in [-1/2, 1/2); `seed` is two integers."""
         return self.objective.to_data(images, seed)

@@ -50,6 +50,16 @@ class LikelihoodModel(keras.Model):
         self.built = True
 
     @property
+    def event_dims(self):
+        """D, the number of dimensions of an example."""
+        return self.objective.event_dims
+
+    @property
+    def counted_dims(self):
+        """The number of dimensions that bits/dim counts."""
+        return self.objective.counted_dims
+
+    @property
     def trainable_variables(self):
         return self.objective.trainable_variables
 

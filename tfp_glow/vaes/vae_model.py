@@ -67,13 +67,3 @@ class VAEModel(likelihood_model.LikelihoodModel):
     def bins(self):
         """The number of grey levels."""
         return self.vae.bins
-
-    @property
-    def event_dims(self):
-        """D, the number of dimensions of an image."""
-        return self.objective.event_dims
-
-    @property
-    def counted_dims(self):
-        """The number of dimensions that bits/dim counts."""
-        return self.objective.counted_dims
