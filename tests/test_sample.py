@@ -5,8 +5,8 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import textwrap
 
+import alone
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,26 +18,11 @@ from zoo import images as zoo_images
 ROOT = pathlib.Path(__file__).parent.parent
 
 # Runs a program of the zoo where neither this package's library nor what it needs is installed.
-ALONE = '''
-    import importlib.machinery, runpy, sys
-
-    class Blocked:
-        NAMES = {'tfp_glow', 'tensorflow_probability', 'tf_keras', 'keras', 'normflows'}
-
-        def find_spec(self, name, path=None, target=None):
-            if name.split('.')[0] in self.NAMES:
-                return importlib.machinery.ModuleSpec(name, self)
-
-        def create_module(self, spec):
-            raise ImportError(f'blocked: {spec.name}')
-
-        def exec_module(self, module):
-            raise ImportError('blocked')
-
-    sys.meta_path.insert(0, Blocked())
+ALONE = alone.without({'tfp_glow', 'tensorflow_probability', 'tf_keras', 'keras', 'normflows'}, '''
+    import runpy
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name='__main__')
-'''
+''')
 
 
 @pytest.fixture(scope='module')
@@ -55,7 +40,7 @@ def copy(versions, tmp_path):
 
 
 def run_alone(folder, *arguments):
-    (folder / 'alone.py').write_text(textwrap.dedent(ALONE))
+    (folder / 'alone.py').write_text(ALONE)
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     return subprocess.run([sys.executable, 'alone.py', *map(str, arguments)], cwd=folder,
                           env=environment, capture_output=True, text=True, timeout=900)

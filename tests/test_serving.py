@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import textwrap
 
+import alone
 import keras
 import numpy as np
 import pytest
@@ -178,24 +178,9 @@ def test_frozen_flow_is_equal(permutation):
                                bijector.inverse_log_det_jacobian(y, 3), rtol=1e-5)
 
 
-ALONE = '''
-    import importlib.machinery, sys
+HIDDEN = {'tfp_glow', 'zoo', 'tensorflow_probability', 'tf_keras', 'keras', 'normflows'}
+ALONE = alone.without(HIDDEN, '''
     import numpy as np
-
-    class Blocked:
-        NAMES = {'tfp_glow', 'zoo', 'tensorflow_probability', 'tf_keras', 'keras', 'normflows'}
-
-        def find_spec(self, name, path=None, target=None):
-            if name.split('.')[0] in self.NAMES:
-                return importlib.machinery.ModuleSpec(name, self)
-
-        def create_module(self, spec):
-            raise ImportError(f'blocked: {spec.name}')
-
-        def exec_module(self, module):
-            raise ImportError('blocked')
-
-    sys.meta_path.insert(0, Blocked())
     try:
         import tensorflow_probability
         raise SystemExit('tensorflow_probability is not blocked')
@@ -209,12 +194,12 @@ ALONE = '''
              bits=model.signatures['bits_per_dim'](
                  images=tf.constant(images), seed=tf.constant(5))['bits_per_dim'],
              interpolate=model.interpolate(images, images[::-1], 3))
-    assert not Blocked.NAMES & set(sys.modules)
-'''
+    assert not set(Blocked.NAMES) & set(sys.modules)
+''')
 
 
 def test_answers_where_only_tensorflow_is_installed(path, images, flow, tmp_path):
-    (tmp_path / 'alone.py').write_text(textwrap.dedent(ALONE))
+    (tmp_path / 'alone.py').write_text(ALONE)
     np.save(tmp_path / 'in.npy', images)
     environment = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
     subprocess.run([sys.executable, 'alone.py', path, 'in.npy', 'out.npz'], check=True,

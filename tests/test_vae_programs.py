@@ -7,9 +7,9 @@ import os
 import pathlib
 import subprocess
 import sys
-import textwrap
 import types
 
+import alone
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -127,35 +127,19 @@ def test_the_bundle_answers_as_the_vae(run, loaded, vae, place):
             getattr(served, question)(*arguments)
 
 
-ALONE = '''
-    import importlib.machinery, sys
-
-    class Blocked:
-        NAMES = {'tfp_glow', 'tensorflow_probability', 'tf_keras', 'keras'}
-
-        def find_spec(self, name, path=None, target=None):
-            if name.split('.')[0] in self.NAMES:
-                return importlib.machinery.ModuleSpec(name, self)
-
-        def create_module(self, spec):
-            raise ImportError(f'blocked: {spec.name}')
-
-        def exec_module(self, module):
-            raise ImportError('blocked')
-
-    sys.meta_path.insert(0, Blocked())
+ALONE = alone.without({'tfp_glow', 'tensorflow_probability', 'tf_keras', 'keras'}, '''
     from zoo import bundle, sample, verification
     found = bundle.open_bundle(sys.argv[1])
     print(*verification.verify(found), sep='\\n')
     drawn = sample.draw(found, found.load(), 9, 1., 0)
     print(drawn.shape, sorted(set(drawn.ravel().tolist())))
-'''
+''')
 
 
 def test_a_second_process_verifies_the_bundle(run):
     """Where only TensorFlow is installed."""
     done = subprocess.run(
-        [sys.executable, '-c', textwrap.dedent(ALONE), str(run / 'saved_model')], check=False,
+        [sys.executable, '-c', ALONE, str(run / 'saved_model')], check=False,
         cwd=pathlib.Path(__file__).parent.parent, env=dict(os.environ), capture_output=True,
         text=True, timeout=900)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,29 @@
+"""Source of Python processes in which some packages are as if they were not installed."""
+
+import textwrap
+
+_BLOCKED = """\
+import importlib.machinery, sys
+
+
+class Blocked:
+    NAMES = {names}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in self.NAMES:
+            return importlib.machinery.ModuleSpec(name, self)
+
+    def create_module(self, spec):
+        raise ImportError('blocked: ' + spec.name)
+
+    def exec_module(self, module):
+        raise ImportError('blocked')
+
+
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def without(names, source):
+    """`source`, run where the packages in `names`, a set, cannot be imported."""
+    return _BLOCKED.format(names=sorted(names)) + textwrap.dedent(source)
