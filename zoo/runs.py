@@ -15,7 +15,6 @@ from zoo import data as zoo_data
 from zoo import errors, preset, recipe, registry
 
 FORMAT = 1  # Of config.json.
-_REFERENCE_EXAMPLES = 1024  # For the statistics of batch normalisation.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Run:
         model.compile(self._optimizer(data.steps_per_epoch(self.training.batch_size)),
                       jit_compile=self.training.jit_compile)
         if model.objective.has_statistics:
-            count = min(_REFERENCE_EXAMPLES, data.sizes['train'])
+            count = min(model.reference_examples, data.sizes['train'])
             examples = self.examples(data, 'train', count)
             model.set_reference(*examples)
         return model

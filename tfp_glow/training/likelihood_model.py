@@ -10,7 +10,6 @@ from tfp_glow.internal import variables as named_variables
 from tfp_glow.training import batches
 
 _INITIAL_IMAGES = 256  # As many as Glow's reference initialises from.
-_REFERENCE_IMAGES = 1024  # For the statistics of BatchNorm.
 
 
 class LikelihoodModel(keras.Model):
@@ -36,6 +35,8 @@ class LikelihoodModel(keras.Model):
         integer labels.
       name: name of the model.
     """
+
+    reference_examples = 1024  # At most so many give the statistics of BatchNorm.
 
     def __init__(self, objective, seed=0, condition_spec=None, name=None):
         super().__init__(name=name)
@@ -135,7 +136,7 @@ class LikelihoodModel(keras.Model):
         """`keras.Model.fit`, after `initialize` from the first images of `x`."""
         needs = [] if self.objective.is_initialized else [_INITIAL_IMAGES]
         if self.objective.has_statistics and self._reference is None:
-            needs.append(_REFERENCE_IMAGES)
+            needs.append(self.reference_examples)
         if needs:
             first, condition = self._taken_apart(batches.first(x, y, max(needs)))
             self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
@@ -146,8 +147,8 @@ class LikelihoodModel(keras.Model):
     def set_reference(self, images, condition=None):
         """Gives the images from which `BatchNorm`s, if any, take what they evaluate by."""
         if self.objective.has_statistics:
-            self._reference = (images[:_REFERENCE_IMAGES],
-                               batches.head(condition, _REFERENCE_IMAGES))
+            self._reference = (images[:self.reference_examples],
+                               batches.head(condition, self.reference_examples))
 
     def evaluate(self, *args, **kwargs):
         """`keras.Model.evaluate` with the averaged weights."""

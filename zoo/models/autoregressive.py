@@ -3,7 +3,7 @@
 import dataclasses
 
 from zoo import recipe
-from zoo.models.sizes import sizes
+from zoo.models.sizes import any_side, sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +45,7 @@ def options(config, seed):
             'network_options': {'activation': config.activation, 'direct': config.direct}}
 
 
-def divisor(config):
-    """What the sides of an image must be divisible by."""
-    del config
-    return 1
-
+divisor = any_side
 
 PAPER = recipe.Training(
     optimizer='adam', learning_rate=1e-4, schedule='constant', warmup_epochs=0., batch_size=100,

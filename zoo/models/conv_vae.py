@@ -10,35 +10,27 @@ import dataclasses
 import tfp_glow
 from zoo import recipe
 from zoo.models import vaes
+from zoo.models.sizes import any_side
 
 VAE = True
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(vaes.Config):
+class Config(vaes.Config, vaes.Convolutions):
     """Hyper-parameters of the model."""
 
-    width: int = recipe.field(16, 'Channels of the first level; they double with each.')
-    levels: int = recipe.field(2, 'How often the sides are halved.')
-    blocks: int = recipe.field(1, 'Residual blocks of each level.')
-    dense_units: int = recipe.field(256, 'Units of the dense layers between maps and latents.')
 
 
 def build(config, event_shape, bins, seed):
     """The VAE of images of `event_shape` with initial weights drawn from the integer `seed`."""
     return tfp_glow.vaes.conv_vae(
-        event_shape, width=config.width, levels=config.levels, blocks=config.blocks,
-        hidden=config.dense_units, **vaes.options(config, bins, seed))
+        event_shape, **vaes.convolutions(config), **vaes.options(config, bins, seed))
 
 
 objective = vaes.objective
 
 
-def divisor(config):
-    """What the sides of an image must be divisible by."""
-    del config
-    return 1
-
+divisor = any_side
 
 _FASHION = recipe.Training(
     optimizer='adamax', learning_rate=2e-3, batch_size=64, epochs=30, ema=.999, clip_norm=100.)

@@ -10,7 +10,7 @@ import dataclasses
 import tfp_glow
 from zoo import recipe
 from zoo.models import vaes
-from zoo.models.sizes import sizes
+from zoo.models.sizes import any_side, sizes
 
 VAE = True
 
@@ -33,11 +33,7 @@ def build(config, event_shape, bins, seed):
 objective = vaes.objective
 
 
-def divisor(config):
-    """What the sides of an image must be divisible by."""
-    del config
-    return 1
-
+divisor = any_side
 
 _FASHION = recipe.Training(learning_rate=1e-3, batch_size=128, epochs=60, ema=.999, clip_norm=100.)
 _DIGITS = recipe.Training(learning_rate=2e-3, batch_size=64, epochs=60, ema=.99, clip_norm=100.)

@@ -9,7 +9,7 @@ import dataclasses
 
 import tfp_glow
 from zoo import errors, recipe
-from zoo.models.sizes import sizes
+from zoo.models.sizes import any_side, sizes
 
 VECTORS = True  # Not images alone: densities and tables too.
 
@@ -45,11 +45,7 @@ def build(config, event_shape, seed):
         scaling_rate=config.scaling_rate, network_dtype=config.network_dtype, seed=seed)
 
 
-def divisor(config):
-    """What the sides of an image must be divisible by."""
-    del config
-    return 1
-
+divisor = any_side
 
 # RMSProp, batch 200, up to 1500 epochs.
 _PAPER = recipe.Training(

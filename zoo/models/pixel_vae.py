@@ -13,18 +13,15 @@ import dataclasses
 import tfp_glow
 from zoo import recipe
 from zoo.models import vaes
+from zoo.models.sizes import any_side
 
 VAE = True
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(vaes.Latents):
+class Config(vaes.Latents, vaes.Convolutions):
     """Hyper-parameters of the model."""
 
-    width: int = recipe.field(16, 'Channels of the first level; they double with each.')
-    levels: int = recipe.field(2, 'How often the sides are halved.')
-    blocks: int = recipe.field(1, 'Residual blocks of each level.')
-    dense_units: int = recipe.field(256, 'Units of the dense layers between maps and latents.')
     features: int = recipe.field(16, 'Channels of the map that the PixelCNN is conditioned on.')
     pixel_width: int = recipe.field(32, 'Channels of each stack of the PixelCNN.')
     pixel_blocks: int = recipe.field(4, 'Its gated blocks: the more, the further it sees.')
@@ -38,18 +35,13 @@ def build(config, event_shape, bins, seed):
         event_shape, features=config.features, pixel_width=config.pixel_width,
         pixel_blocks=config.pixel_blocks, kernel_size=config.kernel_size,
         first_kernel_size=config.first_kernel_size, components=config.components,
-        width=config.width, levels=config.levels, blocks=config.blocks,
-        hidden=config.dense_units, **vaes.latents(config, bins, seed))
+        **vaes.convolutions(config), **vaes.latents(config, bins, seed))
 
 
 objective = vaes.objective
 
 
-def divisor(config):
-    """What the sides of an image must be divisible by."""
-    del config
-    return 1
-
+divisor = any_side
 
 _FASHION = recipe.Training(
     optimizer='adamax', learning_rate=4e-3, batch_size=64, epochs=10, ema=.999, clip_norm=1.)

@@ -14,3 +14,9 @@ def sizes(flag, text):
         raise errors.UsageError(f'--{flag} must be positive integers separated by commas; '
                                 f'got {text!r}.')
     return found
+
+
+def any_side(config):
+    """What the sides of an image must be divisible by, of a model that takes all: 1."""
+    del config
+    return 1

@@ -57,6 +57,16 @@ class Latents(Objective, Mixture):
 
 
 @dataclasses.dataclass(frozen=True)
+class Convolutions:
+    """Hyper-parameters of convolutional networks between images and the vector of latents."""
+
+    width: int = recipe.field(16, 'Channels of the first level; they double with each.')
+    levels: int = recipe.field(2, 'How often the sides are halved.')
+    blocks: int = recipe.field(1, 'Residual blocks of each level.')
+    dense_units: int = recipe.field(256, 'Units of the dense layers between maps and latents.')
+
+
+@dataclasses.dataclass(frozen=True)
 class Config(Latents, Likelihood):
     """Hyper-parameters of a VAE with one vector of latents and pixels independent given it."""
 
@@ -74,6 +84,12 @@ def latents(config, bins, seed):
             'prior_layers': config.prior_layers,
             'prior_hidden': sizes('prior_hidden', config.prior_hidden),
             'network_dtype': config.network_dtype, 'seed': seed}
+
+
+def convolutions(config):
+    """`Convolutions` as arguments of a builder."""
+    return {'width': config.width, 'levels': config.levels, 'blocks': config.blocks,
+            'hidden': config.dense_units}
 
 
 def likelihood(config, bins):
