@@ -139,11 +139,14 @@ def idf(event_shape=(4, 4, 1), **options):
 
 CATALOGUE = {
     'act_norm': lambda: (tgb.ActNorm(variable(3), variable(3)), (2, 3, 3)),
+    'act_norm_vector': lambda: (tgb.ActNorm(variable(3), variable(3), event_ndims=1), (3,)),
     'conv1x1': lambda: (tgb.InvertibleConv1x1(**plu(3)), (2, 2, 3)),
     'dense_conv1x1': lambda: (tgb.DenseConv1x1(
         tf.Variable(tgb.rotation(3, 1), dtype=DTYPE)), (2, 2, 3)),
     'shuffle': lambda: (tgb.Shuffle([2, 0, 3, 1], DTYPE), (2, 1, 4)),
     'reverse': lambda: (tgb.Reverse(3, DTYPE), (1, 2, 3)),
+    'shuffle_vector': lambda: (tgb.Shuffle([2, 0, 1], DTYPE, event_ndims=1), (3,)),
+    'reverse_sequence': lambda: (tgb.Reverse(3, DTYPE, event_ndims=2), (2, 3)),
     'squeeze': lambda: (tgb.Squeeze(2), (4, 2, 2)),
     'squeeze_3': lambda: (tgb.Squeeze(3), (3, 6, 1)),
     'squeeze_glow': lambda: (tgb.Squeeze(2, 'glow'), (4, 2, 2)),
@@ -224,6 +227,12 @@ CATALOGUE = {
     'chain_tfp': lambda: (tgb.Chain([
         tfb.Shift(variable(2)), tgb.ActNorm(variable(2), variable(2)),
         tfb.Scale(log_scale=variable(2)), tfb.Invert(tfb.Softsign())]), (1, 2, 2)),
+    'chain_vector': lambda: (tgb.Chain([
+        tgb.ActNorm(variable(3), variable(3), event_ndims=1), tgb.Shuffle([2, 0, 1], DTYPE, 1),
+        tgb.Coupling(dense(2, 1), tgb.Additive(), event_ndims=1)]), (3,)),
+    'chain_mixed': lambda: (tgb.Chain([
+        tgb.ActNorm(variable(2), variable(2), event_ndims=1), tgb.Reverse(2, DTYPE, 1),
+        tgb.ActNorm(variable(2), variable(2))]), (1, 2, 2)),
     'chain_nested': lambda: (tgb.Chain([tgb.Chain([tgb.Reverse(4, DTYPE), affine()])]), (1, 2, 4)),
     'repeat': lambda: (stacked(), (2, 2, 4)),
     'repeat_backprop': lambda: (stacked(reversible=False), (2, 2, 4)),

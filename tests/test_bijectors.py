@@ -188,11 +188,12 @@ def test_multi_scale_structure():
     assert multi_scale.levels[1] is last and multi_scale.exits == (exit_,)
 
 
-@pytest.mark.parametrize('name', ['chain', 'chain_nested', 'chain_tfp'])
+@pytest.mark.parametrize('name', [
+    'chain', 'chain_nested', 'chain_tfp', 'chain_vector', 'chain_mixed'])
 def test_chain_equals_its_parts(name):
     """Folding changes nothing: `tfb.Chain` of the same parts answers the same."""
     chain, event_shape = catalogue.build(name)
-    same(chain, tfb.Chain(list(chain.parts)), images(2, *event_shape))
+    same(chain, tfb.Chain(list(chain.parts)), images(2, *event_shape), len(event_shape))
 
 
 @pytest.mark.parametrize('name', ['act_norm', 'affine_odd', 'repeat'])
@@ -224,7 +225,9 @@ def test_old_answers_of_a_tfp_part_are_not_reused():
 @pytest.mark.parametrize('make', [
     lambda: tgb.ActNorm([0., 1.], [1., 2.]), lambda: tgb.DenseConv1x1([[1., 1.], [0., 1.]]),
     lambda: tgb.Shuffle([1, 0]), lambda: tgb.Reverse(2),
-    lambda: tgb.Chain([tgb.ActNorm([0., 1.], [1., 2.]), tgb.Reverse(2)])])
+    lambda: tgb.Chain([tgb.ActNorm([0., 1.], [1., 2.]), tgb.Reverse(2)]),
+    lambda: tgb.Chain([tgb.ActNorm([0., 1.], [1., 2.], event_ndims=1),
+                       tgb.Reverse(2, event_ndims=1)])])
 def test_other_channels_are_refused(make, channels):
     """Neither broadcast, nor dropped, nor taken for a grouped convolution."""
     for direction in (make().forward, make().inverse):

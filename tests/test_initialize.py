@@ -66,6 +66,22 @@ def test_network_of_an_ordinary_coupling(data):
     assert all(float(layer.initialized) == 1 for layer in network.convolutions[:2])
 
 
+def test_act_norm_of_vectors():
+    vectors = np.random.default_rng(0).normal([1., -2., 3.], [.5, 2., 4.], [200, 3])
+    act_norm = tgb.ActNorm(*(tf.Variable(tf.zeros(3)) for _ in range(2)),
+                           tf.Variable(False, trainable=False, name='initialized'), event_ndims=1)
+    assert not tfp_glow.is_initialized(act_norm)
+    tfp_glow.initialize(act_norm, vectors.astype(np.float32))
+    assert tfp_glow.is_initialized(act_norm)
+    np.testing.assert_allclose(act_norm.shift, vectors.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(act_norm.log_scale, np.log(vectors.std(0)), atol=1e-5)
+
+
+def test_a_flag_that_would_not_be_found_is_refused():
+    with pytest.raises(ValueError, match="initialized must be a variable named 'initialized'; got"):
+        tgb.ActNorm([0.], [0.], tf.Variable(False, name='done'))
+
+
 @pytest.mark.parametrize('damage, message', [
     (lambda x: tf.where(x == x[0, 0, 0, 0], float('nan'), x), 'batch must be finite'),
     (lambda x: x * float('inf'), 'batch must be finite'),

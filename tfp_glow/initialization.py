@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfp_glow.bijectors import values
+
 
 def initialize(flow, batch, condition=None):
     """Sets the data-dependent parameters of `flow` from `batch`, layer by layer, once.
@@ -64,7 +66,7 @@ def update_statistics(flow, batch, condition=None):
 
 def is_initialized(flow):
     """Whether all data-dependent parameters have been set: each variable named `initialized`."""
-    flags = [v for v in flow.variables if v.name.split(':')[0].split('/')[-1] == 'initialized']
+    flags = filter(values.is_flag, flow.variables)
     return all(np.all(flag.numpy()) for flag in flags)
 
 

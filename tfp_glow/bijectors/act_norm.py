@@ -25,13 +25,16 @@ class ActNorm(channel_affine.ChannelAffine):
     Args:
       shift: `[C]`, tensor or `tf.Variable`.
       log_scale: `[C]`, tensor or `tf.Variable`.
-      initialized: optional boolean scalar `tf.Variable`. Without it, or with `shift` or `log_scale`
-        that are no variables, `tfp_glow.initialize` leaves this bijector alone.
+      initialized: optional boolean scalar `tf.Variable` whose name is, or after a `/` ends in,
+        'initialized', by which `tfp_glow.is_initialized` finds it. Without it, or with `shift` or
+        `log_scale` that are no variables, `tfp_glow.initialize` leaves this bijector alone.
+      event_ndims: dimensions of an event, the channels last: 3 of images, 1 of vectors `[..., C]`.
       validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
-      ValueError: `shift` and `log_scale` are not vectors of one length and floating dtype.
+      ValueError: `shift` and `log_scale` are not vectors of one length and floating dtype;
+        `event_ndims` is not positive; `initialized` has another name.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.1.
@@ -45,15 +48,18 @@ class ActNorm(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, shift, log_scale, initialized=None, validate_args=False,
+    def __init__(self, shift, log_scale, initialized=None, event_ndims=3, validate_args=False,
                  name='act_norm'):
         parameters = dict(locals())
         with tf.name_scope(name):
             self._shift, self._log_scale = values.floats(shift=shift, log_scale=log_scale)
             self._initialized = initialized
             channel_affine.check_vectors(shift=self._shift, log_scale=self._log_scale)
-            super().__init__(dtype=self._shift.dtype, validate_args=validate_args,
-                             parameters=parameters, name=name)
+            if isinstance(initialized, tf.Variable) and not values.is_flag(initialized):
+                raise ValueError(f"initialized must be a variable named '{values.FLAG}'; "
+                                 f'got {initialized.name!r}.')
+            super().__init__(event_ndims=event_ndims, dtype=self._shift.dtype,
+                             validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):

@@ -126,9 +126,14 @@ class Chain(base.OnePassBijector):
 
 def _fold(parts):
     folded = []
-    for channelwise, group in itertools.groupby(
-            parts, lambda part: isinstance(part, channel_affine.ChannelAffine)
-            and not part.validate_args):  # Folded, its own checks would be lost.
+    for event_ndims, group in itertools.groupby(parts, _foldable):
         group = list(group)
-        folded += [channel_affine.Folded(group)] if channelwise and len(group) > 1 else group
+        folded += [channel_affine.Folded(group)] if event_ndims and len(group) > 1 else group
     return folded
+
+
+def _foldable(part):
+    """The dimensions of the events whose channels the part maps; 0 if it does something else."""
+    if not isinstance(part, channel_affine.ChannelAffine) or part.validate_args:
+        return 0  # Folded, its own checks would be lost.
+    return part.inverse_min_event_ndims

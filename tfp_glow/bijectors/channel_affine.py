@@ -1,4 +1,7 @@
-"""Bijectors that act on the channels of each pixel as one affine map, and their composition."""
+"""Bijectors that act on the channels of each pixel as one affine map, and their composition.
+
+A vector, with `event_ndims=1`, is a single pixel.
+"""
 
 import functools
 import typing
@@ -26,8 +29,17 @@ class ChannelAffine(base.OnePassBijector):
 
     Each pixel's channel vector v goes through the same affine map, so that log|det J| =
     H * W * log|det matrix|, and neighbours in a `Chain` fold into one convolution. A subclass gives
-    `_forward_affine()` and `_inverse_affine()`.
+    `_forward_affine()` and `_inverse_affine()`. Events have `event_ndims` dimensions, the channels
+    last: 3 of images, 1 of vectors `[..., C]`, for which H * W is 1.
+
+    Raises:
+      ValueError: `event_ndims` is not positive.
     """
+
+    def __init__(self, *, event_ndims=3, **kwargs):
+        if event_ndims < 1:
+            raise ValueError(f'event_ndims must be at least 1; got {event_ndims=}.')
+        super().__init__(forward_min_event_ndims=event_ndims, **kwargs)
 
     def _forward_affine(self):
         raise NotImplementedError(f'{type(self).__name__} must write _forward_affine.')
@@ -46,7 +58,8 @@ class ChannelAffine(base.OnePassBijector):
                 'inverse': self._inverse_affine()._asdict()}
 
     def _with_frozen(self, values):
-        return Frozen(**values, validate_args=self.validate_args)
+        return Frozen(**values, event_ndims=self.forward_min_event_ndims,
+                      validate_args=self.validate_args)
 
 
 class Folded(ChannelAffine):
@@ -55,7 +68,8 @@ class Folded(ChannelAffine):
     def __init__(self, parts, name='folded'):
         parameters = dict(locals())
         self._parts = list(parts)
-        super().__init__(dtype=base.common_dtype(parts=self._parts), parameters=parameters,
+        super().__init__(event_ndims=base.common_event_ndims(self._parts),
+                         dtype=base.common_dtype(parts=self._parts), parameters=parameters,
                          name=name)
 
     def _forward_affine(self):
@@ -74,11 +88,11 @@ class Folded(ChannelAffine):
 class Frozen(ChannelAffine):
     """A `ChannelAffine` whose maps are given, each as a dictionary with `Affine`'s fields."""
 
-    def __init__(self, forward, inverse, validate_args=False, name='frozen'):
+    def __init__(self, forward, inverse, event_ndims=3, validate_args=False, name='frozen'):
         parameters = dict(locals())
         self._maps = {'forward': forward, 'inverse': inverse}
-        super().__init__(dtype=forward['matrix'].dtype, validate_args=validate_args,
-                         parameters=parameters, name=name)
+        super().__init__(event_ndims=event_ndims, dtype=forward['matrix'].dtype,
+                         validate_args=validate_args, parameters=parameters, name=name)
 
     def _forward_affine(self):
         return Affine(**self._maps['forward'])
@@ -87,26 +101,28 @@ class Frozen(ChannelAffine):
         return Affine(**self._maps['inverse'])
 
 
-def apply(affine, images):
-    """`images [B, H, W, C]` through the map, as a 1x1 convolution; also H * W * log_det."""
-    check_channels(images, affine.matrix.shape[0])  # A convolution takes multiples, as groups.
-    output = tf.nn.conv2d(images, affine.matrix[tf.newaxis, tf.newaxis], 1, 'VALID')
-    output = tf.nn.bias_add(output, affine.bias)
-    return output, pixels(images) * affine.log_det
+def apply(affine, events):
+    """`events [B, ..., C]` through the map, images by a 1x1 convolution; also H * W * log_det."""
+    check_channels(events, affine.matrix.shape[0])  # A convolution takes multiples, as groups.
+    if events.shape.rank == 4:
+        output = tf.nn.conv2d(events, affine.matrix[tf.newaxis, tf.newaxis], 1, 'VALID')
+    else:
+        output = tf.tensordot(events, affine.matrix, 1)
+    return tf.nn.bias_add(output, affine.bias), pixels(events) * affine.log_det
 
 
-def pixels(images):
-    """H * W of `[..., H, W, C]`, in the images' dtype."""
-    height, width = images.shape[-3:-1]
-    if height is not None and width is not None:
-        return tf.constant(height * width, images.dtype)
-    return tf.cast(tf.reduce_prod(tf.shape(images)[-3:-1]), images.dtype)
+def pixels(events):
+    """How many vectors of channels, in the events' dtype: H * W of `[B, H, W, C]`, 1 of vectors."""
+    sides = events.shape[1:-1]
+    if sides.is_fully_defined():
+        return tf.constant(sides.num_elements(), events.dtype)
+    return tf.cast(tf.reduce_prod(tf.shape(events)[1:-1]), events.dtype)
 
 
-def check_channels(images, channels):
-    """Raises where `images` are known to have other channels, before they broadcast."""
-    if None not in (images.shape[-1], channels) and images.shape[-1] != channels:
-        raise ValueError(f'images must have {channels} channels; got shape={images.shape}.')
+def check_channels(events, channels):
+    """Raises where `events` are known to have other channels, before they broadcast."""
+    if None not in (events.shape[-1], channels) and events.shape[-1] != channels:
+        raise ValueError(f'the input must have {channels} channels; got shape={events.shape}.')
 
 
 def check_vector(name, value):

@@ -18,12 +18,14 @@ class Shuffle(channel_affine.ChannelAffine):
     Args:
       permutation: `[C]`, an int32 permutation of 0 .. C-1. Give a `tf.Variable(trainable=False)` to
         have it saved with the model; `random_permutation(channels, seed)` draws one.
-      dtype: of the images.
+      dtype: of the events.
+      event_ndims: dimensions of an event, the channels last: 3 of images, 1 of vectors `[..., C]`.
       validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
-      ValueError: `permutation` is no vector of integers, or known and no permutation.
+      ValueError: `permutation` is no vector of integers, or known and no permutation;
+        `event_ndims` is not positive.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.2 and figure 3.
@@ -37,7 +39,8 @@ class Shuffle(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, permutation, dtype=tf.float32, validate_args=False, name='shuffle'):
+    def __init__(self, permutation, dtype=tf.float32, event_ndims=3, validate_args=False,
+                 name='shuffle'):
         parameters = dict(locals())
         with tf.name_scope(name):
             self._permutation = (permutation if values.is_reference(permutation)
@@ -47,8 +50,8 @@ class Shuffle(channel_affine.ChannelAffine):
                                  f'got dtype={self._permutation.dtype.name}.')
             channel_affine.check_vector('permutation', self._permutation)
             values.check_known(*self._parameter_rules())
-            super().__init__(
-                dtype=dtype, validate_args=validate_args, parameters=parameters, name=name)
+            super().__init__(event_ndims=event_ndims, dtype=dtype, validate_args=validate_args,
+                             parameters=parameters, name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
@@ -90,12 +93,13 @@ class Reverse(channel_affine.ChannelAffine):
 
     Args:
       channels: C, a positive integer.
-      dtype: of the images.
+      dtype: of the events.
+      event_ndims: dimensions of an event, the channels last: 3 of images, 1 of vectors `[..., C]`.
       validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
-      ValueError: `channels` is not positive.
+      ValueError: `channels` or `event_ndims` is not positive.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.5.
@@ -108,12 +112,14 @@ class Reverse(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, channels, dtype=tf.float32, validate_args=False, name='reverse'):
+    def __init__(self, channels, dtype=tf.float32, event_ndims=3, validate_args=False,
+                 name='reverse'):
         parameters = dict(locals())
         if channels < 1:
             raise ValueError(f'channels must be positive; got {channels=}.')
         self._channels = channels
-        super().__init__(dtype=dtype, validate_args=validate_args, parameters=parameters, name=name)
+        super().__init__(event_ndims=event_ndims, dtype=dtype, validate_args=validate_args,
+                         parameters=parameters, name=name)
 
     def _forward_affine(self):
         return channel_affine.Affine(

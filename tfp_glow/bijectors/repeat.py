@@ -196,7 +196,8 @@ class Repeat(base.OnePassBijector):
         The step is traced once, in a loop: only the variables' values change from step to step.
         """
         flat = tf.nest.flatten(self._params)
-        slices = [tf.Variable(p[0], trainable=False) for p in flat]
+        slices = [tf.Variable(p[0], trainable=False, name=(
+            p.name.split(':')[0] if isinstance(p, tf.Variable) else None)) for p in flat]
 
         @tf.function(autograph=False)
         def initialize(y):

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import util as tfp_util
 
+FLAG = 'initialized'  # Name of the variables that say that data-dependent parameters are set.
 _SHOWN = 8  # Entries of a value in an error.
 
 
@@ -36,6 +37,11 @@ def floats(**values):
 def is_reference(value):
     """Whether `value` may be another at each call."""
     return isinstance(value, (tf.Variable, tfp_util.DeferredTensor))
+
+
+def is_flag(variable):
+    """Whether the variable says that data-dependent parameters are set: by its name, `FLAG`."""
+    return variable.name.split(':')[0].split('/')[-1] == FLAG
 
 
 def finite(name, value):
