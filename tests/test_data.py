@@ -117,10 +117,10 @@ def test_photo_patches_share_no_pixel_between_splits(folder):
 
 
 @pytest.mark.parametrize('memory_limit', [reading.MEMORY_LIMIT, 0], ids=['kept', 'streamed'])
-@pytest.mark.parametrize('flips', [False, True])
-def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, flips):
+@pytest.mark.parametrize('flips, shifts', [(False, 0.), (True, 0.), (True, .2)])
+def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, flips, shifts):
     monkeypatch.setattr(reading, 'MEMORY_LIMIT', memory_limit)
-    images = data.load('digits', folder, flips=flips)
+    images = data.load('digits', folder, flips=flips, shifts=shifts)
     steps = images.steps_per_epoch(100)
     assert steps == 14
     run = images.train(100, seed=3, repeat=True)
@@ -130,10 +130,27 @@ def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, flip
         resumed = images.train(100, seed=3, epoch=epoch)
         assert int(resumed.cardinality()) == steps
         assert epoch_bytes(resumed) == uninterrupted[epoch * steps:][:steps]
-    resumed = data.load('digits', folder, flips=flips).train(100, seed=3, epoch=1, repeat=True)
+    resumed = data.load('digits', folder, flips=flips, shifts=shifts).train(
+        100, seed=3, epoch=1, repeat=True)
     assert epoch_bytes(resumed.skip(2).take(steps)) == uninterrupted[steps + 2:][:steps]
     assert len(set(uninterrupted)) == 3 * steps
     assert not set(epoch_bytes(images.train(100, seed=4))) & set(uninterrupted)
+
+
+def test_training_images_are_moved(folder):
+    """Each by its own move of up to 2 pixels in 8 both ways, edges repeated; no other split is."""
+    plain, moved = (data.load('digits', folder, shifts=shifts) for shifts in (0., .2))
+    assert 'moved by up to 20% of their sides' in moved.describe()
+    np.testing.assert_array_equal(whole(plain, 'validation'), whole(moved, 'validation'))
+    found = set()
+    for before, after in zip(*(np.concatenate(list(images.train(100, seed=3).as_numpy_iterator()))
+                               for images in (plain, moved)), strict=True):
+        moves = [(down, right) for down in range(-2, 3) for right in range(-2, 3)
+                 if np.array_equal(after, np.pad(before, ((2, 2), (2, 2), (0, 0)), 'edge')[
+                     2 - down:10 - down, 2 - right:10 - right])]
+        assert moves
+        found |= set(moves) if len(moves) == 1 else set()
+    assert len(found) == 25
 
 
 @pytest.mark.parametrize('memory_limit', [reading.MEMORY_LIMIT, 0], ids=['kept', 'streamed'])

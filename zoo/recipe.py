@@ -19,6 +19,7 @@ class Training:
     optimizer: str = field('adam', 'adam, adamax or rmsprop.')
     learning_rate: float = field(1e-3, 'Peak learning rate.')
     schedule: str = field('cosine', 'cosine (to zero over the run) or constant, after the warm-up.')
+    decay: float = field(1., 'Factor on the learning rate after each epoch, besides the schedule.')
     warmup_epochs: float = field(.25, 'Epochs over which the learning rate rises from zero.')
     batch_size: int = field(64, 'Images per step.')
     epochs: int = field(10, 'Passes over the training split.')
@@ -30,6 +31,8 @@ class Training:
     binarize: str = field(
         '', 'Draw black and white pixels, likely as their levels say: dynamic, anew in each epoch; '
         'static, once; none for the levels themselves.')
+    shifts: float = field(
+        0., 'Move training images by up to this share of their sides, edges repeated.')
     jit_compile: bool = field(False, 'Compile with XLA: for GPUs; loops crawl on CPUs.')
     seed: int = field(0, 'Initial weights, order of the data, dequantization noise.')
 
@@ -43,8 +46,11 @@ class Training:
         for name in ('warmup_epochs', 'clip_norm', 'weight_prior'):
             if getattr(self, name) < 0:
                 raise errors.UsageError(f'--{name} must be at least 0; got {getattr(self, name)}.')
-        if not 0 <= self.ema < 1:
-            raise errors.UsageError(f'--ema must be in [0, 1); got {self.ema}.')
+        if not 0 < self.decay <= 1:
+            raise errors.UsageError(f'--decay must be in (0, 1]; got {self.decay}.')
+        for name in ('ema', 'shifts'):
+            if not 0 <= getattr(self, name) < 1:
+                raise errors.UsageError(f'--{name} must be in [0, 1); got {getattr(self, name)}.')
         if not 1 <= self.bits <= 8:
             raise errors.UsageError(f'--bits must be in 1 .. 8; got {self.bits}.')
         for name, choices in (('optimizer', ('adam', 'adamax', 'rmsprop')),

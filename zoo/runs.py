@@ -55,13 +55,14 @@ class Run:
             if not getattr(module, 'VECTORS', False):
                 raise errors.UsageError(f'--dataset must be one of images for '
                                         f'--model={self.model}; got {self.dataset!r}.')
-            if self.training.binarize:
-                raise errors.UsageError('--binarize must be left out for vectors; '
-                                        f'got {self.training.binarize!r}.')
+            for name in ('binarize', 'shifts'):
+                if getattr(self.training, name):
+                    raise errors.UsageError(f'--{name} must be left out for vectors; '
+                                            f'got {getattr(self.training, name)!r}.')
             return zoo_data.load_vectors(self.dataset)
         return zoo_data.load(self.dataset, data_dir, pad=self.pad, flips=self.flips,
                              divisor=module.divisor(self.config),
-                             binarize=self.training.binarize)
+                             binarize=self.training.binarize, shifts=self.training.shifts)
 
     @property
     def conditional(self):
@@ -151,11 +152,29 @@ class Run:
         alpha = 0. if training.schedule == 'cosine' else 1.
         schedule = keras.optimizers.schedules.CosineDecay(
             0., total, alpha=alpha, warmup_target=training.learning_rate, warmup_steps=warmup)
+        if training.decay < 1:
+            schedule = _Decayed(schedule, training.decay, steps_per_epoch)
         make = {'adam': keras.optimizers.Adam, 'adamax': keras.optimizers.Adamax,
                 'rmsprop': keras.optimizers.RMSprop}
         return make[training.optimizer](
             schedule, global_clipnorm=training.clip_norm or None, use_ema=training.ema > 0,
             ema_momentum=training.ema or .99)
+
+
+class _Decayed(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule times `factor` for each epoch, of so many steps, that is over."""
+
+    def __init__(self, schedule, factor, steps_per_epoch):
+        super().__init__()
+        self._schedule, self._factor, self._steps = schedule, factor, steps_per_epoch
+
+    def __call__(self, step):
+        epochs = keras.ops.cast(step // self._steps, 'float32')
+        return self._schedule(step) * self._factor**epochs
+
+    def get_config(self):
+        return {'schedule': self._schedule, 'factor': self._factor,
+                'steps_per_epoch': self._steps}
 
 
 class Directory:

@@ -12,7 +12,7 @@ _MAX_HELD_OUT = 5000
 _MIRRORED = ('cifar10', 'cifar100', 'cinic10', 'celeb_a', 'celeb_a_hq', 'lsun', 'stl10')
 
 
-def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize=''):
+def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shifts=0.):
     """Returns the data set `name` as an `ImageData`, prepared on first use.
 
     Args:
@@ -24,6 +24,7 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize=''):
             else True for natural images only.
         binarize: '' for the images as they are; 'dynamic' or 'static' for draws of black and white
             pixels, see `binarized.BinaryReader`: dynamic ones anew in each epoch of training.
+        shifts: training moves images by up to this share of their sides, edges repeated.
 
     Raises:
         UsageError: one line that names the flag, the rule and the value.
@@ -61,6 +62,7 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize=''):
         sizes={split: reader.size for split, reader in readers.items()},
         splits=splits,
         flips=flips,
+        shifts=shifts,
         readers=readers,
         binarize=binarize)
 

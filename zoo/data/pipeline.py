@@ -19,7 +19,8 @@ class ImageData(batches.Batches):
     epoch then shuffles it through a buffer of 256 MiB rather than as a whole, in an order that
     depends on TensorFlow's global seed besides the one given.
 
-    `binarize` says whether images are draws of black and white pixels, see `load`.
+    `binarize` says whether images are draws of black and white pixels, `shifts` how far training
+    moves them, see `load`.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ImageData(batches.Batches):
     flips: bool
     readers: dict[str, reading.SplitReader] = dataclasses.field(repr=False, compare=False)
     binarize: str = ''
+    shifts: float = 0.
 
     @property
     def event_shape(self):
@@ -51,6 +53,8 @@ class ImageData(batches.Batches):
                   'dynamic': 'binarised anew in each epoch'}[self.binarize]
         text = f'{self.name}: {height}x{width}x{channels}, {levels}; {sizes}; '
         text += 'half of the training images mirrored' if self.flips else 'no mirrored images'
+        if self.shifts:
+            text += f'; training images moved by up to {self.shifts:.0%} of their sides'
         if self.image_shape != self.original_shape:
             text += (f'; edges repeated to {self.image_shape[0]}x{self.image_shape[1]}, bits/dim '
                      f'counts the {self.dims:,} original numbers of an image')
@@ -67,11 +71,37 @@ class ImageData(batches.Batches):
 
     @tf.autograph.experimental.do_not_convert
     def _epoch(self, batch_size, seed, number):
-        plain = super()._epoch(batch_size, seed, number)
-        if not self.flips:
-            return plain
-        coins = tf.random.stateless_uniform([self.sizes['train']], [seed, 2 * number + 1]) < .5
-        coins = tf.data.Dataset.from_tensor_slices(coins).batch(batch_size, drop_remainder=True)
-        return tf.data.Dataset.zip((plain, coins)).map(
-            lambda batch, mirror: (tf.where(mirror[:, tf.newaxis, tf.newaxis, tf.newaxis],
-                                            batch[0][:, :, ::-1], batch[0]), batch[1]))
+        dataset = super()._epoch(batch_size, seed, number)
+        size, seed = self.sizes['train'], tf.stack([seed, 2 * number + 1])
+        if self.flips:
+            coins = tf.random.stateless_uniform([size], seed) < .5
+            dataset = _changed(dataset, coins, batch_size, _mirrored)
+        if self.shifts:
+            moves = []
+            for axis, side in enumerate(self.image_shape[:2]):
+                most = round(self.shifts * side)
+                moves.append(tf.random.stateless_uniform(
+                    [size], tf.random.experimental.stateless_fold_in(seed, axis), -most, most + 1,
+                    tf.int32))
+            dataset = _changed(dataset, tf.stack(moves, axis=1), batch_size, _moved)
+        return dataset
+
+
+def _changed(dataset, draws, batch_size, change):
+    """The batches of `dataset`, their images changed by what was drawn for each of them."""
+    draws = tf.data.Dataset.from_tensor_slices(draws).batch(batch_size, drop_remainder=True)
+    return tf.data.Dataset.zip((dataset, draws)).map(
+        lambda batch, drawn: (change(batch[0], drawn), batch[1]))
+
+
+def _mirrored(images, coins):
+    return tf.where(coins[:, tf.newaxis, tf.newaxis, tf.newaxis], images[:, :, ::-1], images)
+
+
+def _moved(images, moves):
+    """Moves each image by so many pixels down and to the right, and repeats the edges."""
+    for axis in (1, 2):
+        size = images.shape[axis]
+        sources = tf.clip_by_value(tf.range(size) - moves[:, axis - 1, tf.newaxis], 0, size - 1)
+        images = tf.gather(images, sources, axis=axis, batch_dims=1)
+    return images
