@@ -20,7 +20,8 @@ SMALL = {'glow': {'levels': 2, 'width': 8, 'steps_per_level': 1},
          'real_nvp': {'width': 4, 'blocks': 1}, 'nice': {'width': 8}, 'maf': {'hidden': '8'},
          'flow_pp': {'width': 8, 'blocks': 1, 'components': 2, 'heads': 2, 'noise_width': 8,
                      'noise_blocks': 1, 'steps_per_level': 1, 'checkerboards': 1,
-                     'first_checkerboards': 1, 'noise_steps': 1}}
+                     'first_checkerboards': 1, 'noise_steps': 1},
+         'resnet_vae': {'groups': '1', 'width': 8, 'latent_channels': 2, 'flow_width': 8}}
 
 
 def read(path):
@@ -51,11 +52,12 @@ def step(path, batch, **changes):
     """One step of training of the file's model, on random data of its data set's shape."""
     run, shape = configured(path, **changes)
     vectors = len(shape) == 1
-    model = run.assemble(shape, None if vectors else 2**run.training.bits, 10, None, 1000)
+    bins = 2 if run.training.binarize else 2**run.training.bits
+    model = run.assemble(shape, None if vectors else bins, 10, None, 1000)
     model.compile('adam')
     rng = np.random.default_rng(0)
     rows = (rng.standard_normal([batch, *shape]).astype(np.float32) if vectors
-            else rng.integers(0, 2**run.training.bits, [batch, *shape]).astype(np.uint8))
+            else rng.integers(0, bins, [batch, *shape]).astype(np.uint8))
     labels = rng.integers(0, 10, [batch]).astype(np.int32) if run.conditional else None
     before = [v.numpy() for v in model.trainable_variables]
     history = model.fit(rows, labels, batch_size=batch, epochs=1, verbose=0).history
@@ -75,7 +77,7 @@ def test_flags_are_those_of_a_recipe(path):
     assert len(shape) == 1 or all(side % divisor == 0 for side in shape[:2])
 
 
-@pytest.mark.parametrize('name', ['glow_cifar10_conditional', 'maf_gas'])
+@pytest.mark.parametrize('name', ['glow_cifar10_conditional', 'maf_gas', 'resnet_vae_cifar10'])
 def test_small_ones_take_a_step(name):
     path = next(p for p in FILES if p.stem == name)
     step(path, 4, **SMALL[read(path)['model']])

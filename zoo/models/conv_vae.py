@@ -1,7 +1,7 @@
 """A VAE of residual convolutional networks, its posterior an IAF or Gaussian.
 
-The recipe `paper` follows the MNIST models of Kingma et al., 2016, arXiv:1606.04934, appendix C,
-in their sizes: 32 latents, a dense layer of 450, IAF posterior; statically binarised images. It
+The recipe `paper` follows the MNIST models of Kingma et al., 2016, arXiv:1606.04934, in
+their sizes: 32 latents, a dense layer of 450, IAF posterior; statically binarised images. It
 differs on purpose in the networks' details (`networks.conv_encoder`). The others are for two cores.
 """
 
