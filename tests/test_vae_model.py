@@ -101,6 +101,15 @@ def test_loss_by_hand(binary):
             np.testing.assert_allclose(measured['kl'], np.sum(found.kl[0], -1), rtol=1e-5)
 
 
+def test_without_free_bits_the_loss_is_the_bound(binary):
+    """Though some channels' shares of the divergence are negative in the batch's mean."""
+    small = vaes.dense_vae((8, 8, 1), latent_dims=4, hidden=[16], posterior='iaf')
+    found = vaes.bounds.estimate(small, binary[:20], SEED, 1)
+    assert np.any(np.mean(found.kl[0], 0) < 0)
+    measured = vaes.VAEModel(small).objective.measure(binary[:20], SEED, step=tf.constant(9))
+    np.testing.assert_allclose(measured['loss'], -np.mean(found.elbo) / 64, rtol=1e-6)
+
+
 @pytest.mark.parametrize('options, message', [
     ({'samples': 0}, 'samples must be positive; got samples=0'),
     ({'importance_samples': 0}, 'importance_samples must be positive; got importance_samples=0'),

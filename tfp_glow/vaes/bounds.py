@@ -122,7 +122,8 @@ def free_bits(kl, minimum):
     """The divergence that training pays for: sum_c max(minimum, batch mean of kl_c), in nats.
 
     Below `minimum` a channel's divergence costs nothing more, so that it need not collapse before
-    the decoder has learned to use it.
+    the decoder has learned to use it. With 0 the divergence is the ELBO's own: a channel's share of
+    it, estimated or of a posterior that is no product over the channels, may then be negative.
 
     Args:
       kl: list of `[B, C]`, see `Inference`.
@@ -138,4 +139,7 @@ def free_bits(kl, minimum):
 
     ```
     """
-    return tf.add_n([tf.reduce_sum(tf.maximum(tf.reduce_mean(part, 0), minimum)) for part in kl])
+    means = [tf.reduce_mean(part, 0) for part in kl]
+    if minimum:
+        means = [tf.maximum(mean, minimum) for mean in means]
+    return tf.add_n([tf.reduce_sum(mean) for mean in means])
