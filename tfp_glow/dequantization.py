@@ -36,6 +36,11 @@ def dequantize(images, bins, seed):
     return values / bins - .5
 
 
+def is_discrete(flow):
+    """Whether `flow.log_prob` is of integers as they are: as `IntegerFlow` says."""
+    return getattr(flow, 'discrete', False)
+
+
 def quantize(data, bins):
     """The nearest images of continuous data: floor((y + 1/2) * bins), clipped to 0 .. bins-1."""
     return tf.cast(tf.clip_by_value(tf.floor((data + .5) * bins), 0, bins - 1), tf.uint8)

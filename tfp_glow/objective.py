@@ -48,7 +48,7 @@ class Objective:
         if noise is not None and (bins is None or classifier is not None):
             raise ValueError('noise must be left out for continuous data and beside a classifier; '
                              f'got {bins=}, {classifier=}.')
-        self.discrete = getattr(flow, 'discrete', False)
+        self.discrete = dequantization.is_discrete(flow)
         if self.discrete and (bins is None or noise is not None):
             raise ValueError('bins must be given and noise left out for a discrete flow; '
                              f'got {bins=}, {noise=}.')

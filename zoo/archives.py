@@ -156,12 +156,14 @@ def read_preset(name):
     Raises:
         UsageError: there is no such preset, or it is of another kind.
     """
-    from zoo import preset  # Late: a wrong flag is reported at once.
+    # Late: a wrong flag is reported at once.
+    from tfp_glow import dequantization
+    from zoo import preset
     try:
         found = preset.read(name)
     except errors.UsageError as error:
         raise errors.UsageError(re.sub('^preset', '--preset', str(error))) from None
-    if not getattr(found.flow, 'discrete', False):
+    if not dequantization.is_discrete(found.flow):
         raise errors.UsageError('--preset must be of a flow of integers, such as idf; '
                                 f'got {name!r}, a {type(found.flow).__name__}.')
     return found

@@ -7,6 +7,8 @@ import tensorflow as tf
 from scipy import special
 from tensorflow_probability import distributions as tfd
 
+from tfp_glow import dequantization
+
 _BATCH = 250
 
 
@@ -92,7 +94,7 @@ def bits_per_pixel(model, images, seed, label=None):
         ValueError: another base, or latents of other shapes.
     """
     flow, given = model.flow, {} if label is None else {'condition': label}
-    discrete = getattr(flow, 'discrete', False)
+    discrete = dequantization.is_discrete(flow)
     parts = [] if discrete else _parts(flow)
     data = model.to_data(images, seed)
     nats = tf.zeros_like(data[..., 0])

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from tfp_glow import dequantization
 from tfp_glow.bijectors import base
 from tfp_glow.serving import frame as framing
 from tfp_glow.serving import images, integer_images, latent_images, vectors
@@ -12,7 +13,7 @@ from tfp_glow.serving import images, integer_images, latent_images, vectors
 def for_images(model, flow, bins, original_shape, golden):
     """`(flow, classes=) -> Answers` about images, and the golden ones."""
     bins, frame, golden = _about_images(model, flow, bins, original_shape, golden)
-    discrete = getattr(flow, 'discrete', False)
+    discrete = dequantization.is_discrete(flow)
     make = integer_images.IntegerImageAnswers if discrete else images.ImageAnswers
     return functools.partial(make, bins=bins, frame=frame), golden
 

@@ -8,7 +8,7 @@ import tempfile
 
 import tensorflow as tf
 
-from tfp_glow import vaes
+from tfp_glow import dequantization, vaes
 from tfp_glow.bijectors import base
 from tfp_glow.serving import arguments, contents
 from tfp_glow.serving import module as modules
@@ -107,7 +107,7 @@ def _for_flow(model, flow, classes, of_images, of_vectors):
 
 def _frozen(flow):
     """An equal flow that reads what its parameters alone determine from variables."""
-    if getattr(flow, 'discrete', False):  # Its permutations are exact as they are.
+    if dequantization.is_discrete(flow):  # Its permutations are exact as they are.
         return flow
     values = tf.nest.map_structure(
         lambda value: tf.Variable(value, trainable=False, name='frozen'),
