@@ -47,6 +47,23 @@ def test_a_preset_has_the_averaged_weights_of_its_run(loaded, digits_run):
     assert np.all(np.abs(model.bits(images, [1, 2]) - expected) > 1e-4)  # Its own weights'.
 
 
+def test_rounded_weights(digits_run, loaded, tmp_path):
+    """The nearest floats of 10 bits, as many as NumPy's float16 has; the card tells of them."""
+    with tiny_run.program('publish') as publish:
+        publish(workdir=digits_run, data_dir=digits_run.parent / 'data', out=tmp_path / 'rounded',
+                samples=4, mantissa_bits=10)
+    rounded = zoo.from_preset(tmp_path / 'rounded')
+    for new, old in zip(rounded.flow.trainable_variables, loaded.flow.trainable_variables,
+                        strict=True):
+        power = 2.**np.floor(np.log2(np.maximum(np.abs(old), 1e-30)))  # To mantissas in [1, 2).
+        expected = np.float16(old / power).astype(np.float32) * power
+        np.testing.assert_array_equal(np.abs(new - expected) <= 1e-3 * power, True)
+        assert np.mean(new == expected) > .99  # Ties.
+    sizes = [(folder / 'weights.npz').stat().st_size for folder in (rounded.path, loaded.path)]
+    assert sizes[0] < sizes[1]
+    assert rounded.card['bits_per_dim'] != loaded.card['bits_per_dim']
+
+
 def test_what_is_known_of_a_preset(loaded, digits_preset, digits_run):
     assert loaded.name == 'tiny_digits' and loaded.path == digits_preset
     assert loaded.run == runs.Directory(digits_run).read()
@@ -145,6 +162,7 @@ def test_weights_that_are_no_archive_are_refused(copy):
 @pytest.mark.parametrize('given, words', [
     ({'draws': 0}, '--draws must be at least 1; got 0.'),
     ({'samples': 0}, '--samples must be at least 1; got 0.'),
+    ({'mantissa_bits': 24}, '--mantissa_bits must be in 1 .. 23; got 24.'),
     ({'temperature': -1}, '--temperature must be finite and at least 0; got -1.'),
     ({'out': ''}, '--out must be given; see --help.'),
     ({'out': '.'}, "--out must be a new folder; '.' exists.")])

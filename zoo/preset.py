@@ -129,6 +129,18 @@ def write(run, data, model, folder, fill):
     (folder / 'sha256.json').write_text(json.dumps(sums, indent=2) + '\n')
 
 
+def round_weights(model, mantissa_bits):
+    """Rounds the weights that `write` writes to so many of the 23 bits of their mantissas."""
+    from tfp_glow.internal import averages  # Late: TensorFlow.
+    dropped = 23 - mantissa_bits
+    if not dropped:
+        return
+    for weight in averages.of(model.optimizer) or model.trainable_variables:
+        bits = np.asarray(weight, np.float32).view(np.uint32)
+        bits = (bits + np.uint32(1 << dropped - 1)) >> dropped << dropped  # Ties away from zero.
+        weight.assign(bits.view(np.float32))
+
+
 def _folder(name_or_path):
     known = names()
     if str(name_or_path) in known:

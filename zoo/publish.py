@@ -23,6 +23,8 @@ flags.DEFINE_integer('draws', 1, 'Draws per image, averaged: of the dequantizati
                                  'a VAE\'s latents.')
 flags.DEFINE_integer('importance_samples', None, 'Also evaluate a VAE by the importance-weighted '
                                                  'bound of so many samples.')
+flags.DEFINE_integer('mantissa_bits', 23, 'Round weights to so many bits of mantissa, for smaller '
+                                           'files; the figures are those of the rounded ones.')
 flags.DEFINE_integer('samples', 36, 'Samples in the picture.')
 flags.DEFINE_float('temperature', None, 'Their temperature. Default: .7; of VAEs 1.')
 
@@ -36,12 +38,15 @@ def main(_):
     for name in ('draws', 'samples', 'importance_samples'):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
+    if not 1 <= FLAGS.mantissa_bits <= 23:
+        raise errors.UsageError(f'--mantissa_bits must be in 1 .. 23; got {FLAGS.mantissa_bits}.')
     if not 0 <= (FLAGS.temperature or 0.) < float('inf'):
         raise errors.UsageError('--temperature must be finite and at least 0; got '
                                 f'{FLAGS.temperature:g}.')
     from zoo import cards, preset, results, runs, vae_results  # Late: a wrong flag comes first.
     run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
     vae_results.check_samples(run, FLAGS.importance_samples)
+    preset.round_weights(model, FLAGS.mantissa_bits)
     temperature = results.temperature(run, FLAGS.temperature)
     card = cards.measure(run, data, model, runs.Directory(FLAGS.workdir), FLAGS.draws,
                          FLAGS.importance_samples)
