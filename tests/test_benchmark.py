@@ -33,6 +33,7 @@ def test_table_and_json(tmp_path):
         assert row['peak_mb'] > row['beyond_state_mb'] >= 0
 
 
+@pytest.mark.slow
 def test_depth_table_and_plot(tmp_path):
     out, plot = tmp_path / 'depth.json', tmp_path / 'depth.png'
     result = run(*TINY, '--depth', '--depth_steps=2,1', '--peers=tfp_glow', f'--out={out}',

@@ -15,10 +15,10 @@ MAPS = tf.constant(RNG.standard_normal([3, 2, 2, 2]))
 
 
 # Splines and mixtures take XLA long, and what is in a Repeat or a MAF here is compiled by itself
-# too; of the last four, others are much like them.
+# too; of the others here, those that are not slow are much like them.
 SLOW = {'repeat_spline', 'repeat_mixture', 'iaf_repeat', 'maf_repeat', 'maf_spline',
         'checkerboard_mixture', 'flattened_maf', 'iaf_image', 'coupling_plain',
-        'coupling_position'}
+        'coupling_position', 'shuffle_vector', 'reverse_sequence', 'chain_mixed'}
 # XLA and SavedModel of whole flows have tests of their own, under conditions too: see
 # test_flows, test_serving, test_dequantized_flows and test_vector_bundles.
 

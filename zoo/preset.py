@@ -129,16 +129,22 @@ def write(run, data, model, folder, fill):
     (folder / 'sha256.json').write_text(json.dumps(sums, indent=2) + '\n')
 
 
-def round_weights(model, mantissa_bits):
-    """Rounds the weights that `write` writes to so many of the 23 bits of their mantissas."""
-    from tfp_glow.internal import averages  # Late: TensorFlow.
+def settled(run, data, model, mantissa_bits=23):
+    """A copy of the `model` of a `run` on `data` that has the averaged weights as its own.
+
+    Its trained weights are rounded to so many of the 23 bits of their mantissas.
+    """
+    values = {}
+    with model.averaged_weights():
+        model.save_own_variables(values)
+    copy = run.build(data, training=False)
+    copy.load_own_variables(values)
     dropped = 23 - mantissa_bits
-    if not dropped:
-        return
-    for weight in averages.of(model.optimizer) or model.trainable_variables:
+    for weight in copy.trainable_variables if dropped else ():
         bits = np.asarray(weight, np.float32).view(np.uint32)
         bits = (bits + np.uint32(1 << dropped - 1)) >> dropped << dropped  # Ties away from zero.
         weight.assign(bits.view(np.float32))
+    return copy
 
 
 def _folder(name_or_path):

@@ -46,7 +46,7 @@ def main(_):
     from zoo import cards, preset, results, runs, vae_results  # Late: a wrong flag comes first.
     run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
     vae_results.check_samples(run, FLAGS.importance_samples)
-    preset.round_weights(model, FLAGS.mantissa_bits)
+    model = preset.settled(run, data, model, FLAGS.mantissa_bits)
     temperature = results.temperature(run, FLAGS.temperature)
     card = cards.measure(run, data, model, runs.Directory(FLAGS.workdir), FLAGS.draws,
                          FLAGS.importance_samples)
