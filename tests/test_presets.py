@@ -62,6 +62,8 @@ def test_rounded_weights(digits_run, loaded, tmp_path):
     sizes = [(folder / 'weights.npz').stat().st_size for folder in (rounded.path, loaded.path)]
     assert sizes[0] < sizes[1]
     assert rounded.card['bits_per_dim'] != loaded.card['bits_per_dim']
+    assert 'rounded to 10 bits of mantissa' in (rounded.path / 'card.md').read_text()
+    assert 'rounded' not in (loaded.path / 'card.md').read_text()
 
 
 def test_what_is_known_of_a_preset(loaded, digits_preset, digits_run):

@@ -55,12 +55,14 @@ def text(name, card):
     """The card as Markdown; its pictures lie beside it."""
     trips = '; '.join(f'{kind} {measures.in_words(error)}'
                       for kind, error in card['round_trip'].items())
+    bits = card['mantissa_bits']
+    rounded = '' if bits == 23 else f', rounded to {bits} bits of mantissa'
     lines = [
         f'# {name}', '',
         f'{card["model"]} on {card["dataset"]}, {card["estimate"]}, {card["weights"]:,} weights.',
         '',
         f'- **Data**: {card["data"]}',
-        f'- **Test**: {card["figure"]}; averaged weights, float32.',
+        f'- **Test**: {card["figure"]}; averaged weights{rounded}, float32.',
         *([f'- **Round trip**, largest error: {trips}.'] if trips else []),
         f'- **Training**: {card["epochs"]} epochs in {card["training_seconds"]:,.0f} s on two '
         f'cores, seed {card["seed"]}.',

@@ -51,6 +51,7 @@ def main(_):
     card = cards.measure(run, data, model, runs.Directory(FLAGS.workdir), FLAGS.draws,
                          FLAGS.importance_samples)
     card |= {'licence': FLAGS.licence, 'note': FLAGS.note,
+             'mantissa_bits': FLAGS.mantissa_bits,
              'samples': f'{FLAGS.samples} at temperature {temperature:g}'}
 
     def fill(folder):
