@@ -102,6 +102,35 @@ def test_tensors_as_parameters(assert_close):
         assert_close(gradient, found[0])
 
 
+def shifted_by(w):
+    return tgb.Coupling(lambda kept: kept * w, tgb.Additive())
+
+
+@pytest.mark.parametrize('of', [
+    lambda w: tgb.Reversible(shifted_by(w)),
+    lambda w: tgb.Repeat(lambda p: tgb.Chain([shifted_by(p), shifted_by(w)]), tf.zeros([2, 1]), 2)],
+    ids=['reversible', 'repeat'])
+def test_hidden_tensors_are_refused(of):
+    """Not left without a gradient: in eager mode, in a function, and around one."""
+    v = tf.Variable([.5])
+    y = tf.ones([1, 1, 1, 2])
+
+    def gradient(hide, traced):
+        with tf.GradientTape() as tape:
+            w = hide(v**2)
+            total = traced(lambda: tf.reduce_sum(of(w).inverse(y * v)**2))()
+        return tape.gradient(total, v)
+
+    def eager(function):
+        return function
+    for traced in (eager, tf.function):
+        with pytest.raises(ValueError, match=r'hidden in a function, of shape=\(1,\)'):
+            gradient(tf.identity, traced)
+        assert gradient(tf.stop_gradient, traced).shape == [1]
+    with pytest.raises(ValueError, match='hidden in a function'):
+        tf.function(gradient)(tf.identity, eager)
+
+
 def test_xla(assert_close):
     bijector, event_shape = catalogue.build('multi_scale_exit')
     y = tf.constant(RNG.standard_normal([2, *event_shape]))

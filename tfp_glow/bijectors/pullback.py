@@ -58,6 +58,16 @@ class Pullback:
                 for p, g in zip(self._parameters, self._gradients)]
 
 
+def check_none(hidden, name):
+    """Raises a `ValueError` if there are `hidden` tensors, for they would get no gradient."""
+    if hidden:
+        raise ValueError(
+            f'{name} must know each tensor that it is to differentiate: as an attribute of a '
+            'tf.Module in it or, of a Repeat, among params; got one hidden in a function, of '
+            f'shape={hidden[0].shape}, which would get no gradient. Use tf.stop_gradient if it is '
+            'to have none.')
+
+
 def _add(a, b):
     if a is None or b is None:
         return b if a is None else a

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tfp_glow.bijectors import base, values
-from tfp_glow.bijectors.pullback import Pullback
+from tfp_glow.bijectors.pullback import Pullback, check_none
+from tfp_glow.internal import tfp_compat
 
 
 class Repeat(base.OnePassBijector):
@@ -31,7 +32,9 @@ class Repeat(base.OnePassBijector):
       name: name of the bijector.
 
     Raises:
-      ValueError: `times` is not positive or is not the leading axis of a parameter.
+      ValueError: `times` is not positive or is not the leading axis of a parameter. When
+        differentiated with `reversible`: a step reads a tensor that the tape follows and that is
+        none of `params`.
 
     #### References
     Gomez et al., *The Reversible Residual Network*, 2017, arXiv:1707.04585, for the backward pass.
@@ -113,10 +116,11 @@ class Repeat(base.OnePassBijector):
         def run(value, *tensors):
             flat = tensors[:count]
             given = base.repack(condition, tensors[count:])
-            with tf.name_scope('repeat'):
+            with tf.name_scope('repeat'), tfp_compat.hidden_inputs([value, *tensors]) as hidden:
                 output, log_det = self._loop(value, flat, given, forward)
 
             def gradient(doutput, dlog_det):
+                check_none(hidden, self.name)
                 with tf.name_scope('repeat_backward'):
                     _, dvalue, dflat, dcondition = self._walk_back(
                         output, doutput, dlog_det, flat, learns, given, forward)

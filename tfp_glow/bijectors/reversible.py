@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tfp_glow.bijectors import base
-from tfp_glow.bijectors.pullback import Pullback
+from tfp_glow.bijectors.pullback import Pullback, check_none
+from tfp_glow.internal import tfp_compat
 
 
 class Reversible(base.OnePassBijector):
@@ -21,12 +22,16 @@ class Reversible(base.OnePassBijector):
 
     Gradients reach the input, the condition, every `tf.Variable` and every tensor that is an
     attribute of the bijector or its parts. A tensor hidden in a closure is seen by neither
-    `tf.Module` nor this class: make it an attribute, or use `Repeat`.
+    `tf.Module` nor this class, and a gradient that would miss it is refused: make it an attribute,
+    or use `Repeat`.
 
     Args:
       bijector: a `Chain`, a `MultiScale` or any other bijector over images, also a multi-part one.
       validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
+
+    Raises (when differentiated):
+      ValueError: a tensor that the tape follows is read, and is no attribute.
 
     #### References
     Gomez et al., *The Reversible Residual Network*, 2017, arXiv:1707.04585.
@@ -81,12 +86,14 @@ class Reversible(base.OnePassBijector):
         def run(*tensors):
             start, end = len(inputs), len(inputs) + len(given)
             condition_ = base.repack(condition, tensors[start:end])
-            output, log_det = pair(
-                self._bijector, tf.nest.pack_sequence_as(value, list(tensors[:start])),
-                self._ndims, condition_)
+            with tfp_compat.hidden_inputs(tensors) as hidden:
+                output, log_det = pair(
+                    self._bijector, tf.nest.pack_sequence_as(value, list(tensors[:start])),
+                    self._ndims, condition_)
             log_det += tf.zeros([tf.shape(inputs[0])[0]], log_det.dtype)
 
             def gradient(*upstream, variables=None):
+                check_none(hidden, self.name)
                 variables = list(variables or ())
                 *doutput, dlog_det = upstream
                 learned = [c for c in tensors[start:end] if c.dtype.is_floating]

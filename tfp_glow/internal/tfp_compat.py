@@ -1,7 +1,10 @@
-"""The only place that touches private interfaces of TFP and TensorFlow: the bijector cache."""
+"""The only place that touches private interfaces of TFP and TensorFlow: caches, tapes, ops."""
+
+import contextlib
 
 import tensorflow as tf
 from tensorflow.python.eager import record
+from tensorflow.python.framework import op_callbacks, ops
 from tensorflow_probability.python.bijectors import chain
 from tensorflow_probability.python.distributions import joint_distribution_sequential
 from tensorflow_probability.python.internal import cache_util, parameter_properties
@@ -28,6 +31,30 @@ class Joint(joint_distribution_sequential._JointDistributionSequential):
             {k: v for k, v in parameters.items() if k in ('model', 'name')})
         del self._single_sample_distributions
         self._single_sample_distributions = self._no_dependency({})
+
+
+@contextlib.contextmanager
+def hidden_inputs(known):
+    """A list to which tensors come that are read within, are older, and that a tape follows.
+
+    Those among the tensors `known` do not, nor do variables. In a `tf.function` that is called
+    within, in eager mode, nothing is seen; nor is a tape that is opened when all is traced already.
+    """
+    found, start, known = [], ops.uid(), {t._id for t in known}
+
+    def is_hidden(tensor):
+        return (tensor.dtype.is_floating and tensor._id < start and tensor._id not in known
+                and record.should_record_backprop([tensor]))
+
+    def look(op_type, inputs, attrs, outputs, op_name=None, graph=None):
+        found.extend(filter(is_hidden, inputs))
+    op_callbacks.add_op_callback(look)
+    try:
+        yield found
+    finally:
+        op_callbacks.remove_op_callback(look)
+    captures = getattr(tf.compat.v1.get_default_graph(), 'captures', ())
+    found.extend(outer for outer, inner in captures if inner._id > start and is_hidden(outer))
 
 
 class OnePassCache(cache_util.BijectorCache):
