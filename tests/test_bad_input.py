@@ -277,6 +277,17 @@ def unbuilt():
      r'parts must have one dtype; got parts\[0\]=float32, parts\[1\]=float64'),
     (lambda: tgb.MultiScale([tgb.Squeeze(), tgb.Reverse(2)], [tgb.Reverse(2, tf.float64)]),
      r'levels and exits must have one dtype; got levels\[1\]=float32, exits\[0\]=float64'),
+    (lambda: tgb.Chain([tgb.Reverse(4), tgb.ActNorm([0., 1., 2.], [0., 0., 0.])]),
+     'parts must have one number of channels where they are neighbours; got 3, 4'),
+    (lambda: tgb.Chain([tf.sin]), 'each of parts must be a bijector; got function'),
+    (lambda: tgb.Reversible(tf.sin), 'bijector must be a bijector; got function'),
+    (lambda: tgb.Flattened(tf.sin, [2]), 'bijector must be a bijector; got function'),
+    (lambda: tgb.MultiScale([5]), 'each of levels must be a bijector; got int'),
+    (lambda: tgb.MultiScale([tgb.Squeeze()] * 2, [5]), 'each of exits must be a bijector; got int'),
+    (lambda: tgb.Repeat(tf.sin, tf.ones([2]), 2),
+     'what make_step returns must be a bijector; got EagerTensor'),
+    (lambda: tgb.Repeat(lambda p: tgb.Squeeze(2), tf.ones([2]), 2).inverse(images(4, 4, 1)),
+     r'make_step returns must keep the shape .*, \(1, 4, 4, 1\); got shape=\(1, 2, 2, 4\)'),
     (lambda: tgb.Coupling(tf.sin, split=tgb.splits.mask([True, False, True])).inverse(
         images(2, 2, 2)), r'mask must broadcast to the event, \(2, 2, 2\); got shape=\(3,\)'),
     (lambda: tgb.Coupling(tf.sin, split=tgb.splits.mask([True, False]), event_ndims=1).inverse(

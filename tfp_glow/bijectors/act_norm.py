@@ -61,6 +61,10 @@ class ActNorm(channel_affine.ChannelAffine):
             super().__init__(event_ndims=event_ndims, dtype=self._shift.dtype,
                              validate_args=validate_args, parameters=parameters, name=name)
 
+    @property
+    def channels(self):
+        return self._shift.shape[0]
+
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         return {'shift': tfp_compat.ParameterProperties(event_ndims=1),

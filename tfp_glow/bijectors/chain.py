@@ -4,7 +4,7 @@ import itertools
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, channel_affine
+from tfp_glow.bijectors import base, channel_affine, values
 
 
 class Chain(base.OnePassBijector):
@@ -27,7 +27,9 @@ class Chain(base.OnePassBijector):
     See also: `tfb.Chain`, which works with our bijectors too and folds nothing.
 
     Raises:
-      ValueError: `parts` is empty, or its bijectors have not one dtype.
+      ValueError: `parts` is empty, its bijectors have not one dtype, or neighbours that are maps of
+        channels not one number of these.
+      TypeError: one of `parts` is no bijector.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -45,6 +47,7 @@ class Chain(base.OnePassBijector):
         self._parts = list(parts)
         if not self._parts:
             raise ValueError(f'parts must hold at least one bijector; got {parts=}.')
+        values.check_bijectors('each of parts', self._parts)
         self._ndims = base.common_event_ndims(self._parts)
         super().__init__(
             forward_min_event_ndims=self._ndims, dtype=base.common_dtype(parts=self._parts),

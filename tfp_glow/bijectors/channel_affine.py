@@ -29,8 +29,8 @@ class ChannelAffine(base.OnePassBijector):
 
     Each pixel's channel vector v goes through the same affine map, so that log|det J| =
     H * W * log|det matrix|, and neighbours in a `Chain` fold into one convolution. A subclass gives
-    `_forward_affine()` and `_inverse_affine()`. Events have `event_ndims` dimensions, the channels
-    last: 3 of images, 1 of vectors `[..., C]`, for which H * W is 1.
+    `_forward_affine()`, `_inverse_affine()` and `channels`. Events have `event_ndims` dimensions,
+    the channels last: 3 of images, 1 of vectors `[..., C]`, for which H * W is 1.
 
     Raises:
       ValueError: `event_ndims` is not positive.
@@ -40,6 +40,11 @@ class ChannelAffine(base.OnePassBijector):
         if event_ndims < 1:
             raise ValueError(f'event_ndims must be at least 1; got {event_ndims=}.')
         super().__init__(forward_min_event_ndims=event_ndims, **kwargs)
+
+    @property
+    def channels(self):
+        """C, or None where a variable of unknown shape decides."""
+        raise NotImplementedError(f'{type(self).__name__} must write channels.')
 
     def _forward_affine(self):
         raise NotImplementedError(f'{type(self).__name__} must write _forward_affine.')
@@ -68,9 +73,18 @@ class Folded(ChannelAffine):
     def __init__(self, parts, name='folded'):
         parameters = dict(locals())
         self._parts = list(parts)
+        found = {part.channels for part in self._parts} - {None}
+        if len(found) > 1:
+            raise ValueError('parts must have one number of channels where they are neighbours; '
+                             f'got {", ".join(map(str, sorted(found)))}.')
+        self._channels = min(found, default=None)
         super().__init__(event_ndims=base.common_event_ndims(self._parts),
                          dtype=base.common_dtype(parts=self._parts), parameters=parameters,
                          name=name)
+
+    @property
+    def channels(self):
+        return self._channels
 
     def _forward_affine(self):
         return functools.reduce(
@@ -93,6 +107,10 @@ class Frozen(ChannelAffine):
         self._maps = {'forward': forward, 'inverse': inverse}
         super().__init__(event_ndims=event_ndims, dtype=forward['matrix'].dtype,
                          validate_args=validate_args, parameters=parameters, name=name)
+
+    @property
+    def channels(self):
+        return self._maps['forward']['matrix'].shape[0]
 
     def _forward_affine(self):
         return Affine(**self._maps['forward'])

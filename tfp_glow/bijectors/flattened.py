@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import base, values
 
 
 class Flattened(base.OnePassBijector):
@@ -47,6 +47,7 @@ class Flattened(base.OnePassBijector):
         shape = tf.TensorShape(event_shape)
         if not shape.is_fully_defined() or shape.rank < 1:
             raise ValueError(f'event_shape must be known, of rank 1 or more; got {event_shape}.')
+        values.check_bijectors('bijector', [bijector])
         ndims = bijector.inverse_min_event_ndims
         if ndims not in (0, 1) or bijector.forward_min_event_ndims != ndims:
             raise ValueError(f'bijector must be one of vectors or scalars; {bijector.name} has '

@@ -62,6 +62,10 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
             super().__init__(dtype=self._lower.dtype, validate_args=validate_args,
                              parameters=parameters, name=name)
 
+    @property
+    def channels(self):
+        return self._log_s.shape[0]
+
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         matrix, vector = (tfp_compat.ParameterProperties(event_ndims=n) for n in (2, 1))
@@ -135,6 +139,10 @@ class DenseConv1x1(channel_affine.ChannelAffine):
             _check_square('kernel', self._kernel, self._kernel.shape[-1:].num_elements())
             super().__init__(dtype=self._kernel.dtype, validate_args=validate_args,
                              parameters=parameters, name=name)
+
+    @property
+    def channels(self):
+        return self._kernel.shape[0]
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import base, splits
+from tfp_glow.bijectors import base, splits, values
 
 _SPLIT = splits.channels()  # The first half goes on.
 
@@ -35,6 +35,7 @@ class MultiScale(base.OnePassBijector):
     Raises:
       ValueError: no levels, or a number of exits that does not fit; bijectors of more than one
         dtype; an image of another shape than `event_shape`, or latents that do not fit together.
+      TypeError: one of `levels` or `exits` is no bijector.
 
     #### References
     Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, section 3.6 and figure 4b.
@@ -61,6 +62,8 @@ class MultiScale(base.OnePassBijector):
         if len(self._exits) != count - 1:
             raise ValueError(f'exits must hold one bijector per level but the last, {count - 1}; '
                              f'got {len(self._exits)}.')
+        values.check_bijectors('each of levels', self._levels)
+        values.check_bijectors('each of exits', self._exits)
         self._event_shape = tf.TensorShape(event_shape).with_rank(3)
         super().__init__(forward_min_event_ndims=[3] * count, inverse_min_event_ndims=3,
                          dtype=base.common_dtype(levels=self._levels, exits=self._exits),

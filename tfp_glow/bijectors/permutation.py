@@ -53,6 +53,10 @@ class Shuffle(channel_affine.ChannelAffine):
             super().__init__(event_ndims=event_ndims, dtype=dtype, validate_args=validate_args,
                              parameters=parameters, name=name)
 
+    @property
+    def channels(self):
+        return self._permutation.shape[0]
+
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         return {'permutation': tfp_compat.ParameterProperties(event_ndims=1)}
@@ -120,6 +124,10 @@ class Reverse(channel_affine.ChannelAffine):
         self._channels = channels
         super().__init__(event_ndims=event_ndims, dtype=dtype, validate_args=validate_args,
                          parameters=parameters, name=name)
+
+    @property
+    def channels(self):
+        return self._channels
 
     def _forward_affine(self):
         return channel_affine.Affine(

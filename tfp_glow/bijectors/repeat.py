@@ -32,9 +32,10 @@ class Repeat(base.OnePassBijector):
       name: name of the bijector.
 
     Raises:
-      ValueError: `times` is not positive or is not the leading axis of a parameter. When
-        differentiated with `reversible`: a step reads a tensor that the tape follows and that is
-        none of `params`.
+      ValueError: `times` is not positive or is not the leading axis of a parameter; a step changes
+        the shape. When differentiated with `reversible`: a step reads a tensor that the tape
+        follows and that is none of `params`.
+      TypeError: `make_step` returns no bijector.
 
     #### References
     Gomez et al., *The Reversible Residual Network*, 2017, arXiv:1707.04585, for the backward pass.
@@ -65,6 +66,7 @@ class Repeat(base.OnePassBijector):
                 raise ValueError(f'each parameter must have {times=} as its leading axis; '
                                  f'got shape={value.shape}.')
         step = self.step(0)
+        values.check_bijectors('what make_step returns', [step])
         self._takes_condition = base.takes_condition(step)
         self._ndims = base.common_event_ndims([step])
         super().__init__(
@@ -151,8 +153,11 @@ class Repeat(base.OnePassBijector):
         def body(i, value, total):
             step = self._step(read(self._index(i, forward)))
             pair = base.forward_and_log_det if forward else base.inverse_and_log_det
-            value, log_det = pair(step, value, self._ndims, condition)
-            return i + 1, value, total + log_det
+            new, log_det = pair(step, value, self._ndims, condition)
+            if not new.shape.is_compatible_with(value.shape):
+                raise ValueError('what make_step returns must keep the shape of its input, '
+                                 f'{value.shape}; got shape={new.shape}.')
+            return i + 1, new, total + log_det
         total = tf.zeros([tf.shape(value)[0]], value.dtype)
         _, output, total = _while(self._times, body, (value, total))
         return output, total

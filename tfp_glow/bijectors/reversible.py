@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import base, values
 from tfp_glow.bijectors.pullback import Pullback, check_none
 from tfp_glow.internal import tfp_compat
 
@@ -30,8 +30,9 @@ class Reversible(base.OnePassBijector):
       validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
-    Raises (when differentiated):
-      ValueError: a tensor that the tape follows is read, and is no attribute.
+    Raises:
+      TypeError: `bijector` is none.
+      ValueError: when differentiated, a tensor that the tape follows is read, and is no attribute.
 
     #### References
     Gomez et al., *The Reversible Residual Network*, 2017, arXiv:1707.04585.
@@ -48,6 +49,7 @@ class Reversible(base.OnePassBijector):
 
     def __init__(self, bijector, validate_args=False, name='reversible'):
         parameters = dict(locals())
+        values.check_bijectors('bijector', [bijector])
         self._bijector = bijector
         self._ndims = base.common_event_ndims([bijector])
         super().__init__(

@@ -4,6 +4,7 @@ import typing
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import util as tfp_util
 
 FLAG = 'initialized'  # Name of the variables that say that data-dependent parameters are set.
@@ -32,6 +33,13 @@ def floats(**values):
         listed = ', '.join(f'{name}={v.dtype.name}' for name, v in found.items())
         raise ValueError(f'{", ".join(values)} must have one floating dtype; got {listed}.')
     return list(found.values())
+
+
+def check_bijectors(name, given):
+    """Raises a `TypeError` unless all that are `given`, as the argument `name`, are bijectors."""
+    for part in given:
+        if not isinstance(part, tfb.Bijector):
+            raise TypeError(f'{name} must be a bijector; got {type(part).__name__}.')
 
 
 def is_reference(value):
