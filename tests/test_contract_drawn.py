@@ -2,14 +2,16 @@
 
 import typing
 
+import catalogue
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
-from tfp_glow import testing
+from tfp_glow import networks, testing
 
 
 class Drawn(typing.NamedTuple):
@@ -65,6 +67,41 @@ def masked(d):
     return tgb.Coupling(network(d, d.channels, 2 * d.channels), split=tgb.splits.mask(mask))
 
 
+def checkerboard(d):
+    return tgb.Coupling(network(d, d.channels, 2 * d.channels),
+                        split=tgb.splits.checkerboard(d.channels % 2))
+
+
+def even_odd(d):
+    kept = (d.channels + 1 - d.height % 2) // 2
+    return tgb.Coupling(network(d, kept, 2 * (d.channels - kept)),
+                        split=tgb.splits.even_odd(d.height % 2), event_ndims=1)
+
+
+def batch_norm(d):
+    c = d.channels
+    return tgb.BatchNorm(d.normal(c), d.normal(c, stream=1), d.normal(c, stream=2),
+                         tf.exp(d.normal(c, stream=3)))
+
+
+def whitening(d):
+    size = d.height * d.channels
+    return tgb.Whitening(d.normal(size), tgb.rotation(size, d.seed), d.normal(size, stream=1),
+                         event_shape=(d.height, 1, d.channels))
+
+
+def logit(d):
+    to_pixels = [tfb.Invert(tfb.Sigmoid()), tgb.Logit(.4 * d.fraction)]
+    return tgb.Chain([act_norm(d), *to_pixels])
+
+
+def autoregressive(d, of, inner):
+    made = networks.made(d.channels, inner.outputs_per_channel, hidden=[d.height + 2],
+                         order=('natural', 'reversed', 'random')[d.height - 1], direct=d.width > 2,
+                         activation='tanh', dtype='float64', seed=d.seed % 1000)
+    return catalogue.perturb(of(made, inner), d.seed)
+
+
 def squeezed_chain(d):
     channels = d.factor**2 * d.channels
     return tgb.Chain([tgb.Squeeze(d.factor), act_norm(d, channels), conv1x1(d, channels),
@@ -100,11 +137,27 @@ FAMILIES = {
         tgb.random_permutation(d.channels, d.seed), tf.float64), d.shape),
     'reverse': lambda d: (tgb.Reverse(d.channels, tf.float64), d.shape),
     'squeeze': lambda d: (tgb.Squeeze(d.factor), d.squeezable),
+    'squeeze_glow': lambda d: (tgb.Squeeze(d.factor, 'glow'), d.squeezable),
+    'squeeze_realnvp': lambda d: (
+        tgb.Squeeze(2, 'realnvp'), (2 * d.height, 2 * d.width, d.channels)),
     'additive': lambda d: (coupling(d, tgb.Additive()), d.shape),
     'affine': lambda d: (coupling(d, tgb.AffineInner()), d.shape),
+    'even_odd': lambda d: (even_odd(d), (d.channels,)),
+    'checkerboard': lambda d: (checkerboard(d), d.shape),
+    'spline': lambda d: (coupling(d, tgb.SplineInner(d.factor)), d.shape),
+    'mixture': lambda d: (coupling(d, tgb.MixtureCDFInner(d.factor)), d.shape),
+    'batch_norm': lambda d: (batch_norm(d), d.shape),
+    'whitening': lambda d: (whitening(d), (d.height, 1, d.channels)),
+    'logit': lambda d: (logit(d), d.shape),
+    'maf': lambda d: (autoregressive(
+        d, tgb.MaskedAutoregressive, tgb.AffineInner()), (d.channels,)),
+    'iaf': lambda d: (autoregressive(
+        d, tgb.InverseAutoregressive, tgb.SplineInner(d.factor)), (d.channels,)),
+    'flattened': lambda d: (tgb.Flattened(even_odd(d), (1, d.channels, 1)), (1, d.channels, 1)),
     'masked': lambda d: (masked(d), d.shape),
     'chain': lambda d: (squeezed_chain(d), d.squeezable),
     'repeat': lambda d: (repeat(d), d.shape),
+    'reversible': lambda d: (tgb.Reversible(squeezed_chain(d)), d.squeezable),
     'multi_scale': lambda d: (multi_scale(d), (2 * d.height, 2 * d.width, d.channels)),
 }
 
