@@ -62,17 +62,24 @@ def test_nothing_is_kept():
     assert counts[1]['Conv2D'] == 2 * counts[0]['Conv2D']  # Each network once more, backward.
 
 
-def test_whole_conditional_flow(assert_close):
-    flow = catalogue.perturb(catalogue.glow(condition_channels=2))
-    condition = tf.constant(RNG.standard_normal([3, 4, 4, 2]))
-    y = tf.constant(RNG.standard_normal([3, 4, 4, 1]))
-    variables = [condition, *flow.trainable_variables]
+@pytest.mark.parametrize('direction', ['inverse', 'forward'])
+@pytest.mark.parametrize('options, condition', [
+    ({'condition_channels': 2}, tf.constant(RNG.standard_normal([3, 4, 4, 2]))),
+    ({'classes': 3}, tf.constant([0, 2, 1]))], ids=['maps', 'labels'])
+def test_whole_conditional_flow(options, condition, direction, assert_close):
+    flow = catalogue.perturb(catalogue.glow(**options))
+    value = tf.constant(RNG.standard_normal([3, 4, 4, 1]))
+    if direction == 'forward':
+        value = flow.bijector.inverse(value, condition=condition)
+    ndims = tf.nest.map_structure(lambda _: 3, value)
+    learned = [*([condition] if condition.dtype.is_floating else []), *flow.trainable_variables]
 
     def of(bijector):
         with tf.GradientTape() as tape:
-            tape.watch(condition)
-            loss = tf.reduce_sum(bijector.inverse_log_det_jacobian(y, 3, condition=condition))
-        return tape.gradient(loss, variables, unconnected_gradients='zero')
+            tape.watch(learned)
+            log_det = getattr(bijector, f'{direction}_log_det_jacobian')
+            loss = tf.reduce_sum(log_det(value, ndims, condition=condition))
+        return tape.gradient(loss, learned, unconnected_gradients='zero')
     for a, b in zip(of(tgb.Reversible(flow.bijector)), of(flow.bijector), strict=True):
         assert_close(a, b, 1e-8)
 
@@ -131,15 +138,17 @@ def test_hidden_tensors_are_refused(of):
         tf.function(gradient)(tf.identity, eager)
 
 
-def test_xla(assert_close):
+@pytest.mark.parametrize('direction', ['inverse', 'forward'])
+def test_xla(direction, assert_close):
     bijector, event_shape = catalogue.build('multi_scale_exit')
-    y = tf.constant(RNG.standard_normal([2, *event_shape]))
+    value = tf.constant(RNG.standard_normal([2, *event_shape]))
+    if direction == 'forward':
+        value = bijector.inverse(value)
     reversible = tgb.Reversible(bijector)
 
     def step():
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(reversible.inverse_log_det_jacobian(y, 3))
-        return tape.gradient(loss, bijector.trainable_variables)
+        found = gradients(reversible, direction, value, bijector.trainable_variables, traced=False)
+        return tf.nest.flatten(found)
     for a, b in zip(tf.function(step, jit_compile=True)(), step(), strict=True):
         assert_close(a, b, 1e-8)
 
