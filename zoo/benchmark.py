@@ -2,15 +2,17 @@ r"""Speed and memory of Glow in this library, tfb.Glow and normflows, on this ma
 
     python -m zoo.benchmark --steps_per_level=16 --width=128 --out=benchmark.json
     python -m zoo.benchmark --depth --depth_steps=8,16,32,64 --plot=depth.png
+    python -m zoo.benchmark --gradients --steps_per_level=64
     python -m zoo.benchmark --serial
     python -m zoo.benchmark --tasks --task_sizes=4,8,16,28 --plot=tasks.png
     python -m zoo.benchmark --codec --preset=idf_photo_patches --images=500
 
 The same networks in all: 3x3, 1x1 and 3x3 convolutions, affine couplings, LU 1x1 convolutions,
-no learned priors. normflows needs the extra `bench`. With --serial, sampling of one masked
-autoregressive flow, by this library and by tfb.MaskedAutoregressiveFlow. With --tasks, inference,
-sampling and density of NICE, RealNVP, Glow, MAF and IAF against the dimension. With --codec, sizes
-of the test images of a preset's data under its lossless code and those of PNG, WebP and JPEG-XL.
+no learned priors. normflows needs the extra `bench`. With --gradients, those of each bijector at
+constant memory against ordinary backprop's. With --serial, sampling of one masked autoregressive
+flow, by this library and by tfb.MaskedAutoregressiveFlow. With --tasks, inference, sampling and
+density of NICE, RealNVP, Glow, MAF and IAF against the dimension. With --codec, sizes of the test
+images of a preset's data under its lossless code and those of PNG, WebP and JPEG-XL.
 """
 
 import json
@@ -31,7 +33,8 @@ _SIZE = flags.DEFINE_integer('size', None, 'Height and width of the images [32, 
                             '--serial: 28].')
 _LEVELS = flags.DEFINE_integer('levels', None, 'Levels L [3, --tasks: 2].')
 _STEPS = flags.DEFINE_integer('steps_per_level', None, 'Steps per level K, without --depth [16]; '
-                             '--tasks: layers, couplings and residual blocks too [4].')
+                             '--gradients: steps [64]; --tasks: layers, couplings and residual '
+                             'blocks too [4].')
 _WIDTH = flags.DEFINE_integer('width', None, 'Channels of hidden layers [128, --depth: 64, '
                              '--serial: units, 512; --tasks: units, 256, and an eighth of it in '
                              'channels].')
@@ -41,6 +44,8 @@ _SECONDS = flags.DEFINE_float('seconds', None, 'Least length of one timing [2, -
 _TIMEOUT = flags.DEFINE_float('timeout', 600., 'Seconds after which a peer is given up.')
 _DEPTH = flags.DEFINE_bool('depth', False, 'Training against the number of steps per level.')
 _DEPTH_STEPS = flags.DEFINE_list('depth_steps', ['8', '16', '32', '64'], 'The K of --depth.')
+_GRADIENTS = flags.DEFINE_bool('gradients', False, 'Gradients of each bijector at constant '
+                              'memory against those of ordinary backprop.')
 _SERIAL = flags.DEFINE_bool('serial', False, 'Sampling of a MAF of size * size dimensions.')
 _TASKS = flags.DEFINE_bool('tasks', False, 'Inference, sampling and density of five flows against '
                           'the dimension.')
@@ -57,6 +62,9 @@ _OUT = flags.DEFINE_string('out', None, 'JSON file for all figures.')
 
 def main(_):
     _check_flags()
+    if _GRADIENTS.value:
+        _compare_gradients()
+        return
     if _SERIAL.value:
         _compare_serial()
         return
@@ -90,8 +98,19 @@ def main(_):
         raise errors.Failure('no peer could be measured; the table says why.')
 
 
+def _compare_gradients():
+    # Here and below the flows run in this process, which else has no need of TensorFlow.
+    from zoo.benchmarks import gradients
+    steps = _STEPS.value or 64
+    print(f'K={steps} steps of each bijector', flush=True)
+    report = gradients.run(steps, _progress)
+    print(gradients.text(report))
+    _write({'steps_per_level': steps}, report)
+    if gradients.beyond(report):
+        raise errors.Failure('a gradient is beyond its limit; the table says which.')
+
+
 def _compare_serial():
-    # Here and with --tasks the flows run in this process, which else has no need of TensorFlow.
     from zoo.benchmarks import serial
     size, batch = _SIZE.value or 28, _BATCH.value or 32
     hidden = (_WIDTH.value or 512,) * 2
@@ -132,9 +151,10 @@ def _compare_codecs():
 def _check_flags():
     if _CODEC.value:
         program.require('preset')
-    for mode, others in ((_SERIAL, (_DEPTH, _PEERS)),
-                         (_TASKS, (_SERIAL, _DEPTH, _PEERS, _SIZE)),
-                         (_CODEC, (_TASKS, _SERIAL, _DEPTH, _PEERS, _SIZE))):
+    for mode, others in ((_GRADIENTS, (_DEPTH, _PEERS, _SIZE)),
+                         (_SERIAL, (_GRADIENTS, _DEPTH, _PEERS)),
+                         (_TASKS, (_GRADIENTS, _SERIAL, _DEPTH, _PEERS, _SIZE)),
+                         (_CODEC, (_GRADIENTS, _TASKS, _SERIAL, _DEPTH, _PEERS, _SIZE))):
         for flag in others:
             if mode.value and flag.value:
                 raise errors.UsageError(f'--{flag.name} must not be given with --{mode.name}; '
