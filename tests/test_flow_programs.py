@@ -8,6 +8,8 @@ import pytest
 import tiny_run
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     'nice': {'width': 8, 'depths': 1, 'mixture': 'data', 'weight_prior': 1.},
     'real_nvp': {'width': 4},
@@ -18,8 +20,7 @@ SMALL = {
                 'checkerboards': 1, 'noise_steps': 1, 'heads': 2}}
 
 
-@pytest.mark.parametrize('model', [
-    'nice', *(pytest.param(name, marks=pytest.mark.slow) for name in SMALL if name != 'nice')])
+@pytest.mark.parametrize('model', SMALL)
 def test_train_evaluate_diagnose_export_sample(model, tmp_path, capsys):
     run, data_dir = tmp_path / 'run', tmp_path / 'data'
     with tiny_run.program('train') as train:
@@ -41,7 +42,6 @@ def test_train_evaluate_diagnose_export_sample(model, tmp_path, capsys):
     assert np.load(tmp_path / 'drawn.npy').shape == (2, 8, 8, 1)
 
 
-@pytest.mark.slow
 def test_a_table_of_the_users_own(tmp_path):
     """Its likelihood is in its own units; the picture shows samples and density."""
     rows = np.random.default_rng(0).normal([3., -2.], [5., .1], [400, 2])
