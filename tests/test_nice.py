@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import special
 from tensorflow_probability import distributions as tfd
 
 import tfp_glow
@@ -58,6 +59,35 @@ def test_equals_numpy(event_shape, hidden, depths, shift, rate, prior, assert_cl
         terms = -.5 * z**2 - .5 * math.log(2 * math.pi)
     assert_close(flow.bijector.inverse(y), z.reshape(y.shape), 1e-10)
     assert_close(flow.log_prob(y), terms.sum(-1) + log_det, 1e-10)
+
+
+@pytest.mark.parametrize('place', ['data', 'prior'])
+def test_a_mixture_of_logistics(place, assert_close):
+    """Of the prior it is the density of the scaled entries; of the data, the first map."""
+    flow = build((2, 3, 1), 2, [4], mixture=place, components=3, scaling_rate=2.)
+    y = RNG.uniform(-.5, .5, [5, 2, 3, 1])
+    logits, means, log_scales = (
+        2 * by_name(flow)[f'nice/mixture/{name}'] for name in ('logits', 'means', 'log_scales'))
+    start = np.log([1, 1 / 32, 1 / 1024])
+    means, log_scales = means * np.exp(start), log_scales + start
+    weights = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+
+    def mixture(h):
+        below = special.expit((h[..., np.newaxis] - means) * np.exp(-log_scales))
+        density = np.sum(weights * below * (1 - below) * np.exp(-log_scales), -1)
+        return special.logit(np.sum(weights * below, -1)), density
+    if place == 'data':
+        u, density = mixture(y.reshape(5, -1) + .5)
+        z, log_det = numpy_nice(flow, u, [1, 1], 0., 2.)
+        terms = np.log(density) - np.log(special.expit(u) * special.expit(-u))
+        terms += log_det / 6 - z - 2 * np.log1p(np.exp(-z))
+    else:
+        h, log_det = numpy_nice(flow, y, [1, 1], .5, 2.)
+        z, density = mixture(h)
+        terms = np.log(density) + log_det / 6
+    assert_close(tf.reshape(flow.bijector.inverse(y), [5, -1]), z, 1e-7)
+    assert_close(flow.log_prob(y), terms.sum(-1), 1e-7)
+    assert_close(flow.bijector.forward(tf.identity(flow.bijector.inverse(y))), y, 1e-9)
 
 
 def test_the_range_of_the_data(assert_close):
@@ -114,8 +144,10 @@ def test_temperature_needs_a_known_base():
     ({'event_shape': (1,)}, r'event_shape must be a known .* at least 2 entries; got \(1,\)'),
     ({'event_shape': (4, 4)}, r'event_shape must be .*; got \(4, 4\)'),
     ({'event_shape': (None, 4, 1)}, 'event_shape must be a known'),
-    ({'couplings': 0}, 'couplings and scaling_rate must be positive; got couplings=0'),
+    ({'couplings': 0}, 'couplings, scaling_rate and components must be positive; got coupl.*=0'),
     ({'scaling_rate': 0.}, 'got couplings=4, scaling_rate=0.0'),
+    ({'components': 0}, 'components=0'),
+    ({'mixture': 'pixels'}, "mixture must be one of none, data, prior; got 'pixels'"),
     ({'hidden': [[3], [3]]}, r'one per coupling, 4; got hidden=\[\[3\], \[3\]\]'),
     ({'hidden': [3, [3], 3, 3]}, 'hidden must be the numbers of one network or a list'),
     ({'hidden': [0]}, 'outputs and hidden must be positive'),

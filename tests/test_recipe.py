@@ -1,6 +1,7 @@
 """The hyper-parameters of training: what they do to the learning rate, and their ranges."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -43,3 +44,16 @@ def test_vectors_are_not_moved():
     moved = dataclasses.replace(training, shifts=.1)
     with pytest.raises(errors.UsageError, match='--shifts must be left out for vectors; got 0.1'):
         runs.Run('maf', 'moons', name, False, None, config, moved).load_data()
+
+
+def test_fewer_bits():
+    """The lowest of each channel go, and the model has as many levels fewer."""
+    run = run_with(bits=5)
+    np.testing.assert_array_equal(run.prepare(np.array([0, 7, 8, 255])), [0, 0, 1, 31])
+    images, labels = run.prepare(np.array([9]), np.array([9]))
+    assert images == 1 and labels == 9
+    data = types.SimpleNamespace(event_shape=(4, 4, 1), bins=256, num_classes=None, dims=16,
+                                 sizes={'train': 64}, steps_per_epoch=lambda batch: 1)
+    run = dataclasses.replace(run, config=dataclasses.replace(
+        run.config, levels=1, steps_per_level=1, width=4))
+    assert run.build(data).bins == 32

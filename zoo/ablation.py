@@ -50,14 +50,12 @@ def report(out):
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):
         name = f'{permutation}_{coupling}'
         rows = curves.read(out / name / 'metrics.csv')
-        bits = [float(row['val_bits_per_dim']) for row in rows]
-        drawn[f'{"1x1" if permutation == "conv" else permutation}, {coupling}'] = (
-            [int(row['epoch']) for row in rows], bits)
+        drawn[f'{"1x1" if permutation == "conv" else permutation}, {coupling}'] = rows
         test = json.loads((out / name / 'test.json').read_text())
-        table[name] = {'validation': bits[-1], 'test': test['bits_per_dim'],
+        table[name] = {'validation': curves.validation(rows)[1][-1], 'test': test['bits_per_dim'],
                        'standard_error': test['standard_error'],
                        'seconds': test['training_seconds']}
-    curves.draw(drawn, out / 'curves.png')
+    curves.draw_runs(drawn, out / 'curves.png')
     runs.write_atomically(out / 'ablation.json', json.dumps(table, indent=2) + '\n')
     print(f'{"":18}{"validation":>12}{"test":>10}{"seconds":>10}')
     for name, row in table.items():

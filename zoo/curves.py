@@ -38,11 +38,32 @@ def draw(curves, path, unit='bits/dim', title=None):
     images.write_atomically(path, lambda file: figure.savefig(file, format='png'))
 
 
+def unit(rows):
+    """What a run was measured in, 'nats' or 'bits/dim', from the rows of its metrics.csv."""
+    return 'nats' if 'val_nats' in rows[0] else 'bits/dim'
+
+
+def validation(rows):
+    """`(epochs, values)`: the validation curve of one run from the rows of its metrics.csv."""
+    return _curve(rows, f'val_{_metric(rows)}')
+
+
 def draw_run(rows, path):
     """Draws training and validation of one run from the rows of its metrics.csv."""
-    metric = 'nats' if 'nats' in rows[0] else 'bits_per_dim'
-    epochs = [int(row['epoch']) for row in rows]
-    labels = {metric: 'training, as it goes', f'val_{metric}': 'validation, averaged weights'}
-    draw({label: (epochs, [float(row[key]) for row in rows]) for key, label in labels.items()},
-         path, 'nats' if metric == 'nats' else 'bits/dim',
-         f'{float(rows[-1]["seconds"]) / 60:.0f} minutes in all')
+    draw({'training, as it goes': _curve(rows, _metric(rows)),
+          'validation, averaged weights': validation(rows)},
+         path, unit(rows), f'{float(rows[-1]["seconds"]) / 60:.0f} minutes in all')
+
+
+def draw_runs(runs, path):
+    """Draws the validation curves of `{label: rows of a metrics.csv}`, all in one unit."""
+    draw({label: validation(rows) for label, rows in runs.items()}, path,
+         unit(next(iter(runs.values()))), 'validation, averaged weights')
+
+
+def _metric(rows):
+    return 'nats' if unit(rows) == 'nats' else 'bits_per_dim'
+
+
+def _curve(rows, key):
+    return [int(row['epoch']) for row in rows], [float(row[key]) for row in rows]
