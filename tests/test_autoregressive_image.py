@@ -119,34 +119,37 @@ def test_same_pixels_with_and_without_caching(name, condition, monkeypatch):
         options.update(condition_channels=2, condition=tf.constant(
             RNG.standard_normal([2, 3, 2, 2]), tf.float32))
     whole = image((3, 2), pixel, caching=False, **options)
-    expected, greedy = whole.sample(3, seed=SEED), whole.greedy()
+    noise = RNG.uniform(size=whole.event_shape)
+    expected, alike = whole.sample(3, seed=SEED), whole.from_noise(noise)
     ours = image((3, 2), pixel, **options)
 
     def no_run(self, inputs, condition=None):
         raise AssertionError('a whole run of the network')
     monkeypatch.setattr(networks.GatedPixelCNN, 'call', no_run)
     assert expected.shape == [3, *([2] if condition else []), 3, 2, pixel.channels]
-    assert greedy.shape == expected.shape[1:]
+    assert alike.shape == expected.shape[1:]
     found = ours.sample(3, seed=SEED)
     np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(ours.greedy(), greedy)
+    np.testing.assert_array_equal(ours.from_noise(noise), alike)
     assert len(np.unique(found)) > 1 and not np.array_equal(found[0], found[1])
 
 
-def test_greedy_takes_the_likeliest_value(assert_close):
+def test_noise_becomes_quantiles():
+    """Of the first pixel's masses and of the second's given the first, all listed."""
     ours = image((1, 2), distributions.LogisticMixturePixel(1, 4, 2))
-    greedy = ours.greedy().numpy()
-    every = all_images((1, 2), 1, 4)
-    mass = np.exp(ours.log_prob(every)).reshape(4, 4)
-    first = np.argmax(mass.sum(1))
-    np.testing.assert_array_equal(greedy.ravel(), [first, np.argmax(mass[first])])
+    mass = np.exp(ours.log_prob(all_images((1, 2), 1, 4))).reshape(4, 4)
+    for noise in itertools.product([0., .2, .4, .6, .8, .999], repeat=2):
+        first = np.searchsorted(np.cumsum(mass.sum(1)), noise[0], 'right')
+        second = np.searchsorted(np.cumsum(mass[first]) / mass[first].sum(), noise[1], 'right')
+        found = ours.from_noise(np.reshape(noise, [1, 2, 1])).numpy()
+        np.testing.assert_array_equal(found.ravel(), [first, second])
 
 
 def test_compiled_and_saved(tmp_path):
     """Within XLA; and in a SavedModel, of any number of images. Pixels here are all but certain."""
     vectors = tf.constant(np.random.default_rng(12).standard_normal([2, 3]), tf.float32)
     ours = image((2, 2), condition=vectors, condition_size=3, blocks=1, scale=40., seed=15)
-    certain = ours.greedy().numpy()
+    certain = ours.from_noise(np.full(ours.event_shape, .5)).numpy()
     assert [set(np.unique(one)) for one in certain] == [{0, 1}] * 2
     compiled = tf.function(lambda: ours.sample(2, seed=SEED), autograph=False, jit_compile=True)
     np.testing.assert_array_equal(compiled(), [certain] * 2)
@@ -191,6 +194,8 @@ def test_any_callable_is_run_once_a_pixel():
         lambda x: x[:, 1:], distributions.BernoulliPixel(1), side=(2, 2)).log_prob(
             np.zeros([3, 2, 2, 1])),
      r'network must return the shape \[B, 2, 2, 1\]; got shape=\(3, 1, 2, 1\)'),
+    (lambda: image().from_noise(np.zeros([2, 1, 1])),
+     r'noise must have the event shape \(2, 2, 1\); got shape=\(2, 1, 1\)'),
     (lambda: image().log_prob(np.zeros([2, 3, 1])),
      r'images must end in the event shape \(2, 2, 1\); got shape=\(2, 3, 1\)')])
 def test_bad_arguments_are_named(make, message):
@@ -201,9 +206,10 @@ def test_bad_arguments_are_named(make, message):
 @pytest.mark.slow
 def test_mixtures_compiled():
     ours = image((3, 2), distributions.LogisticMixturePixel(3, 8, 2))
-    greedy, drawn = tf.function(lambda: (ours.greedy(), ours.sample(50, seed=SEED)),
-                                autograph=False, jit_compile=True)()
-    np.testing.assert_array_equal(greedy, ours.greedy())
+    half = np.full(ours.event_shape, .5)
+    medians, drawn = tf.function(lambda: (ours.from_noise(half), ours.sample(50, seed=SEED)),
+                                 autograph=False, jit_compile=True)()
+    np.testing.assert_array_equal(medians, ours.from_noise(half))
     assert set(np.unique(drawn)) <= set(range(8)) and np.all(np.isfinite(ours.log_prob(drawn)))
 
 

@@ -98,19 +98,31 @@ class AutoregressiveImage(tfd.Distribution):
         """What makes a pixel's distribution of the network's outputs."""
         return self._pixel
 
-    def greedy(self):
-        """Images in which each value is the likeliest given those before: `[*batch, H, W, C]`.
+    def from_noise(self, noise):
+        """A draw for given noise, the same for all of the batch: `[*batch, H, W, C]`.
 
-        A picture without the noise of `sample`; not the likeliest image.
+        Value t is the quantile `noise[t]` of its distribution given the values before. Noise that
+        is uniform on [0, 1) makes draws; equal conditions make equal ones.
+
+        Args:
+          noise: `[H, W, C]`, numbers in [0, 1).
+
+        Raises:
+          ValueError: noise of another shape.
         """
+        noise = tf.convert_to_tensor(noise, self.dtype)
+        if not noise.shape.is_compatible_with(self._shape):
+            raise ValueError(f'noise must have the event shape {tuple(self._shape)}; '
+                             f'got shape={noise.shape}.')
+        noise = tf.reshape(noise, [-1])
         levels = tf.range(self._pixel.bins, dtype=self.dtype)
 
-        def likeliest(distribution, index):
-            del index
+        def quantile(distribution, index):
             shape = tf.concat([[-1], tf.ones_like(distribution.batch_shape_tensor())], 0)
-            found = tf.argmax(distribution.log_prob(tf.reshape(levels, shape)), 0)
-            return tf.cast(found, self.dtype)
-        return self._drawn([], likeliest)
+            below = tf.cumsum(tf.exp(distribution.log_prob(tf.reshape(levels, shape))))
+            found = tf.reduce_sum(tf.cast(below <= noise[index], self.dtype), 0)
+            return tf.minimum(found, levels[-1])
+        return self._drawn([], quantile)
 
     def _event_shape(self):
         return self._shape

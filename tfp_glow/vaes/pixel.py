@@ -11,12 +11,18 @@ from tfp_glow.vaes import flows, gaussian, vectors
 class PixelVAE(gaussian.VAE):
     """A `VAE` whose likelihood is a `PixelCNN`; see `pixel_vae`.
 
-    Samples are drawn pixel by pixel. There is no closed form of their mean: `picture`, and what is
-    made of it, gives each pixel its likeliest value given those before.
+    Samples are drawn pixel by pixel. There is no closed form of their mean, and the likeliest value
+    of each pixel given those before makes an empty image where most are background: `picture`, and
+    what is made of it, is a draw by noise that is always the same. `sample` always draws anew.
     """
 
+    def sample(self, n, seed, temperature=1., mean=False):
+        del mean
+        return super().sample(n, seed, temperature)
+
     def picture(self, latents):
-        return self.decode(latents).greedy()
+        images = self.decode(latents)
+        return images.from_noise(tf.random.stateless_uniform(images.event_shape, seed=[0, 0]))
 
 
 class PixelCNN(tf.Module):
