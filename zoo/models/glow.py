@@ -73,7 +73,7 @@ RECIPES = {
     'digits': (Config(levels=2, steps_per_level=8, width=64, top_prior='position',
                       position_bias=True, minimum_scale=.1, reversible=False),
                recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
-    'photo_patches': (Config(levels=3, steps_per_level=8, width=64, minimum_scale=.1),
+    'photo_patches': (Config(levels=3, steps_per_level=8, width=64, minimum_scale=.3),
                       recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),
     # Six of them make the ablation of the paper's figure 3: minutes each on two cores.
     'ablation': (Config(levels=2, steps_per_level=4, width=64, reversible=False),
