@@ -234,8 +234,10 @@ def test_what_is_not_due_does_no_harm():
     np.testing.assert_array_equal(np.isfinite(tape.gradient(y, x)), True)
 
 
-@pytest.mark.parametrize('of', [tgb.MaskedAutoregressive, tgb.InverseAutoregressive])
-@pytest.mark.parametrize('direction', ['forward', 'inverse'])
+@pytest.mark.parametrize('of, direction', [  # The two that are serial; the others are slow.
+    (tgb.MaskedAutoregressive, 'forward'), (tgb.InverseAutoregressive, 'inverse'),
+    pytest.param(tgb.MaskedAutoregressive, 'inverse', marks=pytest.mark.slow),
+    pytest.param(tgb.InverseAutoregressive, 'forward', marks=pytest.mark.slow)])
 def test_repeat(of, direction, assert_close):
     """Stacked weights in a loop: the steps one by one, at constant memory ordinary gradients."""
     stacked = keras_bridge.StackedNetwork(made(order='random'), times=3, seed=0)

@@ -18,7 +18,8 @@ MAPS = tf.constant(RNG.standard_normal([3, 2, 2, 2]))
 # too; of the others here, those that are not slow are much like them.
 SLOW = {'repeat_spline', 'repeat_mixture', 'iaf_repeat', 'maf_repeat', 'maf_spline',
         'checkerboard_mixture', 'flattened_maf', 'iaf_image', 'coupling_plain',
-        'coupling_position', 'shuffle_vector', 'reverse_sequence', 'chain_mixed'}
+        'coupling_position', 'shuffle_vector', 'reverse_sequence', 'chain_mixed', 'glow_dense',
+        'glow_shuffle', 'glow_odd', 'repeat_backprop', 'maf_additive'}
 # XLA and SavedModel of whole flows have tests of their own, under conditions too: see
 # test_flows, test_serving, test_dequantized_flows and test_vector_bundles.
 

@@ -83,6 +83,7 @@ def test_the_graph_does_not_grow_with_the_samples(model):
     assert size(2) == size(1000)
 
 
+@pytest.mark.slow  # test_dequantized compiles a small one.
 def test_compiled(model):
     """XLA draws other numbers for the same seed, so only their spread is known."""
     @tf.function(jit_compile=True)

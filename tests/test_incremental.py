@@ -132,7 +132,9 @@ def test_equals_whole_runs_after_training(assert_close):
     assert_close(ours.inverse(tf.identity(serial(ours, value)[0])), value, 1e-9)
 
 
-@pytest.mark.parametrize('of', [tgb.MaskedAutoregressive, tgb.InverseAutoregressive])
+@pytest.mark.parametrize('of', [
+    tgb.MaskedAutoregressive,
+    pytest.param(tgb.InverseAutoregressive, marks=pytest.mark.slow)])
 def test_in_repeat(of, assert_close, monkeypatch):
     """The weights are the slices of the step, and gradients reach them."""
     stacked = keras_bridge.StackedNetwork(

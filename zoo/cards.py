@@ -75,8 +75,8 @@ def text(name, card):
         f'- **Test**: {card["figure"]}; averaged weights{rounded}, float32.',
         *([f'- **Published**, by another protocol, bits/dim: {published}.'] if published else []),
         *([f'- **Round trip**, largest error: {trips}.'] if trips else []),
-        f'- **Training**: {card["epochs"]} epochs in {card["training_seconds"]:,.0f} s on two '
-        f'cores, seed {card["seed"]}.',
+        f'- **Training**: {card["epochs"]} epochs in {card["training_seconds"]:,.0f} s, seed '
+        f'{card["seed"]}.',
         f'- **Command**: `{card["command"]}`',
         f'- **Licence** of the weights: {card["licence"]}']
     if card['note']:
