@@ -184,3 +184,31 @@ def test_programs(tmp_path, capsys):
     with tiny_run.program('sample') as sample:
         sample(saved_model=tmp_path / 'run' / 'saved_model', num=2, out=tmp_path / 'drawn.npy')
     assert np.load(tmp_path / 'drawn.npy').shape == (2, 8, 8, 1)
+
+
+def test_channels_leave_a_level_several_times(assert_close):
+    """The likelihood, level by level in NumPy's terms: sums of masses; the sample comes back."""
+    flow = catalogue.perturb(tiny((8, 8, 1), levels=2, factor_outs=(2, 3), exit_components=2))
+    assert [tuple(shape) for shape in flow.latent_shapes] == [
+        (4, 4, 2), (4, 4, 1), (2, 2, 2), (2, 2, 1), (2, 2, 1)]
+    x = images(3, 8, 8, 1)
+    latents = flow.decompose(x)
+    stays, total = None, 0.
+    for level in reversed(range(flow.num_levels)):
+        prior = flow.prior(level, stays, 3)
+        total += np.log(prior.prob(latents[level]).numpy()).sum((1, 2, 3))
+        stays = flow.merge(level, latents[level], stays)
+    np.testing.assert_array_equal(stays, x)
+    assert_close(flow.log_prob(x), total, 1e-5)
+    paths = flow_variables.by_path(flow)
+    assert len(paths) == len(flow.variables)
+
+
+def test_one_factor_out_is_the_reference():
+    plain, same = tiny((8, 8, 1), levels=2), tiny((8, 8, 1), levels=2, factor_outs=[1, 1])
+    for a, b in zip(plain.variables, same.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match='factor_outs must leave at least 2 channels.*level 0'):
+        tiny((8, 8, 1), levels=2, factor_outs=3)
+    with pytest.raises(ValueError, match='factor_outs must be one number or one per level, 2'):
+        tiny((8, 8, 1), levels=2, factor_outs=(1, 2, 3))

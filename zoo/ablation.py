@@ -10,13 +10,10 @@ with --resume goes on where the first was interrupted.
 
 import itertools
 import json
-import pathlib
-import subprocess
-import sys
 
 from absl import flags
 
-from zoo import errors, program
+from zoo import program, several
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('dataset', None, 'Data set, as in zoo.train.')
@@ -34,10 +31,7 @@ COUPLINGS = ('additive', 'affine')
 def main(_):
     """Trains the six, draws and tabulates."""
     program.require('dataset', 'workdir')
-    out = pathlib.Path(FLAGS.workdir)
-    if not FLAGS.resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise errors.UsageError(f'--workdir must be new or empty, or give --resume; '
-                                f'got {FLAGS.workdir!r}.')
+    out = several.folder(FLAGS.workdir, FLAGS.resume)
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):
         _train(permutation, coupling, out / f'{permutation}_{coupling}')
     report(out)
@@ -64,20 +58,11 @@ def report(out):
 
 
 def _train(permutation, coupling, workdir):
-    if (workdir / 'test.json').exists():
-        return
-    words = ['--model=glow', f'--dataset={FLAGS.dataset}', f'--recipe={FLAGS.recipe}',
-             f'--permutation={permutation}', f'--coupling={coupling}', f'--workdir={workdir}',
-             '--verbose=0']
-    words += [f'--{name}={FLAGS[name].value}' for name in ('data_dir', 'epochs', 'seed')
-              if FLAGS[name].value is not None]
-    words += ['--resume'] if (workdir / 'config.json').exists() else []
-    print(f'{permutation}, {coupling}', flush=True)
-    done = subprocess.run([sys.executable, '-m', 'zoo.train', *words], check=False)
-    if done.returncode:
-        raise (errors.UsageError if done.returncode == 2 else errors.Failure)(
-            f'zoo.train ended with status {done.returncode} in {str(workdir)!r}; its message is '
-            'above.')
+    several.train(
+        workdir, f'{permutation}, {coupling}',
+        ['--model=glow', f'--dataset={FLAGS.dataset}', f'--recipe={FLAGS.recipe}',
+         f'--permutation={permutation}', f'--coupling={coupling}'],
+        {name: FLAGS[name].value for name in ('data_dir', 'epochs', 'seed')})
 
 
 if __name__ == '__main__':

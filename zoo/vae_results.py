@@ -30,7 +30,7 @@ def figures(run, data, model, split, draws=1, limit=None, samples=None):
     result = {'split': data.splits[split], 'dims': data.dims, **_both(mean, error, data.dims),
               'images': count, 'draws': draws}
     if samples is not None:
-        bits = np.concatenate(list(_importance(run, data, model, split, limit, samples)))
+        bits = importance_nats(run, data, model, split, limit, samples) / _unit(data.dims)
         error = bits.std(ddof=1) / math.sqrt(len(bits))
         result['importance'] = {'samples': samples, **_both(bits.mean(), error, data.dims)}
     return result
@@ -67,6 +67,12 @@ def greys(pictures, bins):
     return np.round(np.clip(np.asarray(pictures) / (bins - 1), 0, 1) * 255).astype(np.uint8)
 
 
+def importance_nats(run, data, model, split, limit, samples):
+    """The importance-weighted bound of each image, `[N]`: what -log p(x) is at most, in nats."""
+    bits = np.concatenate(list(_importance(run, data, model, split, limit, samples)))
+    return bits * _unit(data.dims)
+
+
 def _importance(run, data, model, split, limit, samples):
     @tf.function(reduce_retracing=True)
     def bits(batch, seed):
@@ -78,8 +84,13 @@ def _importance(run, data, model, split, limit, samples):
             yield bits(batch, tf.constant([index, 7918])).numpy()
 
 
+def _unit(dims):
+    """Nats of an image for each bit/dim."""
+    return dims * math.log(2)
+
+
 def _both(bits, error, dims):
-    unit = dims * math.log(2)
+    unit = _unit(dims)
     return {'bits_per_dim': float(bits), 'standard_error': float(error),
             'nats': float(bits * unit), 'nats_standard_error': float(error * unit)}
 

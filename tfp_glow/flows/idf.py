@@ -15,8 +15,8 @@ TOP_PRIORS = ('channel', 'position')
 
 
 def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
-        top_components=5, exit_components=1, top_prior='position', invert_permutation=False,
-        network=None, network_options=None, reversible=True, dtype=tf.float32, network_dtype=None,
+        top_components=5, exit_components=1, factor_outs=1, top_prior='position',
+        invert_permutation=False, network=None, network_options=None, reversible=True, dtype=tf.float32, network_dtype=None,
         seed=0, name='idf'):
     """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
 
@@ -26,7 +26,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     Args:
       event_shape: `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
       levels: L.
-      steps_per_level: couplings of each level.
+      steps_per_level: couplings of each level, before each time that channels leave.
       width: channels that the dense layers of a network add together, one number or one per level.
       depth: dense layers of each network.
       bins: number of grey levels: networks see integers divided by it.
@@ -34,6 +34,9 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
       top_components: logistics in each mixture that is the prior of the last latent.
       exit_components: logistics in the prior of the latents that leave early, given what stays by a
         network like those of the couplings; 1 for no mixture.
+      factor_outs: how often couplings run and half of the channels leave at each level, a number or
+        one per level; the last time of all, what is left is the last latent. 1 is the reference's;
+        with more, fewer integers have a prior that sees nothing of the image.
       top_prior: learned per 'position' and channel (the reference) or per 'channel'.
       invert_permutation: undo each permutation after its coupling, a refinement of IDF++.
       network: `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras network`; by
@@ -80,21 +83,30 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     network = functools.partial(network, depth=depth,
                                 dtype=network_dtype or tf.as_dtype(dtype).name,
                                 **(network_options or {}))
+    stages = [(level, k) for level, times in enumerate(
+        building.per_level('factor_outs', factor_outs, levels)) for k in range(times)]
     bijectors, priors = [], []
-    for level in range(levels):
-        shape = (shape[0] // 2, shape[1] // 2, shape[2] * 4)
+    for level, k in stages:
+        if k == 0:
+            shape = (shape[0] // 2, shape[1] // 2, shape[2] * 4)
         make = functools.partial(network, width=widths[level])
         *seeds, exit_seed = (int(s) for s in np.random.SeedSequence(
-            [seed, level]).generate_state(3) >> 1)
-        path = f'{name}/level_{level}'
-        parts = [tgb.Squeeze(2), _steps(
-            shape, steps_per_level, make, split, unit, invert_permutation, reversible, seeds, dtype,
-            path)]
-        if level == 0:
+            [seed, level] + [k] * (k > 0)).generate_state(3) >> 1)
+        path = f'{name}/level_{level}' + f'_{k}' * (k > 0)
+        parts = [tgb.Squeeze(2)] if k == 0 else []
+        if not bijectors:
             parts.insert(0, tgb.ShiftScale(tf.constant(-(bins // 2), dtype)))
-        bijectors.append(tgb.Chain(parts, name=f'level_{level}'))
-        if level < levels - 1:
+        if shape[2] > 1:
+            parts.append(_steps(shape, steps_per_level, make, split, unit, invert_permutation,
+                                reversible, seeds, dtype, path))
+        elif not parts:  # Of one channel nothing can be coupled.
+            parts.append(tgb.ShiftScale(tf.constant(0., dtype)))
+        bijectors.append(tgb.Chain(parts, name=path.rpartition('/')[2]))
+        if (level, k) != stages[-1]:
             kept = (shape[2] + 1) // 2
+            if kept == shape[2]:
+                raise ValueError('factor_outs must leave at least 2 channels to be halved; got '
+                                 f'{factor_outs=}, which leaves 1 at level {level}.')
             outputs = integer_priors.outputs_per_channel(exit_components) * (shape[2] - kept)
             shape = (*shape[:2], kept)
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.

@@ -12,6 +12,7 @@ import dataclasses
 
 import tfp_glow
 from zoo import recipe
+from zoo.models.sizes import sizes
 
 DISCRETE = True  # `build` is told the number of grey levels.
 
@@ -28,6 +29,9 @@ class Config:
     top_components: int = recipe.field(5, 'Logistics in the prior of the last latent.')
     exit_components: int = recipe.field(
         1, 'Logistics in the priors of the latents that leave early (in the paper 1).')
+    factor_outs: str = recipe.field(
+        '1', 'How often half of the channels leave a level, couplings before each time: a number '
+        'or one per level, with commas (in the paper 1).')
     top_prior: str = recipe.field(
         'position', 'Prior of the last latent, learned per channel or position.')
     position_bias: bool = recipe.field(
@@ -46,10 +50,12 @@ class Config:
 
 def build(config, event_shape, seed, bins):
     """The flow over images of integers 0 .. bins-1 with initial weights drawn from `seed`."""
+    factor_outs = sizes('factor_outs', config.factor_outs)
     return tfp_glow.flows.idf(
         event_shape, config.levels, config.steps_per_level, config.width, config.depth, bins=bins,
         share=config.share, top_components=config.top_components,
-        exit_components=config.exit_components, top_prior=config.top_prior,
+        exit_components=config.exit_components, factor_outs=factor_outs[0] if len(
+            factor_outs) == 1 else factor_outs, top_prior=config.top_prior,
         invert_permutation=config.invert_permutation, reversible=config.reversible,
         network_options={'activation': config.activation, 'normalise': config.normalise,
                          'rezero': config.rezero, 'position_bias': config.position_bias},
