@@ -126,7 +126,7 @@ def header(codec):
 
 def test_the_format_is_as_documented(codec, header):
     data = signed(header, chunk([ITEM], PIXELS), end())
-    assert data.startswith(b'\x89TFG\r\n\x1a\n\x01\x00\x00\x08\x00\x08\x00\x03\x00\x04\x00')
+    assert data.startswith(b'\x89TFG\r\n\x1a\n\x02\x00\x00\x08\x00\x08\x00\x03\x00\x04\x00')
     assert codec.decode(data).tobytes() == PIXELS
     photo = tiny_integer_flow.images(count=1)['noise'][0]
     written = codec.encode(photo, batch=BATCH)
@@ -181,7 +181,7 @@ def test_crafted_files_are_refused(codec, header):
                 {'tile': (0, 8, 3)}, {'tile': (8, 5000, 3)})],
             ('must be the one that', signed(dataclasses.replace(header, tile=(8, 16, 3)), end())),
             ('must be the one that', signed(dataclasses.replace(header, model=bytes(32)), end())),
-            ('version of the format must be 1; got 2', _version(header, 2)),
+            ('version of the format must be 2; got 1', _version(header, 1)),
             ('must begin as a .tfg file', b'no'), ('must begin as a .tfg file', bytes(500)),
             ('must begin as a .tfg file', b'')]:
         with pytest.raises(coding.DecodingError, match=words):

@@ -1,8 +1,8 @@
-r"""The file format `.tfg`, version 1. All numbers are little-endian; CRC is CRC-32 (zlib's).
+r"""The file format `.tfg`, version 2. All numbers are little-endian; CRC is CRC-32 (zlib's).
 
 ```none
 header   8 bytes  magic  89 54 46 47 0D 0A 1A 0A
-         u16      version of the format, 1
+         u16      version of the format, 2
          u8       layout: 0 one array, 1 a list of arrays, 2 named files
          u16 x 3  height, width, channels of the model's images, which tiles have (channels 1 or 3)
          u16      batch: tiles that the networks were given at once, and in each chunk but the last
@@ -45,7 +45,7 @@ import zlib
 import numpy as np
 
 MAGIC = b'\x89TFG\r\n\x1a\n'
-VERSION = 1
+VERSION = 2
 ARRAY, LIST, FILES = range(3)  # Layouts.
 CODED, STORED = range(2)
 MAX_BATCH = 1024

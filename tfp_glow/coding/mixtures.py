@@ -3,9 +3,11 @@
 Tables would be as many as integers. Instead an integer is coded as the digits, to base 4, of its
 cell's distance from the start of a window around all components: with each digit the window becomes
 the quarter that it names, so that the distribution function is wanted at three places a digit only.
-Its values are integers: sums of weights, in units of 2**-16, times entries of one table of the
-logistic function, in steps of 2**-11.
+Its values are 32-bit integers: sums of weights times entries of one table of the logistic function,
+in steps of 2**-9 scales.
 """
+
+import functools
 
 import constriction
 import numpy as np
@@ -15,9 +17,11 @@ from tfp_glow.coding import bits, tables
 _QUARTERS = constriction.stream.model.Categorical(perfect=False)
 _INSIDE = constriction.stream.model.Categorical(
     np.array([2.**11 - 1, 1.]), perfect=False, lazy=False)  # Or an escape.
-_STEPS = 1 << 11  # Of the table, in a scale.
+_STEPS = 1 << 9  # Of the table, in a scale.
 _END = 16 * _STEPS  # Beyond it, the table is as good as 0 or 1.
-_WEIGHTS = 1 << 16
+_PRECISION = 17  # Of the table's entries; with the weights' sum they fill 32 bits.
+_WEIGHTS = (1 << 15) - 1
+_LOGIT_STEPS = 1 << 8  # Of a table of weights.
 _REACH = 12  # Of the window, in scales.
 _SCALES = 2.**-6, 2.**18
 _WIDE = 4  # As for single logistics: from scales of 32 on, cells hold several integers.
@@ -35,22 +39,22 @@ class MixturePrior:
         logits, loc, scale = (np.ascontiguousarray(p.reshape([-1, count]).T, np.float32)
                               for p in (logits, loc, scale))
         scale = np.clip(scale, *_SCALES)
-        self._shift = np.maximum(np.frexp(np.min(scale, 0))[1] - 1 - _WIDE, 0).astype(np.int32)
+        self._shift = np.maximum(_octave(np.min(scale, 0)) - _WIDE, 0)
+        reach = _REACH * scale
         ends = [np.floor(end).astype(np.int32) >> self._shift for end in (
-            np.min(loc - _REACH * scale, 0), np.max(loc + _REACH * scale, 0))]
+            np.min(loc - reach, 0), np.max(loc + reach, 0))]
         self._first, size = ends[0], ends[1] - ends[0] + 1
-        self._digits = np.maximum((np.frexp((size - 1).astype(np.float64))[1] + 1) // 2, 1)
+        # A size that float32 rounds up to a power of two has one digit to spare at most.
+        digits = np.maximum((_octave((size - 1).astype(np.float32)) + 2) >> 1, 1).astype(np.int8)
         # Those with most digits come first, so that those with another digit are the first ones.
-        self._order = np.argsort(-self._digits, kind='stable')
-        self._counts = [int(np.count_nonzero(self._digits > digit))
-                        for digit in range(int(self._digits.max()))]
-        for name in ('_shift', '_first', '_digits'):
-            setattr(self, name, getattr(self, name)[self._order])
-        weights = tables.exp(np.maximum(logits.astype(np.float64) - np.max(logits, 0), -50.))
-        self._weights = (np.floor(weights / _sum(weights) * _WEIGHTS) + 1)[:, self._order]
-        self._total = _sum(self._weights) * 2.**tables.PRECISION
-        self._loc = loc[:, self._order]
-        self._rate = (np.float32(_STEPS) / scale)[:, self._order]
+        self._order = np.argsort(-digits, kind='stable')
+        self._counts = [int(np.count_nonzero(digits > digit)) for digit in range(digits.max())]
+        below = np.minimum((np.max(logits, 0) - logits) * np.float32(_LOGIT_STEPS),
+                           np.float32(16 * _LOGIT_STEPS - 1))
+        weights = _weights(count)[below.astype(np.int32)]
+        self._shift, self._first, self._digits, self._weights, self._loc, self._rate = (
+            np.take(array, self._order, axis=-1) for array in (
+                self._shift, self._first, digits, weights, loc, np.float32(_STEPS) / scale))
 
     def encode(self, coder, values):
         """Appends integers, |value| <= 2**23, to a `RangeEncoder`."""
@@ -87,30 +91,40 @@ class MixturePrior:
     def _walk(self, digit):
         """The cells whose digits `digit(number, masses of the quarters [n, 4])` gives."""
         cells = np.zeros([len(self._order)], np.int64)
-        below, above = np.zeros_like(self._total), self._total.copy()
+        edges = np.zeros([5, len(cells)], np.uint32)
+        edges[4] = _sum(self._weights) << np.uint32(_PRECISION)
         for number in reversed(range(len(self._counts))):
-            some = slice(self._counts[number])
-            start, width = cells[some], 1 << 2 * number
-            edges = [below[some], *(self._cdf(start + j * width, some) for j in (1, 2, 3)),
-                     above[some]]
-            rows = np.empty([len(start), 4])
+            count, width = self._counts[number], 1 << 2 * number
+            some = edges[:, :count]
+            for j in (1, 2, 3):
+                self._cdf(cells[:count] + j * width, some[j])
+            rows = np.empty([count, 4])
             for j in range(4):
-                np.subtract(edges[j + 1], edges[j], out=rows[:, j])
+                np.subtract(some[j + 1], some[j], out=rows[:, j])
             rows += 1
             found = digit(number, rows)
-            cells[some] += found.astype(np.int64) << 2 * number
-            below[some] = np.choose(found, edges[:4])
-            above[some] = np.choose(found, edges[1:])
+            cells[:count] += found.astype(np.int64) << 2 * number
+            place = found * np.intp(len(cells)) + np.arange(count)
+            some[0], some[4] = edges.ravel()[place], edges.ravel()[place + len(cells)]
         return cells
 
-    def _cdf(self, cells, some):
-        """The masses below the first integers of these cells, in units of 2**-40."""
-        edges = (((cells + self._first[some]) << self._shift[some]) - .5).astype(np.float32)
-        total = np.zeros([len(edges)])
+    def _cdf(self, cells, out):
+        """The masses below the first integers of these cells, the first ones."""
+        some = slice(len(cells))
+        edges = ((cells + self._first[some]) << self._shift[some]).astype(np.float32)
+        edges -= np.float32(.5)
+        steps, places, found = (np.empty([len(edges)], kind) for kind in (
+            np.float32, np.int32, np.uint32))
+        out[:] = 0
         for weight, loc, rate in zip(self._weights, self._loc, self._rate):
-            steps = np.clip((edges - loc[some]) * rate[some], -_END, _END - 1)
-            total += weight[some] * _LOGISTIC[steps.astype(np.int32) + _END]
-        return total
+            np.subtract(edges, loc[some], out=steps)
+            steps *= rate[some]
+            steps += _END
+            np.clip(steps, 0, 2 * _END - 1, out=steps)
+            np.copyto(places, steps, casting='unsafe')
+            _LOGISTIC.take(places, out=found, mode='clip')  # By far faster than without `mode`.
+            found *= weight[some]
+            out += found
 
 
 def _sum(rows):
@@ -121,9 +135,22 @@ def _sum(rows):
     return total
 
 
+def _octave(x):
+    """The binary logarithm of float32 numbers, rounded down; -127 of 0."""
+    return (np.ascontiguousarray(x).view(np.int32) >> 23) - 127
+
+
+@functools.cache
+def _weights(count):
+    """The weight of a component by how far its logit is from the greatest, of `count` components."""
+    steps = np.arange(16 * _LOGIT_STEPS) + .5
+    return (np.floor(tables.exp(-steps / _LOGIT_STEPS) * (_WEIGHTS // count - 1)) + 1).astype(
+        np.uint32)
+
+
 def _logistic():
     middles = (np.arange(-_END, _END) + .5) / _STEPS
-    return np.floor(tables.sigmoid(middles) * 2**tables.PRECISION + .5)
+    return np.floor(tables.sigmoid(middles) * 2**_PRECISION + .5).astype(np.uint32)
 
 
 _LOGISTIC = _logistic()
