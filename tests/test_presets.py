@@ -66,6 +66,20 @@ def test_rounded_weights(digits_run, loaded, tmp_path):
     assert 'rounded' not in (loaded.path / 'card.md').read_text()
 
 
+def test_a_smaller_preset_of_a_preset(digits_run, loaded, tmp_path):
+    """It is what the run itself gives, but for its name."""
+    with tiny_run.program('publish') as publish:
+        options = {'data_dir': digits_run.parent / 'data', 'samples': 4, 'mantissa_bits': 6}
+        publish(workdir=digits_run, out=tmp_path / 'run', **options)
+        publish(preset=loaded.path, workdir=None, out=tmp_path / 'preset', **options)
+    for name in ('weights.npz', 'curve.png', 'samples.png', 'config.json'):
+        one, other = ((tmp_path / folder / name).read_bytes() for folder in ('run', 'preset'))
+        assert one == other, name
+    one, other = (json.loads((tmp_path / folder / 'card.json').read_text())
+                  for folder in ('run', 'preset'))
+    assert one | {'note': loaded.card['note']} == other
+
+
 def test_what_is_known_of_a_preset(loaded, digits_preset, digits_run):
     assert loaded.name == 'tiny_digits' and loaded.path == digits_preset
     assert loaded.run == runs.Directory(digits_run).read()
@@ -167,6 +181,8 @@ def test_weights_that_are_no_archive_are_refused(copy):
     ({'mantissa_bits': 24}, '--mantissa_bits must be in 1 .. 23; got 24.'),
     ({'temperature': -1}, '--temperature must be finite and at least 0; got -1.'),
     ({'out': ''}, '--out must be given; see --help.'),
+    ({'preset': 'glow_digits'}, 'give --workdir=RUN, a run directory of zoo.train, or '
+                                '--preset=NAME; got both.'),
     ({'out': '.'}, "--out must be a new folder; '.' exists.")])
 def test_mistakes_of_publish(given, words, digits_run, tmp_path):
     with tiny_run.program('publish') as publish:

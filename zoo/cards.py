@@ -1,6 +1,7 @@
 """Model cards: what is known of a trained model, measured, as a dictionary and as a text."""
 
 import dataclasses
+import pathlib
 
 from zoo import curves, measures, registry, results
 
@@ -12,19 +13,23 @@ _PUBLISHED = {
     ('real_nvp', 'fashion_mnist'): '2.85 on a GPU'}
 
 
-def measure(run, data, model, directory, draws=1, importance_samples=None):
+def training(workdir):
+    """`epochs` and `training_seconds` of a run directory, as a dictionary."""
+    last = curves.read(pathlib.Path(workdir) / 'metrics.csv')[-1]
+    return {'epochs': int(last['epoch']), 'training_seconds': float(last['seconds'])}
+
+
+def measure(run, data, model, epochs, seconds, draws=1, importance_samples=None):
     """The card of a run as a dictionary, ready for JSON; figures are those of the test split."""
-    rows = curves.read(directory.path / 'metrics.csv')
     found = results.figures(run, data, model, 'test', draws, importance_samples=importance_samples)
     count = min(_ROUND_TRIP_EXAMPLES, data.sizes['test'])
     trips = {} if run.is_vae else measures.round_trip_errors(
         model, *run.examples(data, 'test', count))
-    epochs = int(rows[-1]['epoch'])
     return {
         'model': run.model, 'dataset': run.dataset, 'recipe': run.recipe,
         'figure': results.in_words(found), **found,
         'round_trip': trips, 'data': data.describe(), 'seed': run.training.seed,
-        'epochs': epochs, 'training_seconds': float(rows[-1]['seconds']),
+        'epochs': epochs, 'training_seconds': seconds,
         'weights': sum(int(v.shape.num_elements()) for v in model.trainable_variables),
         'estimate': _estimate(run),
         'published': _PUBLISHED.get((run.model, run.dataset)) if run.training.bits == 8 else None,
@@ -55,9 +60,9 @@ def command(run, epochs):
     return f'python -m zoo.train {" ".join(words)} --workdir=RUN'
 
 
-def draw_curve(directory, path):
-    """Draws the learning curve of a run's directory."""
-    curves.draw_run(curves.read(directory.path / 'metrics.csv'), path)
+def draw_curve(workdir, path):
+    """Draws the learning curve of a run directory."""
+    curves.draw_run(curves.read(pathlib.Path(workdir) / 'metrics.csv'), path)
 
 
 def text(name, card):

@@ -1,13 +1,15 @@
 r"""Makes a preset of a finished run: weights, config, card, pictures, SHA-256.
 
     python -m zoo.publish --workdir=runs/fashion --out=presets/glow_fashion_mnist
+    python -m zoo.publish --preset=presets/glow_fashion_mnist --mantissa_bits=10 --out=presets/small
 
-`zoo.from_preset(DIR)` reads it. The figures on the card are measured here, on the test split, with
+The second makes a smaller one of another preset, whose curve and training it keeps. `zoo.from_preset(DIR)` reads it. The figures on the card are measured here, on the test split, with
 the averaged weights in float32.
 """
 
 import json
 import pathlib
+import shutil
 
 from absl import flags
 
@@ -15,6 +17,7 @@ from zoo import errors, program
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, of a finished run.')
+flags.DEFINE_string('preset', None, 'Or a preset, by its name or folder.')
 flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
 flags.DEFINE_string('out', None, 'Folder to make; must be new.')
 flags.DEFINE_string('licence', 'Apache-2.0', 'Licence of the weights.')
@@ -31,7 +34,7 @@ flags.DEFINE_float('temperature', None, 'Their temperature. Default: .7; of VAEs
 
 def main(_):
     """Measures and writes."""
-    program.require('workdir', 'out')
+    program.require('out')
     out = pathlib.Path(FLAGS.out)
     if out.exists():
         raise errors.UsageError(f'--out must be a new folder; {FLAGS.out!r} exists.')
@@ -44,20 +47,25 @@ def main(_):
         raise errors.UsageError('--temperature must be finite and at least 0; got '
                                 f'{FLAGS.temperature:g}.')
     from zoo import cards, preset, results, runs, vae_results  # Late: a wrong flag comes first.
-    run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
+    run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
+    source = preset.read(FLAGS.preset) if FLAGS.preset else None
     vae_results.check_samples(run, FLAGS.importance_samples)
     model = preset.settled(run, data, model, FLAGS.mantissa_bits)
     temperature = results.temperature(run, FLAGS.temperature)
-    card = cards.measure(run, data, model, runs.Directory(FLAGS.workdir), FLAGS.draws,
-                         FLAGS.importance_samples)
-    card |= {'licence': FLAGS.licence, 'note': FLAGS.note,
+    training = source.card if source else cards.training(FLAGS.workdir)
+    card = cards.measure(run, data, model, training['epochs'], training['training_seconds'],
+                         FLAGS.draws, FLAGS.importance_samples)
+    card |= {'licence': FLAGS.licence, 'note': FLAGS.note or (source.card['note'] if source else ''),
              'mantissa_bits': FLAGS.mantissa_bits,
              'samples': f'{FLAGS.samples} at temperature {temperature:g}'}
 
     def fill(folder):
         (folder / 'card.json').write_text(json.dumps(card, indent=2) + '\n')
         (folder / 'card.md').write_text(cards.text(out.name, card))
-        cards.draw_curve(runs.Directory(FLAGS.workdir), folder / 'curve.png')
+        if source:
+            shutil.copyfile(source.path / 'curve.png', folder / 'curve.png')
+        else:
+            cards.draw_curve(FLAGS.workdir, folder / 'curve.png')
         results.draw(run, data, model, FLAGS.samples, temperature, folder / 'samples.png')
     preset.write(run, data, model, out, fill)
     size = sum(p.stat().st_size for p in out.iterdir()) / 1e6
