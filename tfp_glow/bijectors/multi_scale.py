@@ -1,11 +1,9 @@
-"""Multi-scale architecture: levels, each of which lets half of its channels go as latents."""
+"""Multi-scale architecture: levels, each of which lets some of its channels go as latents."""
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import base, splits, values
-
-_SPLIT = splits.channels()  # The first half goes on.
 
 
 class MultiScale(base.OnePassBijector):
@@ -13,7 +11,7 @@ class MultiScale(base.OnePassBijector):
 
     In the direction of the density, level l maps its image through `levels[l].inverse`; then, on
     every level but the last, its channels are split: the first half goes on to the next level, the
-    second half leaves as latent z_l. Before it leaves, `exits[l]`, the conditional prior, takes it
+    second half leaves as latent z_l; or by another `share`, see `splits.channels`. Before it leaves, `exits[l]`, the conditional prior, takes it
     to noise given what stays.
 
     ```none
@@ -25,15 +23,16 @@ class MultiScale(base.OnePassBijector):
 
     Args:
       levels: bijectors over images, the finest (nearest to the data) first.
-      exits: None, or one bijector per level but the last; it must leave the first half of its
-        channels alone, as `Coupling` does.
+      exits: None, or one bijector per level but the last; it must leave the channels that go on
+        alone, as `Coupling` does.
       event_shape: of the image, or None for any; another is refused then, which a base that
         broadcasts might take.
+      share: of the channels that goes on, in (0, 1).
       validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
     Raises:
-      ValueError: no levels, or a number of exits that does not fit; bijectors of more than one
+      ValueError: no levels, or a number of exits that does not fit; `share` out of range; bijectors of more than one
         dtype; an image of another shape than `event_shape`, or latents that do not fit together.
       TypeError: one of `levels` or `exits` is no bijector.
 
@@ -51,7 +50,7 @@ class MultiScale(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, levels, exits=None, event_shape=None, validate_args=False,
+    def __init__(self, levels, exits=None, event_shape=None, share=.5, validate_args=False,
                  name='multi_scale'):
         parameters = dict(locals())
         self._levels = list(levels)
@@ -65,6 +64,7 @@ class MultiScale(base.OnePassBijector):
         values.check_bijectors('each of levels', self._levels)
         values.check_bijectors('each of exits', self._exits)
         self._event_shape = tf.TensorShape(event_shape).with_rank(3)
+        self._split = splits.channels(share=share)
         super().__init__(forward_min_event_ndims=[3] * count, inverse_min_event_ndims=3,
                          dtype=base.common_dtype(levels=self._levels, exits=self._exits),
                          validate_args=validate_args, parameters=parameters, name=name)
@@ -80,6 +80,11 @@ class MultiScale(base.OnePassBijector):
         return tuple(self._exits)
 
     @property
+    def split(self):
+        """What tells the channels that go on from those that leave, of `splits`."""
+        return self._split
+
+    @property
     def takes_condition(self):
         return any(map(base.takes_condition, [*self._levels, *self._exits]))
 
@@ -87,7 +92,7 @@ class MultiScale(base.OnePassBijector):
         *exited, h = x
         h, total = base.forward_and_log_det(self._levels[-1], h, 3, condition)
         for level, exit_, z in reversed(list(zip(self._levels, self._exits, exited))):
-            h, exit_log_det = base.forward_and_log_det(exit_, _joined(h, z), 3, condition)
+            h, exit_log_det = base.forward_and_log_det(exit_, self._joined(h, z), 3, condition)
             h, log_det = base.forward_and_log_det(level, h, 3, condition)
             total += exit_log_det + log_det
         self._check_event('the image of x', h)
@@ -99,7 +104,7 @@ class MultiScale(base.OnePassBijector):
         for level, exit_ in zip(self._levels, self._exits):
             h, log_det = base.inverse_and_log_det(level, h, 3, condition)
             h, exit_log_det = base.inverse_and_log_det(exit_, h, 3, condition)
-            h, z = _SPLIT.apart(h)
+            h, z = self._split.apart(h)
             latents.append(z)
             total += log_det + exit_log_det
         h, log_det = base.inverse_and_log_det(self._levels[-1], h, 3, condition)
@@ -116,7 +121,7 @@ class MultiScale(base.OnePassBijector):
         for level, exit_ in zip(self._levels, self._exits):
             y, dy = base.forward_pullback(level, y, dy, *rest)
             y, dy = base.forward_pullback(exit_, y, dy, *rest)
-            (y, z), (dy, dz) = _SPLIT.apart(y), _SPLIT.apart(dy)
+            (y, z), (dy, dz) = self._split.apart(y), self._split.apart(dy)
             latents.append(z)
             dlatents.append(dz)
         y, dy = base.forward_pullback(self._levels[-1], y, dy, *rest)
@@ -136,7 +141,7 @@ class MultiScale(base.OnePassBijector):
         latents = []
         for level, exit_ in zip(self._levels, self._exits):
             y = base.initialize_part(exit_, base.initialize_part(level, y, condition), condition)
-            y, z = _SPLIT.apart(y)
+            y, z = self._split.apart(y)
             latents.append(z)
         return [*latents, base.initialize_part(self._levels[-1], y, condition)]
 
@@ -154,8 +159,8 @@ class MultiScale(base.OnePassBijector):
         parts = [base.with_frozen(part, v)
                  for part, v in zip([*self._levels, *self._exits], values)]
         count = len(self._levels)
-        return MultiScale(parts[:count], parts[count:], self._event_shape, self.validate_args,
-                          name=self.name)
+        return MultiScale(parts[:count], parts[count:], self._event_shape, self._split.share,
+                          self.validate_args, name=self.name)
 
     def _forward_dtype(self, input_dtype, **kwargs):
         return tf.nest.flatten(input_dtype)[0]
@@ -175,7 +180,7 @@ class MultiScale(base.OnePassBijector):
         shapes = []
         for level in self._levels[:-1]:
             *side, channels = level.inverse_event_shape(shape).with_rank(3).as_list()
-            moved = None if channels is None else channels // 2
+            moved = None if channels is None else self._split.moved(channels)
             shapes.append(tf.TensorShape([*side, moved]))
             shape = tf.TensorShape([*side, None if channels is None else channels - moved])
         return [*shapes, self._levels[-1].inverse_event_shape(shape)]
@@ -193,16 +198,16 @@ class MultiScale(base.OnePassBijector):
         for level in self._levels[:-1]:
             shape = level.inverse_event_shape_tensor(shape)
             side, channels = shape[:-1], shape[-1:]
-            shapes.append(tf.concat([side, channels // 2], 0))
-            shape = tf.concat([side, channels - channels // 2], 0)
+            moved = self._split.moved(channels)
+            shapes.append(tf.concat([side, moved], 0))
+            shape = tf.concat([side, channels - moved], 0)
         return [*shapes, self._levels[-1].inverse_event_shape_tensor(shape)]
 
-
-def _joined(h, z):
-    """What stayed and the latent that left, as one image again."""
-    channels = h.shape[-1], z.shape[-1]
-    if (not h.shape[:-1].is_compatible_with(z.shape[:-1])
-            or (None not in channels and channels[0] - channels[1] not in (0, 1))):
-        raise ValueError('x must hold latents of one image, each of the shape of what the coarser '
-                         f'ones give, here {h.shape}; got shape={z.shape}.')
-    return tf.concat([h, z], -1)
+    def _joined(self, h, z):
+        """What stayed and the latent that left, as one image again."""
+        kept, moved = h.shape[-1], z.shape[-1]
+        if (not h.shape[:-1].is_compatible_with(z.shape[:-1])
+                or (None not in (kept, moved) and self._split.moved(kept + moved) != moved)):
+            raise ValueError('x must hold latents of one image, each of the shape of what the '
+                             f'coarser ones give, here {h.shape}; got shape={z.shape}.')
+        return tf.concat([h, z], -1)

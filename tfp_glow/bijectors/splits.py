@@ -123,9 +123,16 @@ class _Channels(Split):
     reverse: bool = False
     share: float = .5
 
+    def moved(self, count):
+        """How many of `count` channels, an integer or a tensor of them, move."""
+        if isinstance(count, int):
+            return max(1, int((1 - self.share) * count + _ROUNDING))
+        exact = (1 - self.share) * tf.cast(count, tf.float64) + _ROUNDING
+        return tf.maximum(1, tf.cast(exact, count.dtype))
+
     def apart(self, event):
         count = _check_channels(event)
-        moved = max(1, int((1 - self.share) * count + _ROUNDING))
+        moved = self.moved(count)
         first, rest = tf.split(event, [count - moved, moved], axis=-1)
         return (rest, first) if self.reverse else (first, rest)
 

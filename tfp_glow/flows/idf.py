@@ -15,8 +15,8 @@ TOP_PRIORS = ('channel', 'position')
 
 
 def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
-        top_components=5, exit_components=1, factor_outs=1, top_prior='position',
-        invert_permutation=False, network=None, network_options=None, reversible=True, dtype=tf.float32, network_dtype=None,
+        top_components=5, exit_components=1, factor_outs=1, stay_share=.5,
+        top_prior='position', invert_permutation=False, network=None, network_options=None, reversible=True, dtype=tf.float32, network_dtype=None,
         seed=0, name='idf'):
     """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
 
@@ -34,9 +34,10 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
       top_components: logistics in each mixture that is the prior of the last latent.
       exit_components: logistics in the prior of the latents that leave early, given what stays by a
         network like those of the couplings; 1 for no mixture.
-      factor_outs: how often couplings run and half of the channels leave at each level, a number or
+      factor_outs: how often couplings run and channels leave at each level, a number or
         one per level; the last time of all, what is left is the last latent. 1 is the reference's;
         with more, fewer integers have a prior that sees nothing of the image.
+      stay_share: of the channels that stays where others leave; .5 is the reference's.
       top_prior: learned per 'position' and channel (the reference) or per 'channel'.
       invert_permutation: undo each permutation after its coupling, a refinement of IDF++.
       network: `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras network`; by
@@ -77,7 +78,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             ('top_components', top_components, 1), ('exit_components', exit_components, 1)):
         if value < least:
             raise ValueError(f'{argument} must be at least {least}; got {argument}={value}.')
-    split, unit = tgb.splits.channels(share=share), float(bins)
+    split, exit_split = tgb.splits.channels(share=share), tgb.splits.channels(share=stay_share)
+    unit = float(bins)
     widths = building.per_level('width', width, levels)
     network = network or functools.partial(networks.dense_network, name='network')
     network = functools.partial(network, depth=depth,
@@ -103,11 +105,12 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             parts.append(tgb.ShiftScale(tf.constant(0., dtype)))
         bijectors.append(tgb.Chain(parts, name=path.rpartition('/')[2]))
         if (level, k) != stages[-1]:
-            kept = (shape[2] + 1) // 2
-            if kept == shape[2]:
-                raise ValueError('factor_outs must leave at least 2 channels to be halved; got '
+            if shape[2] < 2:
+                raise ValueError('factor_outs must leave at least 2 channels to be split; got '
                                  f'{factor_outs=}, which leaves 1 at level {level}.')
-            outputs = integer_priors.outputs_per_channel(exit_components) * (shape[2] - kept)
+            left = exit_split.moved(shape[2])
+            kept = shape[2] - left
+            outputs = integer_priors.outputs_per_channel(exit_components) * left
             shape = (*shape[:2], kept)
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
                 exit_network = make(shape, outputs, seed=exit_seed)
@@ -116,7 +119,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
                     integer_priors.outputs_per_channel(top_components)])
     top = integer_priors.TopPrior(
         building.variable('top_prior', raw, name, dtype), shape, top_components, unit)
-    return IntegerFlow(event_shape, bijectors, priors, top, name=name)
+    return IntegerFlow(event_shape, bijectors, priors, top, share=stay_share, name=name)
 
 
 def _steps(shape, times, network, split, unit, invert_permutation, reversible, seeds, dtype, path):

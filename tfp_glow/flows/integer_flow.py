@@ -8,14 +8,12 @@ from tfp_glow import bijectors as tgb
 from tfp_glow.bijectors import folding
 from tfp_glow.distributions.latents import temperatures
 
-_SPLIT = tgb.splits.channels()  # The first half goes on.
-
 
 class IntegerFlow(tfd.Distribution):
     """Images of integers, `[H, W, C]`, by a bijection to integers whose prior is learned.
 
-    Level by level, what comes in is transformed, and half of its channels leave as a latent whose
-    prior depends on the half that stays; the rest of the last level is the coarsest latent.
+    Level by level, what comes in is transformed, and half of its channels, or another share, leave
+    as a latent whose prior depends on what stays; the rest of the last level is the coarsest latent.
 
     ```none
     h_0 = x;   [h_l+1, z_l] = split(levels[l].inverse(h_l));   z_L = levels[L].inverse(h_L)
@@ -45,6 +43,7 @@ class IntegerFlow(tfd.Distribution):
       top: `batch_size -> distribution` of the coarsest latent, likewise.
       temperature: factor of the priors' scales, one or one per level, see `with_temperature`. At 0
         the middle of a logistic is drawn, in a mixture that of each component.
+      share: of the channels that stays where others leave.
       validate_args: check that images are integers.
       name: name of the distribution.
 
@@ -68,15 +67,15 @@ class IntegerFlow(tfd.Distribution):
     ```
     """
 
-    def __init__(self, event_shape, levels, priors, top, temperature=1., validate_args=False,
-                 name='integer_flow'):
+    def __init__(self, event_shape, levels, priors, top, temperature=1., share=.5,
+                 validate_args=False, name='integer_flow'):
         parameters = dict(locals())
         shape = tf.TensorShape(event_shape)
         if shape.rank != 3 or not shape.is_fully_defined():
             raise ValueError(f'event_shape must be a known (height, width, channels); got {shape}.')
         with tf.name_scope(name) as name:
             self._image_shape = shape
-            self._bijector = tgb.MultiScale(levels, event_shape=shape)
+            self._bijector = tgb.MultiScale(levels, event_shape=shape, share=share)
             self._priors, self._top = list(priors), top
             if len(self._priors) != self.num_levels - 1:
                 raise ValueError('priors must hold one function per level but the last, '
@@ -151,7 +150,7 @@ class IntegerFlow(tfd.Distribution):
           ValueError: as `prior`.
         """
         self._check_level(level, 'stays', stays)
-        whole = z if stays is None else _SPLIT.together(stays, z)
+        whole = z if stays is None else self._bijector.split.together(stays, z)
         return self._bijector.levels[level].forward(tf.identity(whole))
 
     def _check_level(self, level, name, stays):
@@ -168,7 +167,7 @@ class IntegerFlow(tfd.Distribution):
         h, latents, stayed = tf.cast(x, self.dtype), [], []
         self._bijector.inverse_event_shape(h.shape[1:])
         for level in levels:
-            h, z = _SPLIT.apart(level.inverse(h))
+            h, z = self._bijector.split.apart(level.inverse(h))
             latents.append(z)
             stayed.append(h)
         return [*latents, last.inverse(h)], stayed
