@@ -186,11 +186,17 @@ def test_programs(tmp_path, capsys):
     assert np.load(tmp_path / 'drawn.npy').shape == (2, 8, 8, 1)
 
 
-def test_channels_leave_a_level_several_times(assert_close):
-    """The likelihood, level by level in NumPy's terms: sums of masses; the sample comes back."""
-    flow = catalogue.perturb(tiny((8, 8, 1), levels=2, factor_outs=(2, 3), exit_components=2))
-    assert [tuple(shape) for shape in flow.latent_shapes] == [
-        (4, 4, 2), (4, 4, 1), (2, 2, 2), (2, 2, 1), (2, 2, 1)]
+@pytest.mark.parametrize('options, channels', [
+    ({'factor_outs': (2, 3)}, [(4, 2), (4, 1), (2, 2), (2, 1), (2, 1)]),
+    ({'factor_outs': (3, 2), 'stay_share': .75}, [(4, 1), (4, 1), (4, 1), (2, 1), (2, 3)])])
+def test_channels_leave_a_level_several_times(options, channels, assert_close):
+    """The likelihood, level by level in NumPy's terms: sums of masses; the image comes back."""
+    flow = catalogue.perturb(tiny((8, 8, 1), levels=2, exit_components=2, **options))
+    shapes = [(side, side, count) for side, count in channels]
+    assert [tuple(shape) for shape in flow.latent_shapes] == shapes
+    assert [tuple(shape.numpy()) for shape in flow.bijector.inverse_event_shape_tensor(
+        [8, 8, 1])] == shapes
+    assert flow.bijector.forward_event_shape(flow.latent_shapes) == (8, 8, 1)
     x = images(3, 8, 8, 1)
     latents = flow.decompose(x)
     stays, total = None, 0.
