@@ -266,6 +266,7 @@ CATALOGUE = {
         dense(1, 2), unit=8., split=tgb.splits.channels(True)), (1, 2, 3)),
     'integer_checkerboard': lambda: (tgb.IntegerCoupling(
         over_pixels(1, 1), unit=8., split=tgb.splits.checkerboard()), (2, 2, 1)),
+    'reversible_colour': lambda: (tgb.reversible_colour(DTYPE), (2, 2, 3)),
     'idf': lambda: (idf(bins=16).bijector, (4, 4, 1)),
     'iaf': lambda: (tgb.InverseAutoregressive(made(3, 2, order='random', degrees='random')), (3,)),
     'iaf_image': lambda: (tgb.InverseAutoregressive(masked_conv(

@@ -232,3 +232,22 @@ def test_bad_arguments_are_named(make, message):
 def test_values_are_checked_if_asked_for(flow):
     with pytest.raises(tf.errors.InvalidArgumentError, match='values must be integers'):
         flow.copy(validate_args=True).log_prob(tf.fill([4, 4, 1], .5))
+
+
+def test_colour_is_ycocg_for_every_pixel_and_comes_back():
+    """Against NumPy, on every value of R and B with some G."""
+    red, green, blue = (v.ravel().astype(np.float32) for v in np.meshgrid(
+        np.arange(256), [0, 1, 100, 255], np.arange(256)))
+    pixels = np.stack([red, green, blue], -1).reshape([1, 512, -1, 3])
+    colour = tgb.reversible_colour()
+    found = colour.inverse(pixels).numpy()
+    co = red - blue
+    t = blue + np.round(co / 2)
+    cg = green - t
+    y = t + np.round(cg / 2)
+    np.testing.assert_array_equal(found, np.stack([y, co, cg], -1).reshape(pixels.shape))
+    np.testing.assert_array_equal(colour.forward(tf.constant(found)), pixels)
+    grey = found[0].reshape(-1, 3)[(red == green) & (green == blue)]
+    assert not grey[:, 1:].any()
+    with pytest.raises(ValueError, match='colour must be False for images that are not RGB'):
+        tfp_glow.flows.idf((8, 8, 1), 1, 1, 4, 2, colour=True)

@@ -23,6 +23,7 @@ from tfp_glow.bijectors.multi_scale import MultiScale
 from tfp_glow.bijectors.permutation import Reverse, Shuffle, random_permutation
 from tfp_glow.bijectors.repeat import Repeat
 from tfp_glow.bijectors.reversible import Reversible
+from tfp_glow.bijectors.reversible_colour import reversible_colour
 from tfp_glow.bijectors.spline import Spline, SplineInner
 from tfp_glow.bijectors.squeeze import Squeeze
 from tfp_glow.bijectors.whitening import Whitening, fit_whitening
@@ -34,5 +35,5 @@ __all__ = [
     'MaskedAutoregressive', 'MixtureCDFInner', 'MixtureLogisticCDF', 'MultiScale',
     'Multiplicative', 'OnePassBijector', 'Repeat', 'Reverse', 'Reversible', 'ShiftScale',
     'Shuffle', 'Spline', 'SplineInner', 'Squeeze', 'Whitening', 'fit_whitening',
-    'plu_parameters', 'random_permutation', 'rotation', 'round_to_grid', 'scale_maps', 'splits',
+    'plu_parameters', 'random_permutation', 'reversible_colour', 'rotation', 'round_to_grid', 'scale_maps', 'splits',
 ]

@@ -15,7 +15,7 @@ TOP_PRIORS = ('channel', 'position')
 
 
 def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
-        top_components=5, exit_components=1, factor_outs=1, stay_share=.5,
+        top_components=5, exit_components=1, factor_outs=1, stay_share=.5, colour=False,
         top_prior='position', invert_permutation=False, network=None, network_options=None, reversible=True, dtype=tf.float32, network_dtype=None,
         seed=0, name='idf'):
     """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
@@ -38,6 +38,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
         one per level; the last time of all, what is left is the last latent. 1 is the reference's;
         with more, fewer integers have a prior that sees nothing of the image.
       stay_share: of the channels that stays where others leave; .5 is the reference's.
+      colour: take RGB apart into luma and chroma first, by `bijectors.reversible_colour`. Not the
+        reference's.
       top_prior: learned per 'position' and channel (the reference) or per 'channel'.
       invert_permutation: undo each permutation after its coupling, a refinement of IDF++.
       network: `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras network`; by
@@ -78,6 +80,9 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             ('top_components', top_components, 1), ('exit_components', exit_components, 1)):
         if value < least:
             raise ValueError(f'{argument} must be at least {least}; got {argument}={value}.')
+    if colour and shape[2] != 3:
+        raise ValueError(f'colour must be False for images that are not RGB; got {colour=} and '
+                         f'event_shape={shape}.')
     split, exit_split = tgb.splits.channels(share=share), tgb.splits.channels(share=stay_share)
     unit = float(bins)
     widths = building.per_level('width', width, levels)
@@ -97,7 +102,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
         path = f'{name}/level_{level}' + f'_{k}' * (k > 0)
         parts = [tgb.Squeeze(2)] if k == 0 else []
         if not bijectors:
-            parts.insert(0, tgb.ShiftScale(tf.constant(-(bins // 2), dtype)))
+            parts = [tgb.ShiftScale(tf.constant(-(bins // 2), dtype)),
+                     *([tgb.reversible_colour(dtype)] if colour else []), *parts]
         if shape[2] > 1:
             parts.append(_steps(shape, steps_per_level, make, split, unit, invert_permutation,
                                 reversible, seeds, dtype, path))

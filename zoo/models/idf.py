@@ -34,6 +34,8 @@ class Config:
         '1', 'How often channels leave a level, couplings before each time: a number or one per '
         'level, with commas (in the paper 1).')
     stay_share: float = recipe.field(.5, 'Share of the channels that stays then (in the paper .5).')
+    colour: bool = recipe.field(
+        False, 'Take RGB apart into luma and chroma first, losslessly (not in the paper).')
     top_prior: str = recipe.field(
         'position', 'Prior of the last latent, learned per channel or position.')
     position_bias: bool = recipe.field(
@@ -58,7 +60,7 @@ def build(config, event_shape, seed, bins):
         share=config.share, top_components=config.top_components,
         exit_components=config.exit_components,
         factor_outs=factor_outs[0] if len(factor_outs) == 1 else factor_outs,
-        stay_share=config.stay_share, top_prior=config.top_prior,
+        stay_share=config.stay_share, colour=config.colour, top_prior=config.top_prior,
         invert_permutation=config.invert_permutation, reversible=config.reversible,
         network_options={'activation': config.activation, 'normalise': config.normalise,
                          'rezero': config.rezero, 'position_bias': config.position_bias},
