@@ -75,20 +75,21 @@ class DenseNetwork(keras.Model):
             block.build((*input_shape[:-1], channels))
             self.blocks.append(block)
             channels += growth
+        # In the precision of the weights: in bfloat16 a shift of 100 would err by up to .25.
         self.last = ScaledConv2D(
             config['outputs'], 3, _glorot(seeds[-1]) if config['rezero'] else 'zeros', None,
-            position_bias=bias, dtype=self.dtype_policy, name='conv_out')
+            position_bias=bias, dtype=self.variable_dtype, name='conv_out')
         self.last.build((*input_shape[:-1], channels))
         if config['rezero']:
             self.gate = self.add_weight(name='gate', shape=(config['outputs'],),
-                                        initializer=self.gate_initializer)
+                                        initializer=self.gate_initializer, autocast=False)
         self.built = True
 
     def call(self, inputs):
         hidden = inputs
         for block in self.blocks:
             hidden = block(hidden)
-        outputs = self.last(hidden)
+        outputs = self.last(keras.ops.cast(hidden, self.variable_dtype))
         return outputs * self.gate if self._config['rezero'] else outputs
 
     def get_config(self):
