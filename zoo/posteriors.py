@@ -19,7 +19,7 @@ from zoo import errors, program, several
 FLAGS = flags.FLAGS
 flags.DEFINE_string('dataset', None, 'Data set, as in zoo.train.')
 flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
-flags.DEFINE_string('model', 'dense_vae', 'dense_vae, conv_vae, resnet_vae or pixel_vae.')
+flags.DEFINE_string('model', 'conv_vae', 'dense_vae, conv_vae, resnet_vae or pixel_vae.')
 flags.DEFINE_string('recipe', None, 'Recipe that all share. Default: posteriors.')
 flags.DEFINE_string('workdir', None, 'Folder of the runs; new, or with --resume.')
 flags.DEFINE_bool('resume', False, 'Go on with what --workdir holds.')
