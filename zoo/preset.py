@@ -123,10 +123,18 @@ def write(run, data, model, folder, fill):
     with model.averaged_weights():
         values = {}
         model.save_own_variables(values)
-        np.savez_compressed(folder / 'weights.npz', **values)
+        _save(folder / 'weights.npz', values)
     fill(folder)
     sums = {name: _sum(folder / name) for name in FILES}
     (folder / 'sha256.json').write_text(json.dumps(sums, indent=2) + '\n')
+
+
+def _save(path, arrays):
+    """An npz for `np.load`, smaller than NumPy's own: of rounded weights by a fifth."""
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_LZMA) as archive:
+        for name, array in arrays.items():
+            with archive.open(f'{name}.npy', 'w', force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
 def settled(run, data, model, mantissa_bits=23):

@@ -15,7 +15,7 @@ TOP_PRIORS = ('channel', 'position')
 
 
 def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
-        top_components=5, exit_components=1, factor_outs=1, stay_share=.5, colour=False,
+        top_components=5, exit_components=1, factor_outs=1, stay_share=.5, relative=False, colour=False,
         top_prior='position', invert_permutation=False, network=None, network_options=None, reversible=True, dtype=tf.float32, network_dtype=None,
         seed=0, name='idf'):
     """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
@@ -38,6 +38,9 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
         one per level; the last time of all, what is left is the last latent. 1 is the reference's;
         with more, fewer integers have a prior that sees nothing of the image.
       stay_share: of the channels that stays where others leave; .5 is the reference's.
+      relative: the priors of channels that leave are told relative to the nearest one that stays,
+        and all networks' outputs count in units / 64, so that a step of an optimizer moves shifts
+        and locations by grey levels, not by tens of them. Not the reference's.
       colour: take RGB apart into luma and chroma first, by `bijectors.reversible_colour`. Not the
         reference's.
       top_prior: learned per 'position' and channel (the reference) or per 'channel'.
@@ -74,6 +77,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     ```
     """
     shape = building.multi_scale_shape(event_shape, levels)
+    colours = shape[2]
     building.check_choice('top_prior', top_prior, TOP_PRIORS)
     for argument, value, least in (
             ('steps_per_level', steps_per_level, 1), ('bins', bins, 2),
@@ -105,8 +109,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             parts = [tgb.ShiftScale(tf.constant(-(bins // 2), dtype)),
                      *([tgb.reversible_colour(dtype)] if colour else []), *parts]
         if shape[2] > 1:
-            parts.append(_steps(shape, steps_per_level, make, split, unit, invert_permutation,
-                                reversible, seeds, dtype, path))
+            parts.append(_steps(shape, steps_per_level, make, split, unit, relative,
+                                invert_permutation, reversible, seeds, dtype, path))
         elif not parts:  # Of one channel nothing can be coupled.
             parts.append(tgb.ShiftScale(tf.constant(0., dtype)))
         bijectors.append(tgb.Chain(parts, name=path.rpartition('/')[2]))
@@ -120,7 +124,10 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             shape = (*shape[:2], kept)
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
                 exit_network = make(shape, outputs, seed=exit_seed)
-            priors.append(integer_priors.ConditionalPrior(exit_network, exit_components, unit))
+            # The last channel that stays of the same colour.
+            near = [kept - 1 - (kept - 1 - c) % colours for c in range(kept, kept + left)]
+            priors.append(integer_priors.ConditionalPrior(
+                exit_network, exit_components, unit, near if relative else None))
     raw = np.zeros([*(shape if top_prior == 'position' else shape[-1:]),
                     integer_priors.outputs_per_channel(top_components)])
     top = integer_priors.TopPrior(
@@ -128,7 +135,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     return IntegerFlow(event_shape, bijectors, priors, top, share=stay_share, name=name)
 
 
-def _steps(shape, times, network, split, unit, invert_permutation, reversible, seeds, dtype, path):
+def _steps(shape, times, network, split, unit, relative, invert_permutation, reversible, seeds, dtype,
+           path):
     """A `Repeat` of permutations and integer couplings."""
     kept, moved = (part.shape[-1] for part in split.apart(tf.zeros([1, 1, 1, shape[2]])))
     permutations = np.stack([
@@ -139,10 +147,16 @@ def _steps(shape, times, network, split, unit, invert_permutation, reversible, s
         'permutation', permutations, path, dtype, trainable=False)}
 
     def make_step(params):
-        permutation = params['permutation']
+        permutation, conditioner = params['permutation'], stacked.bind(params['network'])
+        if relative:
+            conditioner = _small(conditioner)
         parts = [tgb.Shuffle(permutation, dtype),
-                 tgb.IntegerCoupling(stacked.bind(params['network']), unit, split)]
+                 tgb.IntegerCoupling(conditioner, unit, split)]
         if invert_permutation:
             parts.append(tgb.Shuffle(tf.argsort(permutation), dtype))
         return tgb.Chain(parts)
     return tgb.Repeat(make_step, params, times, reversible)
+
+
+def _small(network):
+    return lambda x: integer_priors.SMALL * tf.cast(network(x), x.dtype)

@@ -37,6 +37,31 @@ def of_parameters(raw, components, unit):
     return DiscretizedLogisticMixture(*logits, unit * (loc + offsets), scale)
 
 
+SMALL = 1 / 64  # Of a network's outputs, in units: a step of Adam changes them by much.
+
+
+def relative_to(centre, raw, components, unit):
+    """As `of_parameters`, about `centre`, an integer for each prior, and in finer steps.
+
+    ```none
+    loc = centre + unit * (raw loc / 64 + offset / 4)
+    scale = unit * exp(bounded(raw log-scale - spread) - 2)
+    ```
+
+    where the components' spreads are evenly spaced from 0 to 4, so that one of them is narrow: for
+    integers that often equal their neighbours, as where an image is flat.
+    """
+    bounded = tgb.scale_maps.exponential(bound=_BOUND)
+    loc, log_scale, *logits = tf.split(raw, outputs_per_channel(components) // components, -1)
+    spread = tf.constant(np.linspace(0., 4., components), raw.dtype)
+    scale = unit * tf.exp(bounded(log_scale - spread) + _LOG_SCALE)
+    if components == 1:
+        return DiscretizedLogistic(centre + unit * SMALL * loc[..., 0], scale[..., 0])
+    offsets = tf.constant(np.linspace(-.125, .125, components), raw.dtype)
+    return DiscretizedLogisticMixture(
+        *logits, centre[..., tf.newaxis] + unit * (SMALL * loc + offsets), scale)
+
+
 class ConditionalPrior(tf.Module):
     """The prior of a latent that leaves given what stays: `[B, H, W, C'] -> batch [B, H, W, C]`.
 
@@ -45,18 +70,23 @@ class ConditionalPrior(tf.Module):
         `outputs_per_channel(components)`, in n blocks of C.
       components: logistics of each mixture; 1 for no mixture.
       unit: by how much integers are divided before the network sees them.
+      near: for each channel of the latent, the one of those that stay which its prior is told
+        relative to; None for none.
     """
 
-    def __init__(self, network, components=1, unit=256.):
+    def __init__(self, network, components=1, unit=256., near=None):
         super().__init__()
         self._network = keras_bridge.as_module(network, 'network')
         self._components, self._unit = components, unit
+        self._near = None if near is None else tuple(near)
 
     def __call__(self, stays):
-        raw = tf.cast(self._network(stays / self._unit), stays.dtype)
-        return of_parameters(
-            affine.per_channel(raw, outputs_per_channel(self._components)),
-            self._components, self._unit)
+        raw = affine.per_channel(tf.cast(self._network(stays / self._unit), stays.dtype),
+                                 outputs_per_channel(self._components))
+        if self._near is None:
+            return of_parameters(raw, self._components, self._unit)
+        return relative_to(tf.gather(stays, self._near, axis=-1), raw, self._components,
+                           self._unit)
 
 
 class TopPrior(tf.Module):
