@@ -251,3 +251,28 @@ def test_colour_is_ycocg_for_every_pixel_and_comes_back():
     assert not grey[:, 1:].any()
     with pytest.raises(ValueError, match='colour must be False for images that are not RGB'):
         tfp_glow.flows.idf((8, 8, 1), 1, 1, 4, 2, colour=True)
+
+
+def test_priors_are_relative_to_the_nearest_channel_of_the_same_colour():
+    """Where networks still give zeros: middles about it, one component narrow."""
+    flow = tfp_glow.flows.idf((8, 8, 3), levels=2, steps_per_level=1, width=4, depth=2, bins=64,
+                              factor_outs=(5, 1), stay_share=.67, relative=True, exit_components=3)
+    near = iter([(6, 7, 8), (4, 5), (2, 3), (1,), (0,)])  # Of pixels of Y, Co, Cg; one by one.
+    for level in range(flow.num_levels - 1):
+        kept = {0: 9, 1: 7, 2: 5, 3: 4, 4: 3}[level]
+        stays = RNG.integers(-32, 32, [2, 4, 4, kept]).astype(np.float32)
+        prior = flow.prior(level, stays)
+        middle = stays[..., next(near)][..., np.newaxis]
+        np.testing.assert_allclose(prior.loc, middle + 64 * np.array([-.125, 0., .125]), atol=1e-5)
+        scale = 64 * np.exp(7 * np.tanh(-np.array([0., 2., 4.]) / 7) - 2)
+        np.testing.assert_allclose(prior.scale, np.broadcast_to(scale, prior.scale.shape),
+                                   rtol=1e-5)
+
+
+def test_relative_shifts_are_small():
+    """One step of Adam moves shifts and middles by grey levels, not by tens of them."""
+    pair = [tiny((4, 4, 1), scale=.3, relative=relative) for relative in (False, True)]
+    x = RNG.integers(0, 256, [3, 4, 4, 1])
+    moved = [np.abs(flow.decompose(x)[0] - tiny((4, 4, 1), scale=0.).decompose(x)[0]).mean()
+             for flow in pair]
+    assert 0 < moved[1] < moved[0] / 16
