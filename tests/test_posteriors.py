@@ -51,8 +51,9 @@ def test_mistakes_get_one_line(flags, words):
 
 @pytest.mark.slow
 def test_trains_what_it_reports(tmp_path):
-    done = posteriors('--dataset=digits', '--recipe=digits_binary', f'--workdir={tmp_path / "runs"}',
-                      '--epochs=1', '--seeds=1', '--importance_samples=3', '--limit=20')
+    done = posteriors('--dataset=digits', '--recipe=digits_binary',
+                      f'--workdir={tmp_path / "runs"}', '--epochs=1', '--seeds=1',
+                      '--importance_samples=3', '--limit=20')
     assert done.returncode == 0, done.stderr
     for posterior in ('gaussian', 'iaf'):
         config = json.loads((tmp_path / 'runs' / f'{posterior}_0' / 'config.json').read_text())

@@ -3,8 +3,9 @@ r"""Makes a preset of a finished run: weights, config, card, pictures, SHA-256.
     python -m zoo.publish --workdir=runs/fashion --out=presets/glow_fashion_mnist
     python -m zoo.publish --preset=presets/glow_fashion_mnist --mantissa_bits=10 --out=presets/small
 
-The second makes a smaller one of another preset, whose curve and training it keeps. `zoo.from_preset(DIR)` reads it. The figures on the card are measured here, on the test split, with
-the averaged weights in float32.
+The second makes a smaller one of another preset, whose curve and training it keeps.
+`zoo.from_preset(DIR)` reads them. The figures on the card are measured here, on the test split,
+with the averaged weights in float32.
 """
 
 import json
@@ -55,7 +56,8 @@ def main(_):
     training = source.card if source else cards.training(FLAGS.workdir)
     card = cards.measure(run, data, model, training['epochs'], training['training_seconds'],
                          FLAGS.draws, FLAGS.importance_samples)
-    card |= {'licence': FLAGS.licence, 'note': FLAGS.note or (source.card['note'] if source else ''),
+    note = FLAGS.note or (source.card['note'] if source else '')
+    card |= {'licence': FLAGS.licence, 'note': note,
              'mantissa_bits': FLAGS.mantissa_bits,
              'samples': f'{FLAGS.samples} at temperature {temperature:g}'}
 

@@ -1,4 +1,4 @@
-"""Several runs of zoo.train in one folder, one after the other, for programs that compare models."""
+"""Several runs of zoo.train in one folder, one after the other, to compare models."""
 
 import pathlib
 import subprocess

@@ -35,5 +35,6 @@ __all__ = [
     'MaskedAutoregressive', 'MixtureCDFInner', 'MixtureLogisticCDF', 'MultiScale',
     'Multiplicative', 'OnePassBijector', 'Repeat', 'Reverse', 'Reversible', 'ShiftScale',
     'Shuffle', 'Spline', 'SplineInner', 'Squeeze', 'Whitening', 'fit_whitening',
-    'plu_parameters', 'random_permutation', 'reversible_colour', 'rotation', 'round_to_grid', 'scale_maps', 'splits',
+    'plu_parameters', 'random_permutation', 'reversible_colour', 'rotation', 'round_to_grid',
+    'scale_maps', 'splits',
 ]

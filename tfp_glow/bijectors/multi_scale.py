@@ -11,8 +11,8 @@ class MultiScale(base.OnePassBijector):
 
     In the direction of the density, level l maps its image through `levels[l].inverse`; then, on
     every level but the last, its channels are split: the first half goes on to the next level, the
-    second half leaves as latent z_l; or by another `share`, see `splits.channels`. Before it leaves, `exits[l]`, the conditional prior, takes it
-    to noise given what stays.
+    second half leaves as latent z_l; or by another `share`, see `splits.channels`. Before it
+    leaves, `exits[l]`, the conditional prior, takes it to noise given what stays.
 
     ```none
     h_0 = y;  [h_l+1, z_l] = split(exits[l].inverse(levels[l].inverse(h_l)));
@@ -32,8 +32,9 @@ class MultiScale(base.OnePassBijector):
       name: name of the bijector.
 
     Raises:
-      ValueError: no levels, or a number of exits that does not fit; `share` out of range; bijectors of more than one
-        dtype; an image of another shape than `event_shape`, or latents that do not fit together.
+      ValueError: no levels, or a number of exits that does not fit; `share` out of range; bijectors
+        of more than one dtype; an image of another shape than `event_shape`, or latents that do not
+        fit together.
       TypeError: one of `levels` or `exits` is no bijector.
 
     #### References

@@ -142,7 +142,7 @@ def _octave(x):
 
 @functools.cache
 def _weights(count):
-    """The weight of a component by how far its logit is from the greatest, of `count` components."""
+    """The weight of one of `count` components by how far its logit is below the greatest."""
     steps = np.arange(16 * _LOGIT_STEPS) + .5
     return (np.floor(tables.exp(-steps / _LOGIT_STEPS) * (_WEIGHTS // count - 1)) + 1).astype(
         np.uint32)

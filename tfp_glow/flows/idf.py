@@ -15,9 +15,10 @@ TOP_PRIORS = ('channel', 'position')
 
 
 def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
-        top_components=5, exit_components=1, factor_outs=1, stay_share=.5, relative=False, colour=False,
-        top_prior='position', invert_permutation=False, network=None, network_options=None, reversible=True, dtype=tf.float32, network_dtype=None,
-        seed=0, name='idf'):
+        top_components=5, exit_components=1, factor_outs=1, stay_share=.5, relative=False,
+        colour=False, top_prior='position', invert_permutation=False, network=None,
+        network_options=None, reversible=True, dtype=tf.float32, network_dtype=None, seed=0,
+        name='idf'):
     """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
 
     Images are integers, by themselves: P is a mass, no density, and nothing is dequantized. The
@@ -135,8 +136,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     return IntegerFlow(event_shape, bijectors, priors, top, share=stay_share, name=name)
 
 
-def _steps(shape, times, network, split, unit, relative, invert_permutation, reversible, seeds, dtype,
-           path):
+def _steps(shape, times, network, split, unit, relative, invert_permutation, reversible, seeds,
+           dtype, path):
     """A `Repeat` of permutations and integer couplings."""
     kept, moved = (part.shape[-1] for part in split.apart(tf.zeros([1, 1, 1, shape[2]])))
     permutations = np.stack([

@@ -13,7 +13,7 @@ class IntegerFlow(tfd.Distribution):
     """Images of integers, `[H, W, C]`, by a bijection to integers whose prior is learned.
 
     Level by level, what comes in is transformed, and half of its channels, or another share, leave
-    as a latent whose prior depends on what stays; the rest of the last level is the coarsest latent.
+    as a latent whose prior depends on what stays; what the last level gives is the coarsest latent.
 
     ```none
     h_0 = x;   [h_l+1, z_l] = split(levels[l].inverse(h_l));   z_L = levels[L].inverse(h_L)

@@ -63,8 +63,9 @@ def build(config, event_shape, seed, bins):
         share=config.share, top_components=config.top_components,
         exit_components=config.exit_components,
         factor_outs=factor_outs[0] if len(factor_outs) == 1 else factor_outs,
-        stay_share=config.stay_share, relative=config.relative, colour=config.colour, top_prior=config.top_prior,
-        invert_permutation=config.invert_permutation, reversible=config.reversible,
+        stay_share=config.stay_share, relative=config.relative, colour=config.colour,
+        top_prior=config.top_prior, invert_permutation=config.invert_permutation,
+        reversible=config.reversible,
         network_options={'activation': config.activation, 'normalise': config.normalise,
                          'rezero': config.rezero, 'position_bias': config.position_bias},
         network_dtype=config.network_dtype, seed=seed)
@@ -92,10 +93,10 @@ RECIPES = {
                       recipe.Training(learning_rate=2e-3, batch_size=16, epochs=20, ema=.999,
                                       clip_norm=100.)),
     # 28x28 clothing: forty minutes of a core.
-    'fashion_mnist': (Config(levels=2, factor_outs='3,4', stay_share=.75, relative=True, steps_per_level=1,
-                             width=64, depth=4, exit_components=5, position_bias=True,
-                             activation='swish', invert_permutation=True, reversible=False,
-                             network_dtype='mixed_bfloat16'),
+    'fashion_mnist': (Config(levels=2, factor_outs='3,4', stay_share=.75, relative=True,
+                             steps_per_level=1, width=64, depth=4, exit_components=5,
+                             position_bias=True, activation='swish', invert_permutation=True,
+                             reversible=False, network_dtype='mixed_bfloat16'),
                       recipe.Training(learning_rate=2e-3, batch_size=16, epochs=6, ema=.999,
                                       clip_norm=100.)),
 }

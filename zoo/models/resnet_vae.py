@@ -2,8 +2,9 @@
 
 The recipe `paper` is the reference code's best model of CIFAR-10. The small ones differ on purpose:
 cosine decay for short runs, clipped gradients, for Fashion-MNIST Adam and a divergence that is
-charged for little by little, fewer and narrower layers, latents at two resolutions; a mixture of logistics per pixel in place of one logistic with a common scale; for
-`digits` and `fashion_mnist`, whose objects are centred, biases per position.
+charged for little by little, fewer and narrower layers, latents at two resolutions; a mixture of
+logistics per pixel in place of one logistic with a common scale; for `digits` and `fashion_mnist`,
+whose objects are centred, biases per position.
 """
 
 import dataclasses
