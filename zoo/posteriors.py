@@ -4,8 +4,8 @@ r"""What a flow posterior is worth: pairs of VAEs alike but for --posterior=gaus
 
 Trains two models by `zoo.train` for each of the seeds 0 .. --seeds-1, each in a folder of its own
 in --workdir, and evaluates the importance-weighted bound of all on the same images of the test
-split. The gain of a seed is the mean over images of the difference between its two bounds; its standard
-error is that of the mean of these differences. That of the mean gain is over seeds. Writes
+split. The gain of a seed is the mean over images of the difference between its two bounds; its
+standard error is that of the mean of these differences. That of the mean gain is over seeds. Writes
 posteriors.json. A second call with --resume goes on where the first was interrupted.
 """
 
