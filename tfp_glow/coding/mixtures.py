@@ -22,7 +22,8 @@ _END = 16 * _STEPS  # Beyond it, the table is as good as 0 or 1.
 _PRECISION = 17  # Of the table's entries; with the weights' sum they fill 32 bits.
 _WEIGHTS = (1 << 15) - 1
 _LOGIT_STEPS = 1 << 8  # Of a table of weights.
-_REACH = 12  # Of the window, in scales.
+_REACH = 12  # Of the window, in scales, from a component that has all the weight.
+_INNER = np.arange(1, 4, dtype=np.int32)[:, np.newaxis]  # Edges between the quarters of a window.
 _SCALES = 2.**-6, 2.**18
 _WIDE = 4  # As for single logistics: from scales of 32 on, cells hold several integers.
 
@@ -40,18 +41,20 @@ class MixturePrior:
                               for p in (logits, loc, scale))
         scale = np.clip(scale, *_SCALES)
         self._shift = np.maximum(_octave(np.min(scale, 0)) - _WIDE, 0)
-        reach = _REACH * scale
+        below = np.max(logits, 0) - logits
+        # Where a component's share of the mass is as small as another's of more weight.
+        reach = (_REACH - below) * scale
         ends = [np.floor(end).astype(np.int32) >> self._shift for end in (
-            np.min(loc - reach, 0), np.max(loc + reach, 0))]
+            np.min(np.where(below < _REACH, loc - reach, np.inf), 0),
+            np.max(np.where(below < _REACH, loc + reach, -np.inf), 0))]
         self._first, size = ends[0], ends[1] - ends[0] + 1
         # A size that float32 rounds up to a power of two has one digit to spare at most.
         digits = np.maximum((_octave((size - 1).astype(np.float32)) + 2) >> 1, 1).astype(np.int8)
         # Those with most digits come first, so that those with another digit are the first ones.
         self._order = np.argsort(-digits, kind='stable')
         self._counts = [int(np.count_nonzero(digits > digit)) for digit in range(digits.max())]
-        below = np.minimum((np.max(logits, 0) - logits) * np.float32(_LOGIT_STEPS),
-                           np.float32(16 * _LOGIT_STEPS - 1))
-        weights = _weights(count)[below.astype(np.int32)]
+        weights = _weights(count)[np.minimum(
+            below * np.float32(_LOGIT_STEPS), np.float32(16 * _LOGIT_STEPS - 1)).astype(np.int32)]
         self._shift, self._first, self._digits, self._weights, self._loc, self._rate = (
             np.take(array, self._order, axis=-1) for array in (
                 self._shift, self._first, digits, weights, loc, np.float32(_STEPS) / scale))
@@ -63,10 +66,10 @@ class MixturePrior:
         inside = (cells >= 0) & (cells < self._sizes())
         coder.encode(np.where(inside, 0, 1).astype(np.int32), _INSIDE)
         # Escapes go through the digits as well, so that all arrays stay whole: they cost bits.
-        cells = np.where(inside, cells, 0)
+        cells = np.where(inside, cells, 0).astype(np.int32)
 
         def digit(number, rows):
-            found = ((cells[:len(rows)] >> 2 * number) & 3).astype(np.int32)
+            found = (cells[:len(rows)] >> 2 * number) & 3
             coder.encode(found, _QUARTERS, rows)
             return found
         self._walk(digit)
@@ -90,30 +93,28 @@ class MixturePrior:
 
     def _walk(self, digit):
         """The cells whose digits `digit(number, masses of the quarters [n, 4])` gives."""
-        cells = np.zeros([len(self._order)], np.int64)
+        cells = np.zeros([len(self._order)], np.int32)
         edges = np.zeros([5, len(cells)], np.uint32)
         edges[4] = _sum(self._weights) << np.uint32(_PRECISION)
         for number in reversed(range(len(self._counts))):
             count, width = self._counts[number], 1 << 2 * number
             some = edges[:, :count]
-            for j in (1, 2, 3):
-                self._cdf(cells[:count] + j * width, some[j])
+            self._cdf(cells[:count] + np.int32(width) * _INNER, some[1:4])
             rows = np.empty([count, 4])
-            for j in range(4):
-                np.subtract(some[j + 1], some[j], out=rows[:, j])
+            np.subtract(some[1:], some[:-1], out=rows.T)
             rows += 1
             found = digit(number, rows)
-            cells[:count] += found.astype(np.int64) << 2 * number
+            cells[:count] += found << 2 * number
             place = found * np.intp(len(cells)) + np.arange(count)
             some[0], some[4] = edges.ravel()[place], edges.ravel()[place + len(cells)]
-        return cells
+        return cells.astype(np.int64)
 
     def _cdf(self, cells, out):
-        """The masses below the first integers of these cells, the first ones."""
-        some = slice(len(cells))
+        """The masses below the first integers of cells `[3, n]` of the first n, into `out`."""
+        some = slice(cells.shape[1])
         edges = ((cells + self._first[some]) << self._shift[some]).astype(np.float32)
         edges -= np.float32(.5)
-        steps, places, found = (np.empty([len(edges)], kind) for kind in (
+        steps, places, found = (np.empty(edges.shape, kind) for kind in (
             np.float32, np.int32, np.uint32))
         out[:] = 0
         for weight, loc, rate in zip(self._weights, self._loc, self._rate):
