@@ -90,7 +90,7 @@ RECIPES = {
                              colour=True, steps_per_level=1, width=64, depth=4, exit_components=5,
                              top_prior='channel', activation='swish', invert_permutation=True,
                              reversible=False, network_dtype='mixed_bfloat16'),
-                      recipe.Training(learning_rate=2e-3, batch_size=16, epochs=20, ema=.999,
+                      recipe.Training(learning_rate=2e-3, batch_size=16, epochs=12, ema=.99,
                                       clip_norm=100.)),
     # 28x28 clothing: forty minutes of a core.
     'fashion_mnist': (Config(levels=2, factor_outs='3,4', stay_share=.75, relative=True,
