@@ -153,13 +153,15 @@ def test_bits_of_each_pixel_sum_to_those_of_the_image(flow):
 
 @pytest.mark.parametrize('name', registry.model('idf').RECIPES)
 def test_recipes_build_and_take_a_step(name):
-    """As they are but for the size of their networks."""
+    """As they are but for the number of levels and the size of the networks."""
     model = registry.model('idf')
     _, config, training = registry.recipe('idf', name, 'none')
     training.check()
-    config = dataclasses.replace(config, width=1, depth=1, steps_per_level=1, levels=1)
-    flow = model.build(config, (2, 2, 1), seed=0, bins=256)
-    x, variables = RNG.integers(0, 256, [4, 2, 2, 1]), flow.trainable_variables
+    config = dataclasses.replace(config, width=1, depth=1, steps_per_level=1, levels=1,
+                                 factor_outs=config.factor_outs.split(',')[-1])
+    channels = 3 if config.colour else 1
+    flow = model.build(config, (2, 2, channels), seed=0, bins=256)
+    x, variables = RNG.integers(0, 256, [4, 2, 2, channels]), flow.trainable_variables
     with tf.GradientTape() as tape:
         loss = -tf.reduce_mean(flow.log_prob(x))
     for v, g in zip(variables, tape.gradient(loss, variables), strict=True):

@@ -71,7 +71,7 @@ def test_a_smaller_preset_of_a_preset(digits_run, loaded, tmp_path):
     with tiny_run.program('publish') as publish:
         options = {'data_dir': digits_run.parent / 'data', 'samples': 4, 'mantissa_bits': 6}
         publish(workdir=digits_run, out=tmp_path / 'run', **options)
-        publish(preset=loaded.path, workdir=None, out=tmp_path / 'preset', **options)
+        publish(preset=loaded.path, out=tmp_path / 'preset', **options)
     for name in ('weights.npz', 'curve.png', 'samples.png', 'config.json'):
         one, other = ((tmp_path / folder / name).read_bytes() for folder in ('run', 'preset'))
         assert one == other, name

@@ -2,8 +2,10 @@
 
 The recipe `paper` follows the paper for CIFAR-10 and ImageNet-32. The small recipes differ on
 purpose: Adam with cosine decay for short runs, refinements of IDF++, biases per position for
-objects that are centred; and half of the channels leave more than once at each level, by mixtures,
-so that few integers are left for a prior that sees nothing: of Fashion-MNIST 49 of 784, not 392.
+objects that are centred. And those of Fashion-MNIST and the photographs are pyramids: a quarter or
+so of the channels leaves each time, several times a level, under mixtures about the nearest channel
+that stays; so few integers, of Fashion-MNIST 49 of 784 in place of 392, have a prior that sees
+nothing.
 
 The refinements of IDF++ (van den Berg et al., 2021, arXiv:2006.12459) are options:
 `--invert_permutation`, and in the networks `--activation=swish`, `--normalise` and `--rezero`.
