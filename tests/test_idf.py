@@ -193,13 +193,13 @@ def test_programs(tmp_path, capsys):
     ({'factor_outs': (3, 2), 'stay_share': .75}, [(4, 1), (4, 1), (4, 1), (2, 1), (2, 3)])])
 def test_channels_leave_a_level_several_times(options, channels, assert_close):
     """The likelihood, level by level in NumPy's terms: sums of masses; the image comes back."""
-    flow = catalogue.perturb(tiny((8, 8, 1), levels=2, exit_components=2, **options))
+    flow = catalogue.perturb(tiny((8, 8, 1), levels=2, exit_components=2, **options), scale=.1)
     shapes = [(side, side, count) for side, count in channels]
     assert [tuple(shape) for shape in flow.latent_shapes] == shapes
     assert [tuple(shape.numpy()) for shape in flow.bijector.inverse_event_shape_tensor(
         [8, 8, 1])] == shapes
     assert flow.bijector.forward_event_shape(flow.latent_shapes) == (8, 8, 1)
-    x = images(3, 8, 8, 1)
+    x = np.random.default_rng(5).integers(0, BINS, [3, 8, 8, 1])
     latents = flow.decompose(x)
     stays, total = None, 0.
     for level in reversed(range(flow.num_levels)):
@@ -220,3 +220,13 @@ def test_one_factor_out_is_the_reference():
         tiny((8, 8, 1), levels=2, factor_outs=3)
     with pytest.raises(ValueError, match='factor_outs must be one number or one per level, 2'):
         tiny((8, 8, 1), levels=2, factor_outs=(1, 2, 3))
+    with pytest.raises(ValueError, match='factor_outs must be at least 1; got factor_outs=0'):
+        tiny((8, 8, 1), levels=2, factor_outs=0)
+    with pytest.raises(ValueError, match=r'stay_share must be in \(0, 1\); got stay_share=1'):
+        tiny((8, 8, 1), levels=2, stay_share=1)
+
+
+def test_relative_where_no_channel_of_the_colour_stays():
+    flow = tiny((4, 4, 3), stay_share=.05, factor_outs=2, relative=True)
+    assert flow.latent_shapes[0][-1] == 11
+    assert np.all(np.isfinite(flow.log_prob(images(2, 4, 4, 3))))

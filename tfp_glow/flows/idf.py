@@ -85,6 +85,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             ('top_components', top_components, 1), ('exit_components', exit_components, 1)):
         if value < least:
             raise ValueError(f'{argument} must be at least {least}; got {argument}={value}.')
+    if not 0 < stay_share < 1:
+        raise ValueError(f'stay_share must be in (0, 1); got {stay_share=}.')
     if colour and shape[2] != 3:
         raise ValueError(f'colour must be False for images that are not RGB; got {colour=} and '
                          f'event_shape={shape}.')
@@ -95,8 +97,10 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     network = functools.partial(network, depth=depth,
                                 dtype=network_dtype or tf.as_dtype(dtype).name,
                                 **(network_options or {}))
-    stages = [(level, k) for level, times in enumerate(
-        building.per_level('factor_outs', factor_outs, levels)) for k in range(times)]
+    counts = building.per_level('factor_outs', factor_outs, levels)
+    if min(counts) < 1:
+        raise ValueError(f'factor_outs must be at least 1; got {factor_outs=}.')
+    stages = [(level, k) for level in range(levels) for k in range(counts[level])]
     bijectors, priors = [], []
     for level, k in stages:
         if k == 0:
@@ -125,8 +129,9 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             shape = (*shape[:2], kept)
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
                 exit_network = make(shape, outputs, seed=exit_seed)
-            # The last channel that stays of the same colour.
-            near = [kept - 1 - (kept - 1 - c) % colours for c in range(kept, kept + left)]
+            # The last channel that stays of the same colour, or of any.
+            near = [max(range(kept), key=lambda i, c=c: ((c - i) % colours == 0, i))
+                    for c in range(kept, kept + left)]
             priors.append(integer_priors.ConditionalPrior(
                 exit_network, exit_components, unit, near if relative else None))
     raw = np.zeros([*(shape if top_prior == 'position' else shape[-1:]),
