@@ -24,9 +24,10 @@ def card(name):
 
 def test_what_ships():
     wanted = {f'{model}_fashion_mnist' for model in (
-        'flow_pp', 'glow', 'glow_conditional', 'maf', 'nice', 'real_nvp')}
+        'flow_pp', 'glow', 'glow_conditional', 'idf', 'maf', 'nice', 'real_nvp')}
     wanted |= {f'{model}_vae_fashion_mnist' for model in ('conv', 'dense', 'pixel', 'resnet')}
-    assert wanted | {'glow_digits', 'glow_photo_patches'} <= set(NAMES) == set(zoo.list_presets())
+    wanted |= {'glow_digits', 'glow_photo_patches', 'idf_photo_patches'}
+    assert wanted <= set(NAMES) == set(zoo.list_presets())
     size = sum(path.stat().st_size for path in preset.FOLDER.rglob('*') if path.is_file())
     assert size <= 40e6
 

@@ -137,6 +137,12 @@ def _save(path, arrays):
                 np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
+def published(name_or_path):
+    """`(folder, card)` of a preset that was checked by `read`, without its weights."""
+    folder = _folder(name_or_path)
+    return folder, _json(folder / 'card.json')
+
+
 def settled(run, data, model, mantissa_bits=23):
     """A copy of the `model` of a `run` on `data` that has the averaged weights as its own.
 

@@ -49,15 +49,14 @@ def main(_):
                                 f'{FLAGS.temperature:g}.')
     from zoo import cards, preset, results, runs, vae_results  # Late: a wrong flag comes first.
     run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
-    source = preset.read(FLAGS.preset) if FLAGS.preset else None
+    source, told = preset.published(FLAGS.preset) if FLAGS.preset else (
+        None, cards.training(FLAGS.workdir))
     vae_results.check_samples(run, FLAGS.importance_samples)
     model = preset.settled(run, data, model, FLAGS.mantissa_bits)
     temperature = results.temperature(run, FLAGS.temperature)
-    training = source.card if source else cards.training(FLAGS.workdir)
-    card = cards.measure(run, data, model, training['epochs'], training['training_seconds'],
+    card = cards.measure(run, data, model, told['epochs'], told['training_seconds'],
                          FLAGS.draws, FLAGS.importance_samples)
-    note = FLAGS.note or (source.card['note'] if source else '')
-    card |= {'licence': FLAGS.licence, 'note': note,
+    card |= {'licence': FLAGS.licence, 'note': FLAGS.note or told.get('note', ''),
              'mantissa_bits': FLAGS.mantissa_bits,
              'samples': f'{FLAGS.samples} at temperature {temperature:g}'}
 
@@ -65,7 +64,7 @@ def main(_):
         (folder / 'card.json').write_text(json.dumps(card, indent=2) + '\n')
         (folder / 'card.md').write_text(cards.text(out.name, card))
         if source:
-            shutil.copyfile(source.path / 'curve.png', folder / 'curve.png')
+            shutil.copyfile(source / 'curve.png', folder / 'curve.png')
         else:
             cards.draw_curve(FLAGS.workdir, folder / 'curve.png')
         results.draw(run, data, model, FLAGS.samples, temperature, folder / 'samples.png')
