@@ -8,10 +8,11 @@ import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny_integer_flow
 
 from tfp_glow import coding
-from tfp_glow.coding import container
+from tfp_glow.coding import container, reader
 
 BATCH = 4
 
@@ -54,7 +55,7 @@ def mutated(data, other, generator):
     elif kind == 5:
         del data[at:at + length]
     elif kind == 6:
-        head = len(data) - len(data) % 120 and 120  # About a header.
+        head = min(len(data), 60)  # About a header.
         data[:head] = other[:head]
     else:
         data[at:] = other[at:]
@@ -96,26 +97,26 @@ def test_ten_thousand_mutated_files(codec, samples):
 def signed(header, *parts):
     """A file whose checksums are right, whatever it says."""
     data = header.to_bytes()
-    crc, = struct.unpack('<I', data[-4:])
+    crc = zlib.crc32(data)
     for part in parts:
         crc = zlib.crc32(part, crc)
         data += part + struct.pack('<I', crc)
     return data
 
 
-def chunk(items, payload, tiles=1, mode=1, crc=None):
-    crc = zlib.crc32(payload) if crc is None else crc
-    items = b''.join(item if isinstance(item, bytes) else item.to_bytes() for item in items)
-    return struct.pack('<BHBIII', 1, tiles, mode, crc, len(items), len(payload)) + items + payload
-
-
-def end(items=1, tiles=1):
-    return struct.pack('<BII', 0, items, tiles)
+def chunk(items, payload, tiles=1, mode=1, crcs=None, flags=2, words=None):
+    """By default the last chunk of a file, with the arrays' CRCs as if they had a tile each."""
+    if crcs is None:
+        crcs = [zlib.crc32(payload[192 * i:192 * (i + 1)]) for i in range(len(items))]
+    items = [item if isinstance(item, bytes) else item.to_bytes(container.ARRAY) for item in items]
+    head = container.numbers(8 * tiles + flags + mode, len(items))
+    words = b'' if mode else container.numbers(len(payload) // 4 if words is None else words)
+    return head + b''.join(items) + struct.pack(f'<{len(crcs)}I', *crcs) + words + payload
 
 
 PIXELS = bytes(range(192))
 CRC = zlib.crc32(PIXELS)
-ITEM = container.Item('', (8, 8, 3), CRC)
+ITEM = container.Item('', (8, 8, 3))
 
 
 @pytest.fixture
@@ -125,63 +126,93 @@ def header(codec):
 
 
 def test_the_format_is_as_documented(codec, header):
-    data = signed(header, chunk([ITEM], PIXELS), end())
-    assert data.startswith(b'\x89TFG\r\n\x1a\n\x02\x00\x00\x08\x00\x08\x00\x03\x00\x04\x00')
+    sha = coding.fingerprint(codec.model)
+    data = (b'\x89TFG\x03\x00\x08\x08\x03\x04' + sha + b'\x04test'
+            + b'\x0b\x01\x03\x08\x08\x03' + struct.pack('<I', CRC) + PIXELS)
+    data += struct.pack('<I', zlib.crc32(data))
+    assert data == signed(header, chunk([ITEM], PIXELS))
     assert codec.decode(data).tobytes() == PIXELS
     photo = tiny_integer_flow.images(count=1)['noise'][0]
     written = codec.encode(photo, batch=BATCH)
-    settings = container.read_header(io.BytesIO(written)).settings
+    settings = reader.read_header(io.BytesIO(written)).settings
+    assert settings.startswith(tf.__version__)
     assert written == signed(
         dataclasses.replace(header, settings=settings),
-        chunk([container.Item('', (8, 8, 3), zlib.crc32(photo))], photo.tobytes()), end())
+        chunk([container.Item('', (8, 8, 3))], photo.tobytes()))
+
+
+def test_one_small_image_has_few_bytes_beside_its_code(codec):
+    written = codec.encode(tiny_integer_flow.images(count=1)['photo'][0])
+    parts = reader.Reader(io.BytesIO(written))
+    chunk, = parts.chunks()
+    assert len(written) - len(chunk.payload) <= 70 and chunk.mode == container.CODED
+
+
+@pytest.mark.parametrize('number, data', [
+    (0, b'\0'), (127, b'\x7f'), (128, b'\x80\x01'), (300, b'\xac\x02'),
+    (2**32 - 1, b'\xff\xff\xff\xff\x0f')])
+def test_numbers(number, data):
+    assert container.numbers(number) == data
 
 
 def test_crafted_files_are_refused(codec, header):
     """What no accident makes: every checksum is right."""
     files = dataclasses.replace(header, layout=container.FILES)
 
-    def named(name):
-        return dataclasses.replace(ITEM, name=name)
+    def named(*names):
+        items = [dataclasses.replace(ITEM, name=name).to_bytes(container.FILES) for name in names]
+        return signed(files, chunk(items, len(names) * PIXELS, len(names)))
+
+    def shaped(*shape):
+        return signed(header, chunk([container.Item('', shape)], PIXELS))
+    missing, more, again = chunk([ITEM], PIXELS, flags=0), 2 * PIXELS, chunk([], PIXELS, crcs=[CRC])
     for words, data in [
-            ('last array are missing', signed(header, chunk(
-                [container.Item('', (2, 8, 8, 3), CRC)], PIXELS), end())),
-            ('last array are missing', signed(header, end(0, 0))),
-            ('more tiles than arrays', signed(header, chunk([], PIXELS), end(0))),
-            ('more tiles than arrays', signed(header, chunk([ITEM], 2 * PIXELS, 2), end(1, 2))),
-            ('more arrays than tiles', signed(header, chunk([ITEM, ITEM], PIXELS), end(2))),
-            ('must be one array', signed(header, chunk([ITEM, ITEM], 2 * PIXELS, 2), end(2, 2))),
-            ('is not what was encoded', signed(header, chunk(
-                [container.Item('', (8, 8, 3), CRC ^ 1)], PIXELS), end())),
-            ('CRC-32 of the pixels', signed(header, chunk([ITEM], PIXELS, crc=CRC ^ 1), end())),
-            ('must not be empty', signed(header, chunk(
-                [container.Item('', (8, 0, 3), CRC)], PIXELS), end())),
-            ('no alpha', signed(header, chunk(
-                [container.Item('', (1, 8, 8, 4), CRC)], PIXELS), end())),
-            ('impossible length', signed(header, chunk([ITEM], PIXELS, tiles=5), end())),
-            ('impossible length', signed(header, chunk([ITEM], PIXELS, tiles=0), end())),
-            ('impossible length', signed(header, chunk([ITEM], PIXELS[1:]), end())),
-            ('impossible length', signed(header, chunk([ITEM], PIXELS, mode=0), end())),
-            ('impossible length', signed(header, chunk([ITEM], PIXELS[:5], mode=0), end())),
-            ('impossible length', signed(header, chunk([ITEM], PIXELS, mode=2), end())),
-            ('begin with 0 or 1; got 7', signed(header, b'\x07' + bytes(30))),
-            ('counts at its end', signed(header, chunk([ITEM], PIXELS), end(1, 2))),
-            ('9 bytes follow the end', signed(header, chunk([ITEM], PIXELS), end()) + bytes(9)),
-            ('item cannot be read', signed(header, chunk([b'\0\0\5'], PIXELS), end())),
-            ('item cannot be read', signed(header, chunk([b'\0\0\2\0\0'], PIXELS), end())),
-            ('item cannot be read', signed(header, chunk([b'\2\0\xff\xff\2'], PIXELS), end())),
-            ('item cannot be read', signed(header, chunk([named('name')], PIXELS), end())),
-            *[('different relative paths', signed(files, chunk([named(name)], PIXELS), end()))
+            ('last array are missing', shaped(2, 8, 8, 3)),
+            ('tiles of an array are missing', signed(
+                header, chunk([container.Item('', (2, 8, 8, 3))], PIXELS, flags=0),
+                chunk([ITEM], PIXELS))),
+            ('tiles of an array are missing', signed(
+                header, missing, chunk([], PIXELS, crcs=[CRC], flags=6))),
+            ('tiles of an array are missing', signed(
+                header, chunk([], PIXELS, crcs=[CRC], flags=6))),
+            ('of 0 arrays', signed(header, again)),
+            ('more tiles than arrays', signed(header, chunk([ITEM], more, 2))),
+            ('more arrays than tiles', signed(dataclasses.replace(header, layout=1), chunk(
+                [container.Item('', (2, 8, 8, 3)), ITEM], more, 2, crcs=[zlib.crc32(more), 0]))),
+            ('1 tiles of 2 arrays', signed(header, chunk([ITEM, ITEM], PIXELS))),
+            ('must be one array', signed(header, chunk([ITEM, ITEM], more, 2))),
+            ('CRC-32 of the pixels', signed(header, chunk([ITEM], PIXELS, crcs=[CRC ^ 1]))),
+            ('must not be empty', shaped(8, 0, 3)), ('no alpha', shaped(1, 8, 8, 4)),
+            ('a chunk of 5 tiles', signed(header, chunk([ITEM], PIXELS, tiles=5))),
+            ('a chunk of 0 tiles', signed(header, chunk([ITEM], PIXELS, tiles=0))),
+            ('bytes must follow', signed(header, chunk([ITEM], PIXELS[1:]))[:-4]),
+            ('checksum', signed(header, chunk([ITEM], PIXELS + b'1'))),
+            ('48 words for 1 tiles', signed(header, chunk([ITEM], PIXELS, mode=0))),
+            ('bytes must follow', signed(header, chunk([ITEM], b'', mode=0, words=40))),
+            ('bytes must follow', signed(header, missing)),
+            ('9 bytes follow the end', signed(header, chunk([ITEM], PIXELS)) + bytes(9)),
+            ('array of 5 dimensions', signed(header, chunk([b'\5'], PIXELS))),
+            ('array of 1 dimensions', signed(header, chunk([b'\1\7'], PIXELS))),
+            ('a number is too long', signed(header, chunk([b'\2\x80\0\1'], PIXELS))),
+            ('a number is too long', signed(header, chunk(
+                [b'\2\xff\xff\xff\xff\x10\1'], PIXELS))),
+            ('a number is too long', signed(header, chunk(
+                [b'\2\xff\xff\xff\xff\xff\1'], PIXELS))),
+            ('a text cannot be read', signed(files, chunk([b'\2\xff\xff\2\1\1'], PIXELS))),
+            *[('different relative paths', named(name))
               for name in ('', '/a.png', '../a.png', 'a/../../b.png', 'a//b.png', './a.png',
                            'C:a.png', 'a\\b.png', 'a\0.png')],
-            ('different relative paths', signed(
-                files, chunk([named('a.png'), named('a.png')], 2 * PIXELS, 2), end(2, 2))),
-            *[('is impossible', signed(dataclasses.replace(header, **change), end()))
+            ('different relative paths', named('a.png', 'a.png')),
+            *[('is impossible', signed(dataclasses.replace(header, **change), missing))
               for change in (
                 {'layout': 3}, {'batch': 0}, {'batch': 1025}, {'tile': (8, 8, 2)},
                 {'tile': (0, 8, 3)}, {'tile': (8, 5000, 3)})],
-            ('must be the one that', signed(dataclasses.replace(header, tile=(8, 16, 3)), end())),
-            ('must be the one that', signed(dataclasses.replace(header, model=bytes(32)), end())),
-            ('version of the format must be 2; got 1', _version(header, 1)),
+            *[('must be the one that', signed(
+                dataclasses.replace(header, **change), chunk([ITEM], size * PIXELS)))
+              for size, change in ((2, {'tile': (8, 16, 3)}), (1, {'model': bytes(32)}))],
+            ('a checksum does not fit', header.to_bytes() + signed(
+                dataclasses.replace(header, model=bytes(32)), chunk([ITEM], PIXELS))[47:]),
+            ('version of the format must be 3; got 13', b'\x89TFG\r\n\x1a\n' + bytes(90)),
             ('must begin as a .tfg file', b'no'), ('must begin as a .tfg file', bytes(500)),
             ('must begin as a .tfg file', b'')]:
         with pytest.raises(coding.DecodingError, match=words):
@@ -190,8 +221,7 @@ def test_crafted_files_are_refused(codec, header):
 
 def test_nothing_is_allocated_for_what_cannot_be_there(codec, header):
     shapes = [(2**31, 2**31, 3), (2**20, 8, 8, 3), (9999, 9999)]
-    files = [signed(header, chunk([container.Item('', shape, CRC)], PIXELS), end())
-             for shape in shapes]
+    files = [signed(header, chunk([container.Item('', shape)], PIXELS)) for shape in shapes]
     tracemalloc.start()
     try:
         for data in files:
@@ -202,17 +232,11 @@ def test_nothing_is_allocated_for_what_cannot_be_there(codec, header):
         tracemalloc.stop()
 
 
-def _version(header, number):
-    data = bytearray(header.to_bytes()[:-4])
-    data[8:10] = struct.pack('<H', number)
-    return bytes(data) + struct.pack('<I', zlib.crc32(data))
-
-
 def test_any_payload_is_refused(codec, header):
     """Words that are no code, with right checksums but for the pixels'."""
     generator = np.random.default_rng(2)
     for _ in range(30):
         payload = generator.bytes(4 * int(generator.integers(0, 47)))
-        data = signed(header, chunk([ITEM], payload, mode=0), end())
+        data = signed(header, chunk([ITEM], payload, mode=0))
         with pytest.raises(coding.DecodingError, match=r'no code|CRC-32 of the pixels|not finite'):
             codec.decode(data)

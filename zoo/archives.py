@@ -178,11 +178,11 @@ def limit_instructions(settings=None):
     Args:
         settings: text of a file's header; None to write a file.
     """
-    found = re.match(r'TensorFlow \S+ (\w+)', settings) if settings else None
-    if found:
-        os.environ[_ISA] = found[1]
-    else:
+    if settings is None:
         os.environ.setdefault(_ISA, INSTRUCTIONS)
+    else:
+        found = re.match(r'\S+ ([A-Z]\w*)', settings)
+        os.environ[_ISA] = found[1] if found else 'ALL'
 
 
 def speeds(codec, source_bytes, coded_bytes):

@@ -31,10 +31,10 @@ def main(argv):
     if not 0 <= _SEED.value < 2**31:
         raise errors.UsageError(f'--seed must be in 0 .. 2**31 - 1; got {_SEED.value}.')
     from tfp_glow import coding  # Late: a wrong flag is reported at once.
-    from tfp_glow.coding import container
+    from tfp_glow.coding import container, reader
     with path.open('rb') as file:
         try:
-            header = container.read_header(file)
+            header = reader.read_header(file)
             target = archives.Target(out, header.layout == container.ARRAY, _OVERWRITE.value)
             archives.limit_instructions(header.settings)
             _decode(coding, file, target, header.layout == container.LIST)

@@ -22,23 +22,18 @@ class FixedBatch:
     Attributes:
         shapes: of each level's integers, `[batch, ...]`, the finest first.
         seconds: time spent in the networks so far.
-        own_seconds: of that, this thread's own processor time.
     """
 
     def __init__(self, model, batch):
-        self._model, self.batch, self.seconds, self.own_seconds = model, batch, 0., 0.
+        self._model, self.batch, self.seconds = model, batch, 0.
         self._decompose = _concrete(lambda x: tuple(model.decompose(x)),
                                     [batch, *model.event_shape])
         self.shapes = [tuple(z.shape) for z in self._decompose.structured_outputs]
         self._stays = [[] for _ in self.shapes]  # Shapes of what a level is given: none at the top.
         self._priors, self._merges, self._samples = {}, {}, {}
+        self._tops = {}  # The top's prior by the number of images, which have no part in it.
         for level in reversed(range(len(self.shapes))):
-            self._priors[level] = _concrete(
-                lambda *stays, level=level: _parameters(self._prior(level, stays)),
-                *self._stays[level])
-            self._merges[level] = _concrete(
-                lambda z, *stays, level=level: model.merge(level, z, stays[0] if stays else None),
-                self.shapes[level], *self._stays[level])
+            self._priors[level], self._merges[level] = self._traced(level)
             if level:
                 self._stays[level - 1] = [self._merges[level].structured_outputs.shape]
 
@@ -65,23 +60,21 @@ class FixedBatch:
             stays: what `merge` gave at the level above, None at the top.
             count: the prior is that of so many images, the first ones.
         """
+        if stays is None and count in self._tops:
+            return self._tops[count]
         *logits, loc, scale = self._timed(self._priors[level], *_given(stays))
         own = loc.ndim - len(logits) == len(self.shapes[level])  # Else all images have the same.
         if own:
             *logits, loc, scale = (p[:count] for p in (*logits, loc, scale))
         if not (np.all(np.abs(loc) < tables.LIMIT) and np.all(scale > 0)
-                and np.all(np.isfinite([scale, *logits]))):
+                and all(np.all(np.isfinite(p)) for p in (scale, *logits))):
             return None
-        if not logits:
-            centres, keys = tables.logistic_keys(loc, scale)
-            return entropy.TablePrior(keys, centres, tables.logistic_table)
-        if own and stays is not None:
+        if own and logits and stays is not None:
             return mixtures.MixturePrior(*logits, loc, scale)
-        rows = np.concatenate([*logits, loc, scale], axis=-1)
-        different, keys = np.unique(rows.reshape([-1, rows.shape[-1]]), axis=0,
-                                    return_inverse=True)
-        return entropy.TablePrior(keys.reshape(rows.shape[:-1]), np.zeros([], np.int32),
-                             lambda key: tables.mixture_table(different[key].tobytes()))
+        prior = _by_tables(*logits, loc, scale)
+        if stays is None:
+            self._tops[count] = prior
+        return prior
 
     def merge(self, level, z, stays):
         """What the integers z `[n, ...]` of a level make of those above: float32 `[batch, ...]`."""
@@ -95,6 +88,15 @@ class FixedBatch:
                 lambda seed, *stays: self._drawn(level, stays, seed),
                 tf.TensorSpec([2], tf.int32), *self._stays[level])
         return self._timed(self._samples[level], np.array(seed, np.int32), *_given(stays))
+
+    def _traced(self, level):
+        """The functions of one level, in whose signature `level` does not occur."""
+        prior = _concrete(lambda *stays: _parameters(self._prior(level, stays)),
+                          *self._stays[level])
+        merge = _concrete(
+            lambda z, *stays: self._model.merge(level, z, stays[0] if stays else None),
+            self.shapes[level], *self._stays[level])
+        return prior, merge
 
     def _prior(self, level, stays):
         return self._model.prior(level, stays[0] if stays else None, self.batch)
@@ -110,11 +112,10 @@ class FixedBatch:
         return filled
 
     def _timed(self, function, *arrays):
-        start, own_start = time.perf_counter(), time.thread_time()
+        start = time.perf_counter()
         found = function(*map(tf.constant, arrays))
         found = tf.nest.map_structure(lambda tensor: tensor.numpy(), found)
         self.seconds += time.perf_counter() - start
-        self.own_seconds += time.thread_time() - own_start
         return found
 
 
@@ -140,3 +141,14 @@ def _parameters(prior):
     for parameter in found[1:]:
         shape = tf.broadcast_static_shape(shape, parameter.shape)
     return tuple(tf.broadcast_to(parameter, shape) for parameter in found)
+
+
+def _by_tables(*parameters):
+    """The `TablePrior` of logistics, or of mixtures of which many integers share each."""
+    if len(parameters) == 2:
+        centres, keys = tables.logistic_keys(*parameters)
+        return entropy.TablePrior(keys, centres, tables.logistic_table)
+    rows = np.concatenate(parameters, axis=-1)
+    different, keys = np.unique(rows.reshape([-1, rows.shape[-1]]), axis=0, return_inverse=True)
+    return entropy.TablePrior(keys.reshape(rows.shape[:-1]), np.zeros([], np.int32),
+                         lambda key: tables.mixture_table(different[key].tobytes()))

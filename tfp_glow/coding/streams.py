@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.coding import container, tiling
+from tfp_glow.coding import container, reader, tiling
 
 
 class Encoder:
@@ -31,8 +31,8 @@ class Encoder:
         self._tile, self._coder = codec.tile, codec.coder(batch)
         self._writer = container.Writer(file, container.Header(
             layout, codec.tile, batch, container.fingerprint(codec.model), settings()))
-        self._tiles, self._items, self._count = [], [], 0
-        self._encoded, self._on_batch = 0, on_batch
+        self._pieces, self._items, self._count = [], [], 0
+        self._continues, self._encoded, self._on_batch = False, 0, on_batch
 
     def add(self, array, name=''):
         """Encodes an array of images; a memory map is read a batch at a time.
@@ -45,27 +45,36 @@ class Encoder:
                              f'got {getattr(array, "dtype", type(array).__name__)}.')
         array = np.ascontiguousarray(array)
         grid = tiling.Grid(array.shape, self._tile)
-        self._items.append(container.Item(name, array.shape, crc(array)))
         start = 0
         while start < len(grid):
-            stop = min(start + self._coder.batch - self._count, len(grid))
-            self._tiles.append(grid.cut(array, start, stop))
-            self._count += stop - start
             if self._count == self._coder.batch:
-                self._flush()
+                self._flush(last=False)
+                self._continues = start > 0
+            if start == 0:
+                self._items.append(container.Item(name, array.shape))
+            stop = min(start + self._coder.batch - self._count, len(grid))
+            self._pieces.append(grid.cut(array, start, stop))
+            self._count += stop - start
             start = stop
 
     def finish(self):
-        """Encodes what is left and ends the file."""
-        if self._count:
-            self._flush()
-        self._writer.end()
+        """Encodes what is left and ends the file.
 
-    def _flush(self):
-        self._writer.chunk(self._coder.encode(np.concatenate(self._tiles), self._items))
+        Raises:
+            ValueError: nothing was added.
+        """
+        if not self._count:
+            raise ValueError('images must not be empty; got none.')
+        self._flush(last=True)
+
+    def _flush(self, last):
+        mode, payload = self._coder.encode(np.concatenate(self._pieces))
+        self._writer.chunk(container.Chunk(
+            self._count, mode, self._continues, last, self._items,
+            [zlib.crc32(piece) for piece in self._pieces], payload))
         self._encoded += self._count
         self._on_batch(self._encoded)
-        self._tiles, self._items, self._count = [], [], 0
+        self._pieces, self._items, self._count = [], [], 0
 
 
 class Decoder:
@@ -88,7 +97,7 @@ class Decoder:
         if levels is not None and not 1 <= levels <= codec.model.num_levels:
             raise ValueError(f'levels must be in 1 .. {codec.model.num_levels}, the number of the '
                              f'model\'s levels; got {levels}.')
-        self._reader, self._levels, self._seed = container.Reader(file), levels, seed
+        self._reader, self._levels, self._seed = reader.Reader(file), levels, seed
         header = self._reader.header
         model = container.fingerprint(codec.model)
         if header.model != model or header.tile != codec.tile:
@@ -106,10 +115,8 @@ class Decoder:
         Raises:
             DecodingError: as `arrays`.
         """
-        tiles = 0
-        for chunk in self._reader.chunks():
-            tiles += len(self._tiles(chunk))
-            on_batch(tiles)
+        for _ in self._parts(on_batch):
+            pass
 
     def arrays(self, make=lambda name, shape: np.empty(shape, np.uint8),
                on_batch=lambda tiles: None):
@@ -123,57 +130,71 @@ class Decoder:
         Raises:
             DecodingError: what follows is damaged, or was computed differently.
         """
-        header, waiting, names, count, done = self._reader.header, [], set(), 0, 0
+        array = None
+        for item, tiles in self._parts(on_batch):
+            if item is not None:
+                array = _Unfinished(item, self._reader.header.tile, make)
+            array.fill(tiles)
+            if array.whole:
+                yield array.result
+
+    def _parts(self, on_batch):
+        """Yields `(item, tiles)`: of each chunk's arrays; the item only where an array begins."""
+        left, names, done = 0, set(), 0  # Tiles that the last array lacks.
         for chunk in self._reader.chunks():
-            waiting.extend(chunk.items)
-            tiles, used = self._tiles(chunk), 0
+            if chunk.continues != (left > 0):
+                raise container.DecodingError('tiles of an array are missing.')
+            tiles = self._guarded(self._coder.decode, chunk, self._reader.header.tile,
+                                  self._levels, self._seed)
             done += len(tiles)
             on_batch(done)
-            while used < len(tiles):
-                if not waiting:
-                    raise container.DecodingError('there are more tiles than arrays for them.')
-                if isinstance(waiting[0], container.Item):
-                    self._check(waiting[0], names, count)
-                    waiting[0] = _Unfinished(waiting[0], header.tile, make)
-                    count += 1
-                used += waiting[0].fill(tiles[used:])
-                if waiting[0].whole:
-                    yield waiting.pop(0).result(self._levels is None)
-            if any(isinstance(item, container.Item) for item in waiting):
-                raise container.DecodingError('there are more arrays than tiles for them.')
-        if waiting or not count:
+            checks = self._levels is None or chunk.mode == container.STORED
+            for item, crc in zip([None] * chunk.continues + chunk.items, chunk.crcs):
+                if item is not None:
+                    left = self._check(item, names)
+                    names.add(item.name)
+                part, tiles = tiles[:left], tiles[left:]
+                if not len(part):
+                    raise container.DecodingError('there are more arrays than tiles for them.')
+                if checks:
+                    self._guarded(_check_crc, part, crc)
+                left -= len(part)
+                yield item, part
+            if len(tiles):
+                raise container.DecodingError('there are more tiles than arrays for them.')
+        if left:
             raise container.DecodingError('tiles of the last array are missing.')
 
-    def _tiles(self, chunk):
+    def _guarded(self, work, *args):
+        """The result of `work`, which fails where networks compute something else than before."""
         try:
-            return self._coder.decode(chunk, self._reader.header.tile, self._levels, self._seed)
+            return work(*args)
         except container.DecodingError as error:
             raise container.DecodingError(
-                f'{error} It was written with {self._reader.header.settings}; '
-                f'this is {settings()}.') from None
+                f'{error} It was written with TensorFlow {self._reader.header.settings}; '
+                f'this is TensorFlow {settings()}.') from None
 
-    def _check(self, item, names, count):
-        """Refuses an item before anything is allocated for it."""
+    def _check(self, item, names):
+        """The number of an item's tiles; refuses it before anything is allocated for it."""
         try:
             tiles = len(tiling.Grid(item.shape, self._reader.header.tile))
         except ValueError as error:
             raise container.DecodingError(str(error)) from None
         if tiles > self._reader.plausible_tiles() + self._coder.batch:
             raise container.DecodingError(f'the file is too short for an array {item.shape}.')
-        if self.layout == container.ARRAY and count:
+        if self.layout == container.ARRAY and names:
             raise container.DecodingError('there must be one array; there are more.')
-        if self.layout == container.FILES:
-            if item.name in names or not is_safe(item.name):
-                raise container.DecodingError('names must be different relative paths; '
-                                              f'got {item.name!r}.')
-            names.add(item.name)
+        if self.layout == container.FILES and (item.name in names or not is_safe(item.name)):
+            raise container.DecodingError('names must be different relative paths; '
+                                          f'got {item.name!r}.')
+        return tiles
 
 
 class _Unfinished:
     """An array that tiles are pasted into."""
 
     def __init__(self, item, tile, make):
-        self._item, self._grid, self._done = item, tiling.Grid(item.shape, tile), 0
+        self._name, self._grid, self._done = item.name, tiling.Grid(item.shape, tile), 0
         self._array = make(item.name, item.shape)
 
     @property
@@ -181,26 +202,20 @@ class _Unfinished:
         return self._done == len(self._grid)
 
     def fill(self, tiles):
-        """Takes the tiles that it lacks; their number."""
-        tiles = tiles[:len(self._grid) - self._done]
+        """Takes its next tiles."""
         self._grid.paste(self._array, self._done, tiles)
         self._done += len(tiles)
-        return len(tiles)
 
-    def result(self, check):
+    @property
+    def result(self):
         """Its name and itself."""
-        if check and crc(self._array) != self._item.crc:
-            raise container.DecodingError(f'array {self._item.name!r} is not what was encoded '
-                                          '(CRC-32).')
-        return self._item.name, self._array
+        return self._name, self._array
 
 
-def crc(array):
-    """CRC-32 of an array's bytes in C order, read in parts."""
-    flat, value = array.reshape(-1), 0
-    for start in range(0, flat.size, 1 << 24):
-        value = zlib.crc32(flat[start:start + (1 << 24)], value)
-    return value
+def _check_crc(tiles, crc):
+    if zlib.crc32(np.ascontiguousarray(tiles)) != crc:
+        raise container.DecodingError('the networks computed something else than when the file was '
+                                   'written (CRC-32 of the pixels).')
 
 
 def is_safe(name):
@@ -211,7 +226,7 @@ def is_safe(name):
 
 
 def settings():
-    """What the floats depend on besides the model and the batch: TensorFlow, oneDNN's settings."""
-    instructions = os.environ.get('ONEDNN_MAX_CPU_ISA', 'ALL')
-    without = ' without oneDNN' * (os.environ.get('TF_ENABLE_ONEDNN_OPTS') == '0')
-    return f'TensorFlow {tf.__version__} {instructions}{without}'
+    """What floats depend on besides the model and the batch: TensorFlow's version, oneDNN."""
+    instructions = os.environ.get('ONEDNN_MAX_CPU_ISA', '')
+    without = 'without oneDNN' * (os.environ.get('TF_ENABLE_ONEDNN_OPTS') == '0')
+    return ' '.join(filter(None, [tf.__version__, instructions, without]))

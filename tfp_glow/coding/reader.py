@@ -1,0 +1,134 @@
+"""Reads the file format `.tfg`, which `container` describes, and trusts no byte of it."""
+
+import zlib
+
+import numpy as np
+
+from tfp_glow.coding import container
+from tfp_glow.coding.container import DecodingError
+
+_MAX_SIDE = 4096  # Of a tile.
+_LEAST_CHUNK = 11  # Bytes: flags, items, a CRC, the payload's length and the CRC.
+_DAMAGED = 'the file is damaged or cut short.'
+
+
+class Reader:
+    """Reads the parts of a file in order.
+
+    It reads a file's first chunk with the header, as the CRC there is of both.
+
+    Args:
+        file: a seekable binary file at the start of the header.
+
+    Attributes:
+        header: the `container.Header`.
+
+    Raises:
+        DecodingError: also by the methods: the file is damaged.
+    """
+
+    def __init__(self, file):
+        self._file = file
+        start = file.tell()
+        self._left = file.seek(0, 2) - start
+        file.seek(start)
+        self._crc = 0
+        self.header = self._read_header()
+        self._first = self._read_chunk()
+
+    def chunks(self):
+        """Yields all `container.Chunk`s and checks that the file ends with the last one."""
+        chunk = self._first
+        yield chunk
+        while not chunk.last:
+            chunk = self._read_chunk()
+            yield chunk
+        if self._left:
+            raise DecodingError(f'{self._left} bytes follow the end: {_DAMAGED}')
+
+    def plausible_tiles(self):
+        """More tiles than this cannot be in what is left of the file."""
+        return (self._left // _LEAST_CHUNK + 1) * self.header.batch
+
+    def _read_header(self):
+        if (self._left < len(container.MAGIC)
+                or self._take(len(container.MAGIC)) != container.MAGIC):
+            raise DecodingError('the data must begin as a .tfg file does; they do not.')
+        version, layout = self._take(2)
+        if version != container.VERSION:
+            raise DecodingError(f'version of the format must be {container.VERSION}; '
+                                f'got {version}.')
+        tile, batch = tuple(self._number() for _ in range(3)), self._number()
+        model, settings = self._take(32), self._text('ascii')
+        if not (layout <= container.FILES and 1 <= batch <= container.MAX_BATCH
+                and tile[2] in (1, 3) and all(1 <= side <= _MAX_SIDE for side in tile)):
+            raise DecodingError(f'{layout=}, {tile=} or {batch=} is impossible: {_DAMAGED}')
+        return container.Header(layout, tile, batch, model, settings)
+
+    def _read_chunk(self):
+        flags, count = self._number(), self._number()
+        tiles, continues = flags >> 3, bool(flags & container.CONTINUES)
+        if not 1 <= tiles <= self.header.batch or not 1 <= count + continues <= tiles:
+            raise DecodingError(f'a chunk of {tiles} tiles of {count + continues} arrays is '
+                                f'impossible: {_DAMAGED}')
+        items = [self._item() for _ in range(count)]
+        crcs = [container.CRC.unpack(self._take(4))[0] for _ in range(count + continues)]
+        mode, length = flags & 1, tiles * int(np.prod(self.header.tile))
+        if mode == container.CODED:
+            words = self._number()
+            if 4 * words >= length:
+                raise DecodingError(f'{words} words for {tiles} tiles are impossible: {_DAMAGED}')
+            length = 4 * words
+        payload = self._take(length)
+        expected = self._crc
+        if container.CRC.pack(expected) != self._take(4, checked=False):
+            raise DecodingError(f'a checksum does not fit: {_DAMAGED}')
+        return container.Chunk(tiles, mode, continues, bool(flags & container.LAST), items, crcs,
+                               payload)
+
+    def _item(self):
+        name = self._text('utf-8') if self.header.layout == container.FILES else ''
+        rank, = self._take(1)
+        if not 2 <= rank <= 4:
+            raise DecodingError(f'an array of {rank} dimensions is impossible: {_DAMAGED}')
+        return container.Item(name, tuple(self._number() for _ in range(rank)))
+
+    def _text(self, encoding):
+        try:
+            return self._take(self._number()).decode(encoding)
+        except UnicodeDecodeError as error:
+            raise DecodingError(f'a text cannot be read ({error}): {_DAMAGED}') from None
+
+    def _number(self):
+        value = 0
+        for place in range(0, 35, 7):
+            byte, = self._take(1)
+            value |= (byte & 127) << place
+            if byte < 128:
+                break
+        if byte > 127 or value >= 1 << 32 or (place and not byte):
+            raise DecodingError(f'a number is too long: {_DAMAGED}')
+        return value
+
+    def _take(self, count, checked=True):
+        if count > self._left:
+            raise DecodingError(f'{count} bytes must follow, {self._left} do: {_DAMAGED}')
+        self._left -= count
+        data = self._file.read(count)
+        if len(data) < count:
+            raise DecodingError(f'the file ended while it was read: {_DAMAGED}')
+        if checked:
+            self._crc = zlib.crc32(data, self._crc)
+        return data
+
+
+def read_header(file):
+    """The `container.Header` at the start of a seekable binary file, which then stands there again.
+
+    Raises:
+        DecodingError: there is none.
+    """
+    start = file.tell()
+    header = Reader(file).header
+    file.seek(start)
+    return header
