@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
-from tfp_glow.flows import building, integer_priors
+from tfp_glow.flows import building, contrast, integer_priors
 from tfp_glow.flows.integer_flow import IntegerFlow
 from tfp_glow.internal import keras_bridge
 
@@ -16,7 +16,7 @@ TOP_PRIORS = ('channel', 'position')
 
 def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
         top_components=5, exit_components=1, factor_outs=1, stay_share=.5, relative=False,
-        colour=False, top_prior='position', invert_permutation=False, network=None,
+        contrasts=False, colour=False, top_prior='position', invert_permutation=False, network=None,
         network_options=None, reversible=True, dtype=tf.float32, network_dtype=None, seed=0,
         name='idf'):
     """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
@@ -42,6 +42,9 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
       relative: the priors of channels that leave are told relative to the nearest one that stays,
         and all networks' outputs count in units / 64, so that a step of an optimizer moves shifts
         and locations by grey levels, not by tens of them. Not the reference's.
+      contrasts: show the networks the differences of neighbouring integers as well, plain and
+        compressed (`flows.contrast`), without a gradient through them. Not the reference's: on
+        photographs it is worth more than all else here.
       colour: take RGB apart into luma and chroma first, by `bijectors.reversible_colour`. Not the
         reference's.
       top_prior: learned per 'position' and channel (the reference) or per 'channel'.
@@ -101,6 +104,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     if min(counts) < 1:
         raise ValueError(f'factor_outs must be at least 1; got {factor_outs=}.')
     stages = [(level, k) for level in range(levels) for k in range(counts[level])]
+    contrast_colours = colours if contrasts else None
     bijectors, priors = [], []
     for level, k in stages:
         if k == 0:
@@ -115,7 +119,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
                      *([tgb.reversible_colour(dtype)] if colour else []), *parts]
         if shape[2] > 1:
             parts.append(_steps(shape, steps_per_level, make, split, unit, relative,
-                                invert_permutation, reversible, seeds, dtype, path))
+                                contrast_colours, invert_permutation, reversible, seeds, dtype,
+                                path))
         elif not parts:  # Of one channel nothing can be coupled.
             parts.append(tgb.ShiftScale(tf.constant(0., dtype)))
         bijectors.append(tgb.Chain(parts, name=path.rpartition('/')[2]))
@@ -128,7 +133,9 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             outputs = integer_priors.outputs_per_channel(exit_components) * left
             shape = (*shape[:2], kept)
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
-                exit_network = make(shape, outputs, seed=exit_seed)
+                exit_network = make(_seen(shape, contrast_colours), outputs, seed=exit_seed)
+            if contrasts:
+                exit_network = contrast.WithContrasts(exit_network, unit, colours)
             # The last channel that stays of the same colour, or of any.
             near = [max(range(kept), key=lambda i, c=c: ((c - i) % colours == 0, i))
                     for c in range(kept, kept + left)]
@@ -141,19 +148,22 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     return IntegerFlow(event_shape, bijectors, priors, top, share=stay_share, name=name)
 
 
-def _steps(shape, times, network, split, unit, relative, invert_permutation, reversible, seeds,
-           dtype, path):
-    """A `Repeat` of permutations and integer couplings."""
+def _steps(shape, times, network, split, unit, relative, colours, invert_permutation, reversible,
+           seeds, dtype, path):
+    """A `Repeat` of permutations and integer couplings; `colours` is None for no contrasts."""
     kept, moved = (part.shape[-1] for part in split.apart(tf.zeros([1, 1, 1, shape[2]])))
     permutations = np.stack([
         tgb.random_permutation(shape[2], [seeds[0], k]) for k in range(times)])
     stacked = keras_bridge.StackedNetwork(
-        network((*shape[:2], kept), moved, seed=seeds[1]), times, seeds[1], name=f'{path}/network')
+        network(_seen((*shape[:2], kept), colours), moved, seed=seeds[1]), times, seeds[1],
+        name=f'{path}/network')
     params = {'network': stacked.weights, 'permutation': building.variable(
         'permutation', permutations, path, dtype, trainable=False)}
 
     def make_step(params):
         permutation, conditioner = params['permutation'], stacked.bind(params['network'])
+        if colours:
+            conditioner = contrast.WithContrasts(conditioner, unit, colours)
         if relative:
             conditioner = _small(conditioner)
         parts = [tgb.Shuffle(permutation, dtype),
@@ -162,6 +172,10 @@ def _steps(shape, times, network, split, unit, relative, invert_permutation, rev
             parts.append(tgb.Shuffle(tf.argsort(permutation), dtype))
         return tgb.Chain(parts)
     return tgb.Repeat(make_step, params, times, reversible)
+
+
+def _seen(shape, colours):
+    return shape if colours is None else contrast.input_shape(shape, colours)
 
 
 def _small(network):

@@ -39,6 +39,8 @@ class Config:
     relative: bool = recipe.field(
         False, 'Tell priors relative to the nearest channel that stays, and count the networks\' '
         'outputs in small units (not in the paper).')
+    contrasts: bool = recipe.field(
+        False, 'Show networks the differences of neighbours too, compressed (not in the paper).')
     colour: bool = recipe.field(
         False, 'Take RGB apart into luma and chroma first, losslessly (not in the paper).')
     top_prior: str = recipe.field(
@@ -65,7 +67,8 @@ def build(config, event_shape, seed, bins):
         share=config.share, top_components=config.top_components,
         exit_components=config.exit_components,
         factor_outs=factor_outs[0] if len(factor_outs) == 1 else factor_outs,
-        stay_share=config.stay_share, relative=config.relative, colour=config.colour,
+        stay_share=config.stay_share, relative=config.relative,
+        contrasts=config.contrasts, colour=config.colour,
         top_prior=config.top_prior, invert_permutation=config.invert_permutation,
         reversible=config.reversible,
         network_options={'activation': config.activation, 'normalise': config.normalise,
