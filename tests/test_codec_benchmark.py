@@ -37,6 +37,14 @@ def test_a_mosaic_has_all_images():
     assert not np.any(whole[2:, 6:])
 
 
+def test_crops_that_overlap_are_left_out():
+    photo = np.random.default_rng(0).integers(0, 256, [12, 12, 3]).astype(np.uint8)
+    crops = np.stack([photo[i:i + 8, j:j + 8] for i in (0, 4) for j in (0, 4)])
+    assert codecs.distinct(crops) == [0]
+    black = np.zeros_like(crops[:2])  # Twice, which is no repeat.
+    assert codecs.distinct(np.concatenate([crops, black, 255 - crops[3:]])) == [0, 4, 5, 6]
+
+
 def test_the_table(monkeypatch, tmp_path, capsys):
     model = tiny_integer_flow.TinyIntegerFlow(channels=1)
     model.discrete = True
@@ -62,7 +70,9 @@ def test_the_table(monkeypatch, tmp_path, capsys):
                          'WebP, lossless']
     single, whole = report['rows'][:2]
     assert single['bits_per_dim'] > whole['bits_per_dim'] > 6  # Headers weigh most in small files.
-    assert single['ratio'] == 1 and report['images'] == 3
+    assert single['ratio'] == 1 and report['images'] == report['distinct'] == 3
+    assert all(row['tiled_bits_per_dim'] == row['distinct_bits_per_dim'] > 0
+               for row in report['rows'] if 'tiled_bits_per_dim' in row)
     for word in (*names, 'M symbols/s', 'the networks take', '3 test images of tiny photographs.'):
         assert word in printed
     for verb in ('encoding', 'decoding'):
