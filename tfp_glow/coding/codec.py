@@ -7,7 +7,7 @@ import numpy as np
 
 from tfp_glow.coding import chunks, container, streams, tiling
 
-_NUMBERS, _LEAST_BATCH = 1 << 16, 32  # In tiles that the networks are given at once.
+_NUMBERS, _LEAST_BATCH = 1 << 18, 32  # In tiles that the networks are given at once.
 
 
 class Codec:
@@ -94,7 +94,7 @@ class Codec:
     def batch_for(self, shapes=None):
         """How many tiles to give to the networks at once.
 
-        A power of two: 32, or more of small tiles, about 2**16 numbers; but not more than are
+        A power of two: 32, or more of small tiles, about 2**18 numbers; but not more than are
         needed for arrays of these shapes in all, if they are known.
         """
         many = 1 << max(_NUMBERS // math.prod(self.tile), 1).bit_length() - 1

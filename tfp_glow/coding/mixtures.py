@@ -23,6 +23,7 @@ _PRECISION = 17  # Of the table's entries; with the weights' sum they fill 32 bi
 _WEIGHTS = (1 << 15) - 1
 _LOGIT_STEPS = 1 << 8  # Of a table of weights.
 _REACH = 12  # Of the window, in scales, from a component that has all the weight.
+_BLOCK = 1 << 13  # Integers at a time: their arrays stay in a processor's caches.
 _INNER = np.arange(1, 4, dtype=np.int32)[:, np.newaxis]  # Edges between the quarters of a window.
 _SCALES = 2.**-6, 2.**18
 _WIDE = 4  # As for single logistics: from scales of 32 on, cells hold several integers.
@@ -111,21 +112,19 @@ class MixturePrior:
 
     def _cdf(self, cells, out):
         """The masses below the first integers of cells `[3, n]` of the first n, into `out`."""
-        some = slice(cells.shape[1])
-        edges = ((cells + self._first[some]) << self._shift[some]).astype(np.float32)
+        count = cells.shape[1]
+        edges = ((cells + self._first[:count]) << self._shift[:count]).astype(np.float32)
         edges -= np.float32(.5)
-        steps, places, found = (np.empty(edges.shape, kind) for kind in (
-            np.float32, np.int32, np.uint32))
-        out[:] = 0
-        for weight, loc, rate in zip(self._weights, self._loc, self._rate):
-            np.subtract(edges, loc[some], out=steps)
-            steps *= rate[some]
+        for start in range(0, count, _BLOCK):
+            some = slice(start, min(start + _BLOCK, count))
+            steps = edges[:, np.newaxis, some] - self._loc[:, some]
+            steps *= self._rate[:, some]
             steps += _END
             np.clip(steps, 0, 2 * _END - 1, out=steps)
-            np.copyto(places, steps, casting='unsafe')
-            _LOGISTIC.take(places, out=found, mode='clip')  # By far faster than without `mode`.
-            found *= weight[some]
-            out += found
+            # By far faster than without `mode`.
+            found = _LOGISTIC.take(steps.astype(np.int32), mode='clip')
+            found *= self._weights[:, some]
+            np.add.reduce(found, axis=1, out=out[:, some])
 
 
 def _sum(rows):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
-from tfp_glow.flows import building, contrast, integer_priors
+from tfp_glow.flows import building, contrast, integer_priors, neighbours
 from tfp_glow.flows.integer_flow import IntegerFlow
 from tfp_glow.internal import keras_bridge
 
@@ -16,9 +16,9 @@ TOP_PRIORS = ('channel', 'position')
 
 def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
         top_components=5, exit_components=1, factor_outs=1, stay_share=.5, relative=False,
-        contrasts=False, colour=False, top_prior='position', invert_permutation=False, network=None,
-        network_options=None, reversible=True, dtype=tf.float32, network_dtype=None, seed=0,
-        name='idf'):
+        contrasts=False, colour=False, top_prior='position', permute=True, invert_permutation=False,
+        coupling_width=None, network=None, network_options=None, reversible=True, dtype=tf.float32,
+        network_dtype=None, seed=0, name='idf'):
     """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
 
     Images are integers, by themselves: P is a mass, no density, and nothing is dequantized. The
@@ -48,7 +48,11 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
       colour: take RGB apart into luma and chroma first, by `bijectors.reversible_colour`. Not the
         reference's.
       top_prior: learned per 'position' and channel (the reference) or per 'channel'.
+      permute: shuffle channels before each coupling, as the reference does. Without, the channels
+        that couplings move are those that leave next, what stays are pixels as they are, and with
+        `relative` priors are told relative to the mean of the nearest of these on both sides.
       invert_permutation: undo each permutation after its coupling, a refinement of IDF++.
+      coupling_width: as `width`, of the couplings' networks; by default `width`.
       network: `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras network`; by
         default `networks.dense_network`.
       network_options: further keyword arguments for it, such as IDF++'s `activation='swish'`,
@@ -96,6 +100,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     split, exit_split = tgb.splits.channels(share=share), tgb.splits.channels(share=stay_share)
     unit = float(bins)
     widths = building.per_level('width', width, levels)
+    coupling_widths = building.per_level(
+        'coupling_width', width if coupling_width is None else coupling_width, levels)
     network = network or functools.partial(networks.dense_network, name='network')
     network = functools.partial(network, depth=depth,
                                 dtype=network_dtype or tf.as_dtype(dtype).name,
@@ -118,9 +124,10 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             parts = [tgb.ShiftScale(tf.constant(-(bins // 2), dtype)),
                      *([tgb.reversible_colour(dtype)] if colour else []), *parts]
         if shape[2] > 1:
-            parts.append(_steps(shape, steps_per_level, make, split, unit, relative,
-                                contrast_colours, invert_permutation, reversible, seeds, dtype,
-                                path))
+            parts.append(_steps(
+                shape, steps_per_level, functools.partial(network, width=coupling_widths[level]),
+                split, unit, relative, contrast_colours, permute, invert_permutation, reversible,
+                seeds, dtype, path))
         elif not parts:  # Of one channel nothing can be coupled.
             parts.append(tgb.ShiftScale(tf.constant(0., dtype)))
         bijectors.append(tgb.Chain(parts, name=path.rpartition('/')[2]))
@@ -136,9 +143,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
                 exit_network = make(_seen(shape, contrast_colours), outputs, seed=exit_seed)
             if contrasts:
                 exit_network = contrast.WithContrasts(exit_network, unit, colours)
-            # The last channel that stays of the same colour, or of any.
-            near = [max(range(kept), key=lambda i, c=c: ((c - i) % colours == 0, i))
-                    for c in range(kept, kept + left)]
+            near = [neighbours.of(c, kept, colours, not permute) for c in range(kept, kept + left)]
             priors.append(integer_priors.ConditionalPrior(
                 exit_network, exit_components, unit, near if relative else None))
     raw = np.zeros([*(shape if top_prior == 'position' else shape[-1:]),
@@ -148,12 +153,13 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     return IntegerFlow(event_shape, bijectors, priors, top, share=stay_share, name=name)
 
 
-def _steps(shape, times, network, split, unit, relative, colours, invert_permutation, reversible,
-           seeds, dtype, path):
+def _steps(shape, times, network, split, unit, relative, colours, permute, invert_permutation,
+           reversible, seeds, dtype, path):
     """A `Repeat` of permutations and integer couplings; `colours` is None for no contrasts."""
     kept, moved = (part.shape[-1] for part in split.apart(tf.zeros([1, 1, 1, shape[2]])))
     permutations = np.stack([
-        tgb.random_permutation(shape[2], [seeds[0], k]) for k in range(times)])
+        tgb.random_permutation(shape[2], [seeds[0], k]) if permute else np.arange(shape[2])
+        for k in range(times)])
     stacked = keras_bridge.StackedNetwork(
         network(_seen((*shape[:2], kept), colours), moved, seed=seeds[1]), times, seeds[1],
         name=f'{path}/network')

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfp_glow import bijectors as tgb
 from tfp_glow.bijectors import affine
 from tfp_glow.distributions import DiscretizedLogistic, DiscretizedLogisticMixture
+from tfp_glow.flows import neighbours
 from tfp_glow.internal import keras_bridge
 
 _LOG_SCALE = -2.  # Of a raw output of 0, in units: at first the data are about so wide.
@@ -41,7 +42,7 @@ SMALL = 1 / 64  # Of a network's outputs, in units: a step of Adam changes them 
 
 
 def relative_to(centre, raw, components, unit):
-    """As `of_parameters`, about `centre`, an integer for each prior, and in finer steps.
+    """As `of_parameters`, about `centre`, a number for each prior, and in finer steps.
 
     ```none
     loc = centre + unit * (raw loc / 64 + offset / 4)
@@ -70,23 +71,22 @@ class ConditionalPrior(tf.Module):
         `outputs_per_channel(components)`, in n blocks of C.
       components: logistics of each mixture; 1 for no mixture.
       unit: by how much integers are divided before the network sees them.
-      near: for each channel of the latent, the one of those that stay which its prior is told
-        relative to; None for none.
+      near: for each channel of the latent, the integers that stay to whose mean its prior is told
+        relative, as `neighbours.of` names them; None for none.
     """
 
     def __init__(self, network, components=1, unit=256., near=None):
         super().__init__()
         self._network = keras_bridge.as_module(network, 'network')
         self._components, self._unit = components, unit
-        self._near = None if near is None else tuple(near)
+        self._near = None if near is None else tuple(map(tuple, near))
 
     def __call__(self, stays):
         raw = affine.per_channel(tf.cast(self._network(stays / self._unit), stays.dtype),
                                  outputs_per_channel(self._components))
         if self._near is None:
             return of_parameters(raw, self._components, self._unit)
-        return relative_to(tf.gather(stays, self._near, axis=-1), raw, self._components,
-                           self._unit)
+        return relative_to(neighbours.means(stays, self._near), raw, self._components, self._unit)
 
 
 class TopPrior(tf.Module):

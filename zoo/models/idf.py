@@ -51,6 +51,11 @@ class Config:
     normalise: bool = recipe.field(False, 'Group normalisation in the networks, as in IDF++.')
     rezero: bool = recipe.field(
         False, 'Gates that start at zero after the networks, as in IDF++.')
+    permute: bool = recipe.field(
+        True, 'Shuffle channels before each coupling; without, what stays are pixels as they are, '
+        'and with --relative priors are about means of these (not in the paper).')
+    coupling_width: int = recipe.field(
+        0, 'As width, of the couplings\' networks; 0 for the same (in the paper the same).')
     invert_permutation: bool = recipe.field(
         False, 'Undo each permutation after its coupling, as in IDF++.')
     reversible: bool = recipe.field(
@@ -69,8 +74,9 @@ def build(config, event_shape, seed, bins):
         factor_outs=factor_outs[0] if len(factor_outs) == 1 else factor_outs,
         stay_share=config.stay_share, relative=config.relative,
         contrasts=config.contrasts, colour=config.colour,
-        top_prior=config.top_prior, invert_permutation=config.invert_permutation,
-        reversible=config.reversible,
+        top_prior=config.top_prior, permute=config.permute,
+        invert_permutation=config.invert_permutation,
+        coupling_width=config.coupling_width or None, reversible=config.reversible,
         network_options={'activation': config.activation, 'normalise': config.normalise,
                          'rezero': config.rezero, 'position_bias': config.position_bias},
         network_dtype=config.network_dtype, seed=seed)
