@@ -29,13 +29,8 @@ def of_parameters(raw, components, unit):
     where raw holds locs, log-scales and, of a mixture, logits, in this order, and the components'
     offsets are evenly spaced from -1/2 to 1/2.
     """
-    bounded = tgb.scale_maps.exponential(bound=_BOUND)
-    loc, log_scale, *logits = tf.split(raw, outputs_per_channel(components) // components, -1)
-    scale = unit * tf.exp(bounded(_RATE * log_scale) + _LOG_SCALE)
-    if components == 1:
-        return DiscretizedLogistic(unit * loc[..., 0], scale[..., 0])
-    offsets = tf.constant(np.linspace(-.5, .5, components), raw.dtype)
-    return DiscretizedLogisticMixture(*logits, unit * (loc + offsets), scale)
+    return _prior(raw, components, unit, lambda loc: unit * (loc + _spaced(.5, components)),
+                  lambda log_scale: _RATE * log_scale)
 
 
 SMALL = 1 / 64  # Of a network's outputs, in units: a step of Adam changes them by much.
@@ -52,15 +47,26 @@ def relative_to(centre, raw, components, unit):
     where the components' spreads are evenly spaced from 0 to 4, so that one of them is narrow: for
     integers that often equal their neighbours, as where an image is flat.
     """
-    bounded = tgb.scale_maps.exponential(bound=_BOUND)
+    spread = np.linspace(0., 4., components)
+    return _prior(
+        raw, components, unit,
+        lambda loc: centre[..., tf.newaxis] + unit * (SMALL * loc + _spaced(.125, components)),
+        lambda log_scale: log_scale - tf.constant(spread, raw.dtype))
+
+
+def _prior(raw, components, unit, to_loc, to_log_scale):
+    """A logistic or a mixture; the functions are of raw numbers `[..., components]`."""
     loc, log_scale, *logits = tf.split(raw, outputs_per_channel(components) // components, -1)
-    spread = tf.constant(np.linspace(0., 4., components), raw.dtype)
-    scale = unit * tf.exp(bounded(log_scale - spread) + _LOG_SCALE)
+    bounded = tgb.scale_maps.exponential(bound=_BOUND)
+    loc, scale = to_loc(loc), unit * tf.exp(bounded(to_log_scale(log_scale)) + _LOG_SCALE)
     if components == 1:
-        return DiscretizedLogistic(centre + unit * SMALL * loc[..., 0], scale[..., 0])
-    offsets = tf.constant(np.linspace(-.125, .125, components), raw.dtype)
-    return DiscretizedLogisticMixture(
-        *logits, centre[..., tf.newaxis] + unit * (SMALL * loc + offsets), scale)
+        return DiscretizedLogistic(loc[..., 0], scale[..., 0])
+    return DiscretizedLogisticMixture(*logits, loc, scale)
+
+
+def _spaced(end, count):
+    """Evenly spaced numbers from -end to end; of one, 0."""
+    return np.linspace(-end, end, count).tolist() if count > 1 else [0.]
 
 
 class ConditionalPrior(tf.Module):
