@@ -6,7 +6,9 @@ from tfp_glow.internal import keras_bridge
 
 
 def input_shape(shape, colours):
-    """`(H, W, n)` of what `WithContrasts` gives its network for images `(H, W, C)`."""
+    """`(H, W, n)` that a network sees of images `(H, W, C)`, by `wrapped` with these arguments."""
+    if colours is None:
+        return shape
     height, width, channels = shape
     differences = 2 * min(channels, colours) + max(0, channels - colours)
     return height, width, channels + 2 * differences
@@ -37,6 +39,11 @@ def contrasts(image, colours):
         found.append(image[..., colours:] - image[..., :-colours])
     found = tf.concat(found, -1)
     return tf.concat([tf.asinh(found) / 4, found / 16], -1)
+
+
+def wrapped(network, unit, colours):
+    """A network made for `input_shape` as one of images / unit; as it is if `colours` is None."""
+    return network if colours is None else WithContrasts(network, unit, colours)
 
 
 class WithContrasts(tf.Module):

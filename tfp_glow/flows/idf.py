@@ -7,9 +7,8 @@ import tensorflow as tf
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
-from tfp_glow.flows import building, contrast, integer_priors, neighbours
+from tfp_glow.flows import building, contrast, integer_priors, integer_steps, neighbours
 from tfp_glow.flows.integer_flow import IntegerFlow
-from tfp_glow.internal import keras_bridge
 
 TOP_PRIORS = ('channel', 'position')
 
@@ -97,8 +96,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     if colour and shape[2] != 3:
         raise ValueError(f'colour must be False for images that are not RGB; got {colour=} and '
                          f'event_shape={shape}.')
-    split, exit_split = tgb.splits.channels(share=share), tgb.splits.channels(share=stay_share)
-    unit = float(bins)
+    unit, exit_split = float(bins), tgb.splits.channels(share=stay_share)
     widths = building.per_level('width', width, levels)
     coupling_widths = building.per_level(
         'coupling_width', width if coupling_width is None else coupling_width, levels)
@@ -110,12 +108,14 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     if min(counts) < 1:
         raise ValueError(f'factor_outs must be at least 1; got {factor_outs=}.')
     stages = [(level, k) for level in range(levels) for k in range(counts[level])]
-    contrast_colours = colours if contrasts else None
+    seen = colours if contrasts else None
+    steps = integer_steps.IntegerSteps(
+        network, steps_per_level, tgb.splits.channels(share=share), unit, relative, seen, permute,
+        invert_permutation, reversible, dtype)
     bijectors, priors = [], []
     for level, k in stages:
         if k == 0:
             shape = (shape[0] // 2, shape[1] // 2, shape[2] * 4)
-        make = functools.partial(network, width=widths[level])
         *seeds, exit_seed = (int(s) for s in np.random.SeedSequence(
             [seed, level] + [k] * (k > 0)).generate_state(3) >> 1)
         path = f'{name}/level_{level}' + f'_{k}' * (k > 0)
@@ -124,10 +124,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             parts = [tgb.ShiftScale(tf.constant(-(bins // 2), dtype)),
                      *([tgb.reversible_colour(dtype)] if colour else []), *parts]
         if shape[2] > 1:
-            parts.append(_steps(
-                shape, steps_per_level, functools.partial(network, width=coupling_widths[level]),
-                split, unit, relative, contrast_colours, permute, invert_permutation, reversible,
-                seeds, dtype, path))
+            parts.append(steps(shape, coupling_widths[level], seeds, path))
         elif not parts:  # Of one channel nothing can be coupled.
             parts.append(tgb.ShiftScale(tf.constant(0., dtype)))
         bijectors.append(tgb.Chain(parts, name=path.rpartition('/')[2]))
@@ -140,49 +137,14 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             outputs = integer_priors.outputs_per_channel(exit_components) * left
             shape = (*shape[:2], kept)
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
-                exit_network = make(_seen(shape, contrast_colours), outputs, seed=exit_seed)
-            if contrasts:
-                exit_network = contrast.WithContrasts(exit_network, unit, colours)
+                exit_network = network(contrast.input_shape(shape, seen), outputs,
+                                       width=widths[level], seed=exit_seed)
             near = [neighbours.of(c, kept, colours, not permute) for c in range(kept, kept + left)]
             priors.append(integer_priors.ConditionalPrior(
-                exit_network, exit_components, unit, near if relative else None))
+                contrast.wrapped(exit_network, unit, seen), exit_components, unit,
+                near if relative else None))
     raw = np.zeros([*(shape if top_prior == 'position' else shape[-1:]),
                     integer_priors.outputs_per_channel(top_components)])
     top = integer_priors.TopPrior(
         building.variable('top_prior', raw, name, dtype), shape, top_components, unit)
     return IntegerFlow(event_shape, bijectors, priors, top, share=stay_share, name=name)
-
-
-def _steps(shape, times, network, split, unit, relative, colours, permute, invert_permutation,
-           reversible, seeds, dtype, path):
-    """A `Repeat` of permutations and integer couplings; `colours` is None for no contrasts."""
-    kept, moved = (part.shape[-1] for part in split.apart(tf.zeros([1, 1, 1, shape[2]])))
-    permutations = np.stack([
-        tgb.random_permutation(shape[2], [seeds[0], k]) if permute else np.arange(shape[2])
-        for k in range(times)])
-    stacked = keras_bridge.StackedNetwork(
-        network(_seen((*shape[:2], kept), colours), moved, seed=seeds[1]), times, seeds[1],
-        name=f'{path}/network')
-    params = {'network': stacked.weights, 'permutation': building.variable(
-        'permutation', permutations, path, dtype, trainable=False)}
-
-    def make_step(params):
-        permutation, conditioner = params['permutation'], stacked.bind(params['network'])
-        if colours:
-            conditioner = contrast.WithContrasts(conditioner, unit, colours)
-        if relative:
-            conditioner = _small(conditioner)
-        parts = [tgb.Shuffle(permutation, dtype),
-                 tgb.IntegerCoupling(conditioner, unit, split)]
-        if invert_permutation:
-            parts.append(tgb.Shuffle(tf.argsort(permutation), dtype))
-        return tgb.Chain(parts)
-    return tgb.Repeat(make_step, params, times, reversible)
-
-
-def _seen(shape, colours):
-    return shape if colours is None else contrast.input_shape(shape, colours)
-
-
-def _small(network):
-    return lambda x: integer_priors.SMALL * tf.cast(network(x), x.dtype)
