@@ -164,6 +164,40 @@ def test_another_model_is_refused(codec, grey_codec):
             other.decode(data)
 
 
+def test_a_model_may_change():
+    """What a codec keeps of its model is not of the weights of before."""
+    model, images = tiny_integer_flow.TinyIntegerFlow(), tiny_integer_flow.images(count=2)['photo']
+    codec = coding.Codec(model)
+    first = codec.encode(images, batch=BATCH)
+    model.top.assign_add(.5 * tf.ones_like(model.top))
+    second = codec.encode(images, batch=BATCH)
+    assert first != second
+    np.testing.assert_array_equal(coding.Codec(model).decode(second), images)
+    with pytest.raises(coding.DecodingError, match='model must be the one'):
+        codec.decode(first)
+
+
+def test_names_that_cannot_be_read_again_are_not_written(codec):
+    image = np.zeros([8, 8, 3], np.uint8)
+    files = coding.Encoder(codec, io.BytesIO(), container.FILES, BATCH)
+    files.add(image, 'a/b.png')
+    for name in ('', '/a.png', 'a/b.png', 'a', 'a/b.png/c.png', '../a.png'):
+        with pytest.raises(ValueError, match='name must be a relative path that none before is'):
+            files.add(image, name)
+    one = coding.Encoder(codec, io.BytesIO(), container.ARRAY, BATCH)
+    one.add(image)
+    with pytest.raises(ValueError, match='images must be one array in this layout'):
+        one.add(image)
+    with pytest.raises(ValueError, match='images must not be empty; got none'):
+        coding.Encoder(codec, io.BytesIO(), container.LIST, BATCH).finish()
+
+
+def test_what_is_decoded_is_compared(codec, monkeypatch):
+    monkeypatch.setattr(tiling.Grid, 'paste', lambda *_: None)
+    with pytest.raises(RuntimeError, match='decoded to other images'):
+        codec.encode(np.full([8, 8, 3], 77, np.uint8), batch=BATCH)
+
+
 def test_drift_is_noticed(codec, monkeypatch):
     """Networks that give slightly different floats, as on a machine that sums in another order."""
     images = tiny_integer_flow.images(count=BATCH)['photo']

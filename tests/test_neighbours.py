@@ -55,6 +55,23 @@ def test_without_permutations_what_stays_are_pixels():
     np.testing.assert_allclose(fresh.prior(2, stays).loc, (stays + right) / 2)
 
 
+def test_means_are_of_whole_pixels_alone():
+    """A level that begins with six channels a pixel has no such squares: nearest channels."""
+    flow = tfp_glow.flows.idf((8, 8, 3), 2, 1, width=4, depth=2, factor_outs=(1, 3),
+                              stay_share=.5, relative=True, permute=False)
+    stays = RNG.integers(-99, 99, [1, 2, 2, 6]).astype(np.float32)
+    np.testing.assert_allclose(flow.prior(2, stays).loc, np.tile(stays[..., 3:], 2))
+
+
+@pytest.mark.parametrize('options, words', [
+    ({'permute': False, 'share': .5, 'stay_share': .75}, 'share must be at least stay_share'),
+    ({'coupling_width': 0}, 'coupling_width must be at least 1; got width=4 and coupling_width=0'),
+    ({'coupling_width': (2, 2, 2)}, 'coupling_width must be one number or one per level, 1')])
+def test_bad_arguments_are_named(options, words):
+    with pytest.raises(ValueError, match=words):
+        tfp_glow.flows.idf((8, 8, 3), 1, 1, width=4, depth=2, **options)
+
+
 def test_couplings_may_have_a_width_of_their_own():
     def count(**options):
         flow = tfp_glow.flows.idf((4, 4, 1), 1, 1, width=8, depth=2, factor_outs=2, **options)

@@ -38,7 +38,7 @@ def main(argv):
             target = archives.Target(out, header.layout == container.ARRAY, _OVERWRITE.value)
             archives.limit_instructions(header.settings)
             _decode(coding, file, target, header.layout == container.LIST)
-        except coding.DecodingError as error:
+        except (coding.DecodingError, OSError) as error:  # OSError: a name too long, a full disk.
             raise errors.Failure(f'{source}: {error}') from error
 
 

@@ -59,11 +59,18 @@ class Codec:
             writer.add(array)
         writer.finish()
         if verify:
-            try:
-                self.decode(file.getvalue())  # Checks CRCs made from the images.
-            except container.DecodingError as error:
-                raise RuntimeError(f'what was encoded cannot be decoded again: {error}') from error
+            self._verify(file.getvalue(), arrays)
         return file.getvalue()
+
+    def _verify(self, data, arrays):
+        try:
+            found = self.decode(data)
+        except container.DecodingError as error:
+            raise RuntimeError(f'what was encoded cannot be decoded again: {error}') from error
+        if not isinstance(found, list):
+            found = [found]
+        if len(found) != len(arrays) or not all(map(np.array_equal, found, arrays)):
+            raise RuntimeError('what was encoded is decoded to other images.')
 
     def decode(self, data, levels=None, seed=0):
         """The array, or the list of arrays, or the dict of named arrays in the bytes of a file.

@@ -66,7 +66,7 @@ class Header:
     def to_bytes(self):
         """As it is at the start of a file."""
         return (MAGIC + bytes([VERSION, self.layout]) + numbers(*self.tile, self.batch) + self.model
-                + _text(self.settings))
+                + _text(self.settings, 'ascii'))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +154,6 @@ def fingerprint(model):
     return sha.digest()
 
 
-def _text(text):
-    data = text.encode()
+def _text(text, encoding='utf-8'):
+    data = text.encode(encoding)
     return numbers(len(data)) + data

@@ -31,7 +31,7 @@ class FixedBatch:
         self.shapes = [tuple(z.shape) for z in self._decompose.structured_outputs]
         self._stays = [[] for _ in self.shapes]  # Shapes of what a level is given: none at the top.
         self._priors, self._merges, self._samples = {}, {}, {}
-        self._tops = {}  # The top's prior by the number of images, which have no part in it.
+        self._tables = None, None  # The last parameters that were made into tables, and these.
         for level in reversed(range(len(self.shapes))):
             self._priors[level], self._merges[level] = self._traced(level)
             if level:
@@ -60,8 +60,6 @@ class FixedBatch:
             stays: what `merge` gave at the level above, None at the top.
             count: the prior is that of so many images, the first ones.
         """
-        if stays is None and count in self._tops:
-            return self._tops[count]
         *logits, loc, scale = self._timed(self._priors[level], *_given(stays))
         own = loc.ndim - len(logits) == len(self.shapes[level])  # Else all images have the same.
         if own:
@@ -71,10 +69,7 @@ class FixedBatch:
             return None
         if own and logits and stays is not None:
             return mixtures.MixturePrior(*logits, loc, scale)
-        prior = _by_tables(*logits, loc, scale)
-        if stays is None:
-            self._tops[count] = prior
-        return prior
+        return self._by_tables(*logits, loc, scale)
 
     def merge(self, level, z, stays):
         """What the integers z `[n, ...]` of a level make of those above: float32 `[batch, ...]`."""
@@ -88,6 +83,17 @@ class FixedBatch:
                 lambda seed, *stays: self._drawn(level, stays, seed),
                 tf.TensorSpec([2], tf.int32), *self._stays[level])
         return self._timed(self._samples[level], np.array(seed, np.int32), *_given(stays))
+
+    def _by_tables(self, *parameters):
+        """The `TablePrior` of logistics, or of mixtures of which many integers share each.
+
+        What was made last is kept: the top's parameters are the same for all images.
+        """
+        before, made = self._tables
+        if before is None or not all(map(np.array_equal, before, parameters)):
+            made = _logistics(*parameters) if len(parameters) == 2 else _mixtures(*parameters)
+            self._tables = parameters, made
+        return made
 
     def _traced(self, level):
         """The functions of one level, in whose signature `level` does not occur."""
@@ -143,11 +149,12 @@ def _parameters(prior):
     return tuple(tf.broadcast_to(parameter, shape) for parameter in found)
 
 
-def _by_tables(*parameters):
-    """The `TablePrior` of logistics, or of mixtures of which many integers share each."""
-    if len(parameters) == 2:
-        centres, keys = tables.logistic_keys(*parameters)
-        return entropy.TablePrior(keys, centres, tables.logistic_table)
+def _logistics(loc, scale):
+    centres, keys = tables.logistic_keys(loc, scale)
+    return entropy.TablePrior(keys, centres, tables.logistic_table)
+
+
+def _mixtures(*parameters):
     rows = np.concatenate(parameters, axis=-1)
     different, keys = np.unique(rows.reshape([-1, rows.shape[-1]]), axis=0, return_inverse=True)
     return entropy.TablePrior(keys.reshape(rows.shape[:-1]), np.zeros([], np.int32),

@@ -9,6 +9,7 @@ from tfp_glow.coding.container import DecodingError
 
 _MAX_SIDE = 4096  # Of a tile.
 _LEAST_CHUNK = 11  # Bytes: flags, items, a CRC, the payload's length and the CRC.
+_OLDER = 13  # In this place versions 1 and 2 had a carriage return.
 _DAMAGED = 'the file is damaged or cut short.'
 
 
@@ -55,6 +56,9 @@ class Reader:
                 or self._take(len(container.MAGIC)) != container.MAGIC):
             raise DecodingError('the data must begin as a .tfg file does; they do not.')
         version, layout = self._take(2)
+        if version == _OLDER:
+            raise DecodingError('the file is of an older version of the format, which is not read '
+                                f'any more; this is version {container.VERSION}.')
         if version != container.VERSION:
             raise DecodingError(f'version of the format must be {container.VERSION}; '
                                 f'got {version}.')
@@ -68,7 +72,9 @@ class Reader:
     def _read_chunk(self):
         flags, count = self._number(), self._number()
         tiles, continues = flags >> 3, bool(flags & container.CONTINUES)
-        if not 1 <= tiles <= self.header.batch or not 1 <= count + continues <= tiles:
+        full = tiles == self.header.batch or flags & container.LAST
+        if (not 1 <= tiles <= self.header.batch or not 1 <= count + continues <= tiles
+                or not full):
             raise DecodingError(f'a chunk of {tiles} tiles of {count + continues} arrays is '
                                 f'impossible: {_DAMAGED}')
         items = [self._item() for _ in range(count)]
@@ -126,7 +132,8 @@ def read_header(file):
     """The `container.Header` at the start of a seekable binary file, which then stands there again.
 
     Raises:
-        DecodingError: there is none.
+        DecodingError: there is none, or the first chunk after it is damaged; then the file stands
+            anywhere.
     """
     start = file.tell()
     header = Reader(file).header

@@ -31,6 +31,7 @@ class Encoder:
         self._tile, self._coder = codec.tile, codec.coder(batch)
         self._writer = container.Writer(file, container.Header(
             layout, codec.tile, batch, container.fingerprint(codec.model), settings()))
+        self._layout, self._names, self._arrays = layout, Names(), 0
         self._pieces, self._items, self._count = [], [], 0
         self._continues, self._encoded, self._on_batch = False, 0, on_batch
 
@@ -38,13 +39,15 @@ class Encoder:
         """Encodes an array of images; a memory map is read a batch at a time.
 
         Raises:
-            ValueError: it is not uint8, has no shape of images, or is empty.
+            ValueError: it is not uint8, has no shape of images, or is empty; its name is one that a
+                decoder refuses; it is the second where the layout is one array.
         """
         if getattr(array, 'dtype', None) != np.uint8:
             raise ValueError('images must be uint8 (8 bits, grey or RGB); '
                              f'got {getattr(array, "dtype", type(array).__name__)}.')
         array = np.ascontiguousarray(array)
         grid = tiling.Grid(array.shape, self._tile)
+        self._check(name)
         start = 0
         while start < len(grid):
             if self._count == self._coder.batch:
@@ -56,6 +59,13 @@ class Encoder:
             self._pieces.append(grid.cut(array, start, stop))
             self._count += stop - start
             start = stop
+
+    def _check(self, name):
+        if self._layout == container.ARRAY and self._arrays:
+            raise ValueError('images must be one array in this layout; got another one.')
+        if self._layout == container.FILES and not self._names.add(name):
+            raise ValueError(f'name must be a relative path that none before is; got {name!r}.')
+        self._arrays += 1
 
     def finish(self):
         """Encodes what is left and ends the file.
@@ -89,7 +99,7 @@ class Decoder:
         layout: of the file, as of `Encoder`.
 
     Raises:
-        DecodingError: the file is none, or of another model.
+        DecodingError: the file is none, is of another model, or its first chunk is damaged.
         ValueError: `levels` is not in 1 .. the model's levels.
     """
 
@@ -120,7 +130,7 @@ class Decoder:
 
     def arrays(self, make=lambda name, shape: np.empty(shape, np.uint8),
                on_batch=lambda tiles: None):
-        """Yields `(name, array)`, each when it is whole and its CRC is right.
+        """Yields `(name, array)`, each when it is whole and its tiles' CRCs are right.
 
         Args:
             make: function of a name and a shape that gives an array to be filled, such as a memory
@@ -140,7 +150,7 @@ class Decoder:
 
     def _parts(self, on_batch):
         """Yields `(item, tiles)`: of each chunk's arrays; the item only where an array begins."""
-        left, names, done = 0, set(), 0  # Tiles that the last array lacks.
+        left, names, arrays, done = 0, Names(), 0, 0  # Tiles that the last array lacks.
         for chunk in self._reader.chunks():
             if chunk.continues != (left > 0):
                 raise container.DecodingError('tiles of an array are missing.')
@@ -151,8 +161,8 @@ class Decoder:
             checks = self._levels is None or chunk.mode == container.STORED
             for item, crc in zip([None] * chunk.continues + chunk.items, chunk.crcs):
                 if item is not None:
-                    left = self._check(item, names)
-                    names.add(item.name)
+                    left = self._check(item, names, arrays)
+                    arrays += 1
                 part, tiles = tiles[:left], tiles[left:]
                 if not len(part):
                     raise container.DecodingError('there are more arrays than tiles for them.')
@@ -171,10 +181,10 @@ class Decoder:
             return work(*args)
         except container.DecodingError as error:
             raise container.DecodingError(
-                f'{error} It was written with TensorFlow {self._reader.header.settings}; '
-                f'this is TensorFlow {settings()}.') from None
+                f'{error} It was written with TensorFlow {self._reader.header.settings!r}; '
+                f'this is TensorFlow {settings()!r}.') from None
 
-    def _check(self, item, names):
+    def _check(self, item, names, before):
         """The number of an item's tiles; refuses it before anything is allocated for it."""
         try:
             tiles = len(tiling.Grid(item.shape, self._reader.header.tile))
@@ -182,9 +192,9 @@ class Decoder:
             raise container.DecodingError(str(error)) from None
         if tiles > self._reader.plausible_tiles() + self._coder.batch:
             raise container.DecodingError(f'the file is too short for an array {item.shape}.')
-        if self.layout == container.ARRAY and names:
+        if self.layout == container.ARRAY and before:
             raise container.DecodingError('there must be one array; there are more.')
-        if self.layout == container.FILES and (item.name in names or not is_safe(item.name)):
+        if self.layout == container.FILES and not names.add(item.name):
             raise container.DecodingError('names must be different relative paths; '
                                           f'got {item.name!r}.')
         return tiles
@@ -195,7 +205,11 @@ class _Unfinished:
 
     def __init__(self, item, tile, make):
         self._name, self._grid, self._done = item.name, tiling.Grid(item.shape, tile), 0
-        self._array = make(item.name, item.shape)
+        try:
+            self._array = make(item.name, item.shape)
+        except MemoryError as error:
+            raise container.DecodingError(
+                f'an array {item.shape} does not fit in memory: {error}') from error
 
     @property
     def whole(self):
@@ -225,8 +239,26 @@ def is_safe(name):
         set(name) & set('\\:\0'))
 
 
+class Names:
+    """The names of a file's arrays."""
+
+    def __init__(self):
+        self._files, self._folders = set(), set()
+
+    def add(self, name):
+        """Takes a name; False if it is not safe, or is or would need what another one is."""
+        parts = name.split('/')
+        folders = {'/'.join(parts[:n]) for n in range(1, len(parts))}
+        if (not is_safe(name) or name in self._files or name in self._folders
+                or folders & self._files):
+            return False
+        self._files.add(name)
+        self._folders |= folders
+        return True
+
+
 def settings():
     """What floats depend on besides the model and the batch: TensorFlow's version, oneDNN."""
-    instructions = os.environ.get('ONEDNN_MAX_CPU_ISA', '')
+    instructions = os.environ.get('ONEDNN_MAX_CPU_ISA', '').upper()
     without = 'without oneDNN' * (os.environ.get('TF_ENABLE_ONEDNN_OPTS') == '0')
     return ' '.join(filter(None, [tf.__version__, instructions, without]))

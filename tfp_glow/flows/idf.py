@@ -42,14 +42,15 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
         and all networks' outputs count in units / 64, so that a step of an optimizer moves shifts
         and locations by grey levels, not by tens of them. Not the reference's.
       contrasts: show the networks the differences of neighbouring integers as well, plain and
-        compressed (`flows.contrast`), without a gradient through them. Not the reference's: on
-        photographs it is worth more than all else here.
+        compressed (`flows.contrast`), without a gradient through them; after a permutation, of
+        whatever channels it put next to one another. Not the reference's.
       colour: take RGB apart into luma and chroma first, by `bijectors.reversible_colour`. Not the
         reference's.
       top_prior: learned per 'position' and channel (the reference) or per 'channel'.
-      permute: shuffle channels before each coupling, as the reference does. Without, the channels
-        that couplings move are those that leave next, what stays are pixels as they are, and with
-        `relative` priors are told relative to the mean of the nearest of these on both sides.
+      permute: shuffle channels before each coupling, as the reference does. Without, couplings move
+        only channels that leave next, what stays are pixels as they are, and with `relative`, at
+        levels that begin with whole pixels, priors are told relative to the mean of the nearest of
+        these on both sides.
       invert_permutation: undo each permutation after its coupling, a refinement of IDF++.
       coupling_width: as `width`, of the couplings' networks; by default `width`.
       network: `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras network`; by
@@ -104,6 +105,12 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     network = functools.partial(network, depth=depth,
                                 dtype=network_dtype or tf.as_dtype(dtype).name,
                                 **(network_options or {}))
+    if min(widths + coupling_widths) < 1:
+        raise ValueError(f'width and coupling_width must be at least 1; got {width=} and '
+                         f'{coupling_width=}.')
+    if not permute and share < stay_share:
+        raise ValueError('share must be at least stay_share without permute, so that couplings '
+                         f'move none of what stays; got {share=} and {stay_share=}.')
     counts = building.per_level('factor_outs', factor_outs, levels)
     if min(counts) < 1:
         raise ValueError(f'factor_outs must be at least 1; got {factor_outs=}.')
@@ -115,6 +122,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     bijectors, priors = [], []
     for level, k in stages:
         if k == 0:
+            of_pixels = shape[2] == colours  # So that `neighbours` knows where channels lie.
             shape = (shape[0] // 2, shape[1] // 2, shape[2] * 4)
         *seeds, exit_seed = (int(s) for s in np.random.SeedSequence(
             [seed, level] + [k] * (k > 0)).generate_state(3) >> 1)
@@ -139,7 +147,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
                 exit_network = network(contrast.input_shape(shape, seen), outputs,
                                        width=widths[level], seed=exit_seed)
-            near = [neighbours.of(c, kept, colours, not permute) for c in range(kept, kept + left)]
+            near = [neighbours.of(c, kept, colours, of_pixels and not permute)
+                    for c in range(kept, kept + left)]
             priors.append(integer_priors.ConditionalPrior(
                 contrast.wrapped(exit_network, unit, seen), exit_components, unit,
                 near if relative else None))

@@ -1,8 +1,8 @@
 """Lossless codecs on the same images: as single files, and as one tiled image.
 
 Images may be crops that overlap: then a codec that finds repetitions gains by the tiled image what
-is not in any image alone. So there is a second tiled image of those that share no quarter with one
-before them.
+is not in any image alone. So there is a second tiled image, of those that share no quarter with
+another one in it.
 """
 
 import io
@@ -37,7 +37,8 @@ def run(flow, images, progress):
         progress: function of a line of text.
 
     Returns:
-        dict with 'rows', the first one being this library's, and figures of its coder.
+        dict with 'rows', the first one being this library's; 'images' and 'distinct', how many are
+        in all and without repeats; and figures of the coder.
 
     Raises:
         errors.Failure: a codec does not give back what it was given.
@@ -96,15 +97,15 @@ def mosaic(images):
 
 
 def distinct(images):
-    """Indices of the images no quarter of which came before; one grey level is no repeat."""
+    """Indices of images no quarter of which is in another one of them; flat quarters may be."""
     seen, found = set(), []
     height, width = (max(n // 2, 1) for n in images.shape[1:3])
     for index, image in enumerate(images):
         quarters = [image[i:i + height, j:j + width] for i in (0, height) for j in (0, width)]
-        quarters = {part.tobytes() for part in quarters if np.ptp(part)}
+        quarters = {part.tobytes() for part in quarters if np.ptp(part, axis=(0, 1)).any()}
         if not quarters & seen:
             found.append(index)
-        seen |= quarters
+            seen |= quarters
     return found
 
 
