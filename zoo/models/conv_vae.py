@@ -43,10 +43,10 @@ RECIPES = {
     'fashion_mnist': (Config(posterior='iaf', kl_warmup_epochs=3.), _FASHION),
     'fashion_mnist_binary': (Config(posterior='iaf', kl_warmup_epochs=3.),
                              dataclasses.replace(_FASHION, binarize='dynamic')),
-    # For zoo.posteriors, with either posterior: some 6 and 8 minutes of a core.
+    # For zoo.posteriors, with either posterior: some 10 and 16 minutes of a core.
     'posteriors': (Config(posterior='iaf', kl_warmup_epochs=3., iaf_steps=4, iaf_hidden='1024',
                           context_size=256),
-                   dataclasses.replace(_FASHION, binarize='dynamic', optimizer='adam', epochs=10)),
+                   dataclasses.replace(_FASHION, binarize='dynamic', optimizer='adam', epochs=20)),
     'digits': (Config(latent_dims=8, dense_units=64, posterior='iaf', kl_warmup_epochs=3.),
                _DIGITS),
     'digits_binary': (Config(latent_dims=8, dense_units=64, posterior='iaf', kl_warmup_epochs=3.),
