@@ -41,6 +41,14 @@ def test_gradients_go_through_the_levels_alone():
     np.testing.assert_array_equal(tape.gradient(y, x), 3 * np.ones([1, 2, 3, 2]))
 
 
+def test_networks_never_see_more_than_images_have():
+    """Nor differences of more: samples that stray do not run away."""
+    seen = contrast.WithContrasts(lambda x: x, 16., 1)
+    x = np.array([-7., -1., .5, 1., 99.]).reshape([1, 1, 5, 1])
+    np.testing.assert_array_equal(seen(tf.constant(x)), seen(tf.constant(np.clip(x, -1, 1))))
+    np.testing.assert_array_equal(seen(tf.constant(x))[0, 0, :, 0], [-1., -1., .5, 1., 1.])
+
+
 @pytest.mark.parametrize('reversible', [False, True])
 def test_a_flow_with_contrasts(reversible):
     """Images come back exactly; all of the weights have gradients."""

@@ -49,7 +49,12 @@ def wrapped(network, unit, colours):
 
 
 class WithContrasts(tf.Module):
-    """`x / unit -> network([x / unit, contrasts(x)])`; no gradient goes through the contrasts."""
+    """`x / unit -> network([x / unit, contrasts(x)])`; no gradient goes through the contrasts.
+
+    With `unit` grey levels about 0, no pixel and no difference of two colours is beyond -unit ..
+    unit. A sample may be, as priors have tails: the network then sees -unit or unit. Far from all
+    that it was trained on it would send the next samples further still.
+    """
 
     def __init__(self, network, unit, colours):
         super().__init__()
@@ -57,5 +62,6 @@ class WithContrasts(tf.Module):
         self._unit, self._colours = unit, colours
 
     def __call__(self, scaled):
+        scaled = tf.clip_by_value(scaled, -1., 1.)
         found = tf.stop_gradient(contrasts(self._unit * scaled, self._colours))
         return self._network(tf.concat([scaled, found], -1))
