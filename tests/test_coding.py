@@ -14,7 +14,7 @@ import tiny_integer_flow
 
 import tfp_glow
 from tfp_glow import coding
-from tfp_glow.coding import container, tiling
+from tfp_glow.coding import container, streams, tiling
 
 BATCH = 4  # In all tests: a further batch size is a further set of traces.
 
@@ -190,6 +190,12 @@ def test_names_that_cannot_be_read_again_are_not_written(codec):
         one.add(image)
     with pytest.raises(ValueError, match='images must not be empty; got none'):
         coding.Encoder(codec, io.BytesIO(), container.LIST, BATCH).finish()
+
+
+def test_settings_are_those_of_onednn(monkeypatch):
+    for given, text in (('avx2', ' AVX2'), ('ALL', ' ALL'), ('', '')):  # It reads either case.
+        monkeypatch.setenv('ONEDNN_MAX_CPU_ISA', given)
+        assert streams.settings() == f'{tf.__version__}{text}'
 
 
 def test_what_is_decoded_is_compared(codec, monkeypatch):
