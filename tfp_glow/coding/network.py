@@ -31,7 +31,7 @@ class FixedBatch:
         self.shapes = [tuple(z.shape) for z in self._decompose.structured_outputs]
         self._stays = [[] for _ in self.shapes]  # Shapes of what a level is given: none at the top.
         self._priors, self._merges, self._samples = {}, {}, {}
-        self._tables = None, None  # The last parameters that were made into tables, and these.
+        self._tables = None, None  # The last mixtures that were made into tables, and these.
         for level in reversed(range(len(self.shapes))):
             self._priors[level], self._merges[level] = self._traced(level)
             if level:
@@ -87,11 +87,13 @@ class FixedBatch:
     def _by_tables(self, *parameters):
         """The `TablePrior` of logistics, or of mixtures of which many integers share each.
 
-        What was made last is kept: the top's parameters are the same for all images.
+        Of mixtures the last one is kept: the top's parameters are the same for all images.
         """
+        if len(parameters) == 2:
+            return _logistics(*parameters)
         before, made = self._tables
         if before is None or not all(map(np.array_equal, before, parameters)):
-            made = _logistics(*parameters) if len(parameters) == 2 else _mixtures(*parameters)
+            made = _mixtures(*parameters)
             self._tables = parameters, made
         return made
 

@@ -86,8 +86,7 @@ class Reader:
                 raise DecodingError(f'{words} words for {tiles} tiles are impossible: {_DAMAGED}')
             length = 4 * words
         payload = self._take(length)
-        expected = self._crc
-        if container.CRC.pack(expected) != self._take(4, checked=False):
+        if container.CRC.pack(self._crc) != self._take(4, checked=False):
             raise DecodingError(f'a checksum does not fit: {_DAMAGED}')
         return container.Chunk(tiles, mode, continues, bool(flags & container.LAST), items, crcs,
                                payload)

@@ -17,7 +17,7 @@ class IntegerSteps:
     Args:
       network: `(input_shape, outputs, width=, seed=) -> built Keras network`.
       times: steps.
-      split: what conditions a coupling.
+      split: of channels, as of `splits.channels`: what conditions a coupling.
       unit: by how much integers are divided before the networks see them.
       small: whether the networks' outputs count in units / 64.
       contrast_colours: colours of `contrast.contrasts`; None for none.
@@ -41,12 +41,12 @@ class IntegerSteps:
     def __call__(self, shape, width, seeds, path):
         """For images of a shape `(H, W, C)`; `path` is where the variables' names begin."""
         *sides, channels = shape
-        kept, moved = (part.shape[-1] for part in self.split.apart(tf.zeros([1, 1, 1, channels])))
+        moved = self.split.moved(channels)
         permutations = np.stack([
             tgb.random_permutation(channels, [seeds[0], k]) if self.permute else np.arange(channels)
             for k in range(self.times)])
-        network = self.network(contrast.input_shape((*sides, kept), self.contrast_colours), moved,
-                               width=width, seed=seeds[1])
+        seen = contrast.input_shape((*sides, channels - moved), self.contrast_colours)
+        network = self.network(seen, moved, width=width, seed=seeds[1])
         stacked = keras_bridge.StackedNetwork(
             network, self.times, seeds[1], name=f'{path}/network')
         params = {'network': stacked.weights, 'permutation': building.variable(
