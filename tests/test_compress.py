@@ -141,6 +141,16 @@ def test_what_is_interrupted_leaves_whole_files_only(pictures, tmp_path, monkeyp
     assert not list(tmp_path.glob('*y.tfg*'))
 
 
+def test_a_file_of_another_model_names_the_flag_and_the_file(model, tmp_path, monkeypatch):
+    (tmp_path / 'x.tfg').write_bytes(coding.Codec(model).encode(np.zeros([3, 4], np.uint8), 4))
+    other = tiny_integer_flow.TinyIntegerFlow(seed=1)
+    other.discrete = True
+    monkeypatch.setattr(preset, 'read', lambda name: types.SimpleNamespace(flow=other))
+    with pytest.raises(errors.UsageError, match=r'--preset: .*x.tfg: model must be the one that'):
+        run('decompress', tmp_path / 'x.tfg', tmp_path / 'back.png')
+    assert not (tmp_path / 'back.png').exists()
+
+
 def test_a_damaged_file_fails_and_leaves_nothing_wrong(pictures, tmp_path):
     path = _folder_file(pictures, tmp_path)
     expected, data = contents(pictures), bytearray(path.read_bytes())

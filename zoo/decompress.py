@@ -46,8 +46,11 @@ def _decode(coding, file, target, unnamed):
     codec = coding.Codec(archives.read_preset(_PRESET.value).flow)
     show = progress.Progress('decoding')
     with program.naming_flags():
-        decoder = coding.Decoder(codec, file, _LEVELS.value if _PREVIEW.value else None,
-                                 _SEED.value)
+        try:
+            decoder = coding.Decoder(codec, file, _LEVELS.value if _PREVIEW.value else None,
+                                     _SEED.value)
+        except coding.DecodingError as error:  # Of another model: the header has been read before.
+            raise errors.UsageError(f'--preset: {file.name}: {error}') from error
     sizes = []
 
     def name(given):
