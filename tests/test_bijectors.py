@@ -252,6 +252,10 @@ def test_other_channels_are_refused(make, channels):
     (lambda: tgb.ActNorm([1.], [0.]).inverse(tf.ones([2, 1])), r'at least 3 dim.*\(2, 1\)'),
     (lambda: tgb.Chain([]), r'parts must hold at least one.*\[\]'),
     (lambda: tgb.MultiScale([]), r'levels must hold at least one.*\[\]'),
+    (lambda: tgb.MultiScale([tgb.Squeeze()], share=2.), r'share must be in \(0, 1\); got share=2'),
+    (lambda: tgb.MultiScale([tgb.Squeeze()] * 2, share=[.5, .5]),
+     r'share must be one number or one per level but the last, 1; got share=\[0.5, 0.5\]'),
+    (lambda: tgb.MultiScale([tgb.Squeeze()] * 3, share=(.5, 0.)), 'share must be in .0, 1.; got'),
     (lambda: tgb.MultiScale([tgb.Squeeze()], [tfb.Identity()]), 'exits must hold.*0; got 1'),
     (lambda: tgb.scale_maps.sigmoid(minimum=2.), 'minimum must be in.*2.0'),
     (lambda: tgb.scale_maps.exponential(0.), 'bound must be positive; got bound=0.0')])

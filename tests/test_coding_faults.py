@@ -140,7 +140,7 @@ def header(codec):
 
 def test_the_format_is_as_documented(codec, header):
     sha = coding.fingerprint(codec.model)
-    data = (b'\x89TFG\x03\x00\x08\x08\x03\x04' + sha + b'\x04test'
+    data = (b'\x89TFG\x04\x00\x08\x08\x03\x04' + sha + b'\x04test'
             + b'\x0b\x01\x03\x08\x08\x03' + struct.pack('<I', CRC) + PIXELS)
     data += struct.pack('<I', zlib.crc32(data))
     assert data == signed(header, chunk([ITEM], PIXELS))
@@ -228,8 +228,9 @@ def test_crafted_files_are_refused(codec, header):
               for size, change in ((2, {'tile': (8, 16, 3)}), (1, {'model': bytes(32)}))],
             ('a checksum does not fit', header.to_bytes() + signed(
                 dataclasses.replace(header, model=bytes(32)), chunk([ITEM], PIXELS))[47:]),
-            ('version of the format must be 3; got 4', b'\x89TFG\x04' + bytes(90)),
+            ('version of the format must be 4; got 5', b'\x89TFG\x05' + bytes(90)),
             ('an older version', b'\x89TFG\r\n\x1a\n' + bytes(90)),
+            ('an older version', b'\x89TFG\x03' + bytes(90)),
             ('must begin as a .tfg file', b'no'), ('must begin as a .tfg file', bytes(500)),
             ('must begin as a .tfg file', b'')]:
         with pytest.raises(coding.DecodingError, match=words):
@@ -237,7 +238,7 @@ def test_crafted_files_are_refused(codec, header):
 
 
 def test_nothing_is_allocated_for_what_cannot_be_there(codec, header):
-    shapes = [(2**31, 2**31, 3), (2**20, 8, 8, 3), (9999, 9999)]
+    shapes = [(2**31, 2**31, 3), (2**20, 8, 8, 3), (9999, 9999), 3 * (2**32 - 1,) + (3,)]
     files = [signed(header, chunk([container.Item('', shape)], PIXELS)) for shape in shapes]
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""Differences of neighbours as inputs of integer flows' networks, against NumPy."""
+"""What the networks of integer flows see of the pixels around, against the image's own pixels."""
 
 import catalogue
 import numpy as np
@@ -6,55 +6,73 @@ import pytest
 import tensorflow as tf
 
 import tfp_glow
+from tfp_glow import bijectors as tgb
 from tfp_glow.flows import contrast
 
 RNG = np.random.default_rng(31)
+# Of each pixel of a square, those next to it whose mean its differences are from: (down, right).
+NEXT = {1: [(0, -1), (0, 1)], 2: [(-1, 0), (1, 0)], 3: [(-1, 0), (1, 0), (0, -1), (0, 1)]}
 
 
-@pytest.mark.parametrize('channels, colours', [(1, 1), (2, 1), (4, 1), (2, 3), (3, 3), (7, 3)])
-def test_contrasts_are_their_formula(channels, colours):
-    x = RNG.integers(-200, 200, [2, 3, 4, channels]).astype(np.float32)
-    expected = []
-    for d in (lambda i, j, c: x[:, i, j, c] - x[:, i, j - 1, c] if j else 0.,
-              lambda i, j, c: x[:, i, j, c] - x[:, i - 1, j, c] if i else 0.,
-              lambda i, j, c: x[:, i, j, c] - x[:, i, j, c - colours]):
-        of = range(colours, channels) if len(expected) == 2 else range(min(colours, channels))
-        found = np.zeros([2, 3, 4, len(of)])
-        for i, j in np.ndindex(3, 4):
-            for n, c in enumerate(of):
-                found[:, i, j, n] = d(i, j, c)
-        expected.append(found)
-    d = np.concatenate(expected, -1)
-    expected = np.concatenate([np.log(np.abs(d) + np.sqrt(d * d + 1)) * np.sign(d) / 4, d / 16], -1)
-    np.testing.assert_allclose(contrast.contrasts(x, colours), expected, rtol=1e-5, atol=1e-6)
-    shape = contrast.input_shape(x.shape[1:], colours)
-    assert shape == (3, 4, channels + expected.shape[-1])
+def surroundings_by_hand(x, pixel, colours, known, unit):
+    """Of one image `[H, W, colours]`, where `known(row, column, colour)`: pixel by pixel."""
+    height, width = x.shape[:2]
+
+    def at(row, column):  # Beyond an edge, the pixel in the same place of the square at the edge.
+        row -= 2 * (row >= height) - 2 * (row < 0)
+        column -= 2 * (column >= width) - 2 * (column < 0)
+        return x[row, column]
+    found = []
+    for i, j in np.ndindex(height // 2, width // 2):
+        row, column = 2 * i + pixel // 2, 2 * j + pixel % 2
+        means = sum(at(row + a, column + b) for a, b in NEXT[pixel]) / len(NEXT[pixel])
+        d = [at(row + a, column + b)[c] - means[c] for a in range(-2, 3) for b in range(-2, 3)
+             for c in range(colours) if known((row + a) % 2, (column + b) % 2, c)]
+        d = np.array(d)
+        found.append(np.concatenate([means / unit, d / (4 + abs(d)), d / 16]))
+    return np.reshape(found, [height // 2, width // 2, -1])
 
 
-def test_gradients_go_through_the_levels_alone():
-    seen = contrast.WithContrasts(lambda x: 3 * x, 16., 1)
-    x = tf.Variable(RNG.integers(0, 16, [1, 2, 3, 2]) / 16)
-    with tf.GradientTape() as tape:
-        y = seen(x)
-    np.testing.assert_array_equal(y[..., :2], 3 * x)
-    np.testing.assert_allclose(y[..., 2:], 3 * contrast.contrasts(16. * x, 1))
-    np.testing.assert_array_equal(tape.gradient(y, x), 3 * np.ones([1, 2, 3, 2]))
+@pytest.mark.parametrize('pixel, colour, colours', [
+    (3, 0, 1), (2, 0, 1), (1, 0, 1), (3, 2, 3), (2, 1, 3), (1, 0, 3)])
+def test_surroundings_are_the_pixels_around(pixel, colour, colours):
+    """All that is known of the 25 around, with what is of the pixel itself, less the mean."""
+    x = RNG.integers(-128, 128, [6, 8, colours]).astype(np.float32)
+    kept = pixel * colours + colour
+    squeezed = tgb.Squeeze(2).inverse(tf.constant(x[np.newaxis]))[..., :kept]
+    surroundings = contrast.Surroundings(kept, 1, colours, 256.)
+    expected = surroundings_by_hand(
+        x, pixel, colours, lambda i, j, c: (2 * i + j) * colours + c < kept, 256.)
+    found = surroundings(squeezed)
+    assert found.shape == [1, 3, 4, surroundings.count] == [1, *expected.shape]
+    np.testing.assert_allclose(found[0], expected, rtol=1e-6)
+
+
+def test_surroundings_of_all_pixels_that_leave():
+    """Those of each pixel after those of the one before, of means and of differences."""
+    x = RNG.integers(-128, 128, [2, 3, 4, 4]).astype(np.float32)
+    together = contrast.Surroundings(4, 5, 3, 256.)
+    alone = [contrast.Surroundings(4, 2, 3, 256.), contrast.Surroundings(4, 5, 3, 256.)]
+    assert alone[0].count < together.count == alone[1].count
+    pixel_1, pixel_2 = (contrast.Surroundings(4, n, 3, 256.)(x).numpy() for n in (2, 5))
+    np.testing.assert_array_equal(pixel_2[..., :3], pixel_1[..., :3])
 
 
 def test_networks_never_see_more_than_images_have():
     """Nor differences of more: samples that stray do not run away."""
-    seen = contrast.WithContrasts(lambda x: x, 16., 1)
-    x = np.array([-7., -1., .5, 1., 99.]).reshape([1, 1, 5, 1])
-    np.testing.assert_array_equal(seen(tf.constant(x)), seen(tf.constant(np.clip(x, -1, 1))))
-    np.testing.assert_array_equal(seen(tf.constant(x))[0, 0, :, 0], [-1., -1., .5, 1., 1.])
+    surroundings = contrast.Surroundings(2, 1, 1, 16.)
+    x = 40 * RNG.standard_normal([1, 3, 4, 2]).astype(np.float32)
+    assert np.ptp(x) > 64
+    np.testing.assert_array_equal(surroundings(x), surroundings(np.clip(x, -16, 16)))
 
 
 @pytest.mark.parametrize('reversible', [False, True])
 def test_a_flow_with_contrasts(reversible):
     """Images come back exactly; all of the weights have gradients."""
     flow = catalogue.perturb(tfp_glow.flows.idf(
-        (8, 8, 3), levels=2, steps_per_level=2, width=4, depth=2, factor_outs=(3, 2), colour=True,
-        stay_share=.67, relative=True, contrasts=True, reversible=reversible), scale=.3)
+        (8, 8, 3), levels=2, steps_per_level=2, width=4, depth=2, factor_outs=(9, 3), colour=True,
+        leaving=(1, 3), share=.9, relative=True, contrasts=True, permute=False,
+        network_options={'project': 3}, reversible=reversible), scale=.3)
     x = RNG.integers(0, 256, [2, 8, 8, 3])
     latents, stays = flow.decompose(x), None
     for level in reversed(range(flow.num_levels)):
@@ -65,3 +83,10 @@ def test_a_flow_with_contrasts(reversible):
         loss = -tf.reduce_mean(flow.log_prob(x))
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         assert np.all(np.isfinite(gradient)) and np.any(gradient), variable.name
+
+
+def test_couplings_come_once_a_level_without_permutations():
+    flow = tfp_glow.flows.idf((8, 8, 1), 2, 1, width=4, depth=2, factor_outs=3, leaving=1,
+                              permute=False)
+    assert [any('network' in v.name and '/exit' not in v.name for v in level.trainable_variables)
+            for level in flow.bijector.levels] == [True, False, False] * 2

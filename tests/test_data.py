@@ -117,10 +117,11 @@ def test_photo_patches_share_no_pixel_between_splits(folder):
 
 
 @pytest.mark.parametrize('memory_limit', [reading.MEMORY_LIMIT, 0], ids=['kept', 'streamed'])
-@pytest.mark.parametrize('flips, shifts', [(False, 0.), (True, 0.), (True, .2)])
-def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, flips, shifts):
+@pytest.mark.parametrize('options', [
+    {'flips': False}, {'flips': True}, {'flips': True, 'upside_down': True, 'shifts': .2}])
+def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, options):
     monkeypatch.setattr(reading, 'MEMORY_LIMIT', memory_limit)
-    images = data.load('digits', folder, flips=flips, shifts=shifts)
+    images = data.load('digits', folder, **options)
     steps = images.steps_per_epoch(100)
     assert steps == 14
     run = images.train(100, seed=3, repeat=True)
@@ -130,7 +131,7 @@ def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, flip
         resumed = images.train(100, seed=3, epoch=epoch)
         assert int(resumed.cardinality()) == steps
         assert epoch_bytes(resumed) == uninterrupted[epoch * steps:][:steps]
-    resumed = data.load('digits', folder, flips=flips, shifts=shifts).train(
+    resumed = data.load('digits', folder, **options).train(
         100, seed=3, epoch=1, repeat=True)
     assert epoch_bytes(resumed.skip(2).take(steps)) == uninterrupted[steps + 2:][:steps]
     assert len(set(uninterrupted)) == 3 * steps
@@ -151,6 +152,22 @@ def test_training_images_are_moved(folder):
         assert moves
         found |= set(moves) if len(moves) == 1 else set()
     assert len(found) == 25
+
+
+def test_training_images_are_turned_upside_down(folder):
+    """Half of them, as by a mirror below, whichever are mirrored besides; no other split is."""
+    plain, turned = (data.load('digits', folder, flips=True, upside_down=upside_down)
+                     for upside_down in (False, True))
+    assert turned.describe().endswith('mirrored; half of the training images upside down.')
+    np.testing.assert_array_equal(whole(plain, 'validation'), whole(turned, 'validation'))
+    same, count = 0, 0
+    for before, after in zip(*(np.concatenate(list(images.train(100, seed=3).as_numpy_iterator()))
+                               for images in (plain, turned)), strict=True):
+        same, count = same + np.array_equal(before, after), count + 1
+        assert np.array_equal(before, after) or np.array_equal(before[::-1], after)
+    assert .45 < same / count < .55
+    alone = data.load('digits', folder, flips=False, upside_down=True).describe()
+    assert alone.endswith('no mirrored images; half of the training images upside down.')
 
 
 @pytest.mark.parametrize('memory_limit', [reading.MEMORY_LIMIT, 0], ids=['kept', 'streamed'])

@@ -16,7 +16,7 @@ from tfp_glow import networks, serving
 from tfp_glow.distributions import VariationalNoise
 from tfp_glow.internal import keras_bridge
 from tfp_glow.internal import variables as flow_variables
-from zoo import likelihoods, registry
+from zoo import errors, likelihoods, registry
 
 RNG = np.random.default_rng(23)
 BINS = 17
@@ -54,25 +54,30 @@ def numpy_group_norm(layer, x):
     return x * layer.gamma.numpy() + layer.beta.numpy()
 
 
+@pytest.mark.parametrize('project', [None, 1])
 @pytest.mark.parametrize('refined', [False, True])
-def test_network_is_its_formula(refined, assert_close):
+def test_network_is_its_formula(refined, project, assert_close):
     options = {'activation': 'swish', 'normalise': True, 'rezero': True,
                'position_bias': True} if refined else {}
-    network = networks.dense_network((4, 3, 2), 3, width=5, depth=2, dtype='float64', **options)
+    network = networks.dense_network((4, 3, 2), 3, width=5, depth=2, dtype='float64',
+                                     project=project, **options)
     x = RNG.standard_normal([2, 4, 3, 2])
     np.testing.assert_array_equal(network(x), np.zeros([2, 4, 3, 3]))  # Where it starts.
     catalogue.perturb(keras_bridge.as_module(network), scale=.5)
 
     def act(h):
         return h / (1 + np.exp(-h)) if refined else np.maximum(h, 0)
-    h = x
+    h = x if project is None else x @ network.project.kernel.numpy()[0, 0] + network.project.bias
     for block in network.blocks:
         new = h
         for layer, norm in zip((block.mix, block.conv), block.norms or (None, None), strict=True):
             new = numpy_convolution(layer, new)
             new = act(numpy_group_norm(norm, new) if refined else new)
         h = np.concatenate([h, new], -1)
-    expected = numpy_convolution(network.last, h) * (network.gate.numpy() if refined else 1.)
+    expected = numpy_convolution(network.last, h)
+    if project is not None:
+        expected += numpy_convolution(network.bypass, x)
+    expected = expected * (network.gate.numpy() if refined else 1.)
     assert [block.conv.filters for block in network.blocks] == [2, 3]  # 5 in all.
     assert_close(network(x), expected, 1e-10)
     assert_close(keras_bridge.clone(network)(x), expected, 1e-10)
@@ -158,7 +163,8 @@ def test_recipes_build_and_take_a_step(name):
     _, config, training = registry.recipe('idf', name, 'none')
     training.check()
     config = dataclasses.replace(config, width=1, depth=1, steps_per_level=1, levels=1,
-                                 factor_outs=config.factor_outs.split(',')[-1])
+                                 factor_outs=config.factor_outs.split(',')[-1],
+                                 leaving=config.leaving.split(',')[-1])
     channels = 3 if config.colour else 1
     flow = model.build(config, (2, 2, channels), seed=0, bins=256)
     x, variables = RNG.integers(0, 256, [4, 2, 2, channels]), flow.trainable_variables
@@ -168,6 +174,15 @@ def test_recipes_build_and_take_a_step(name):
         assert np.all(np.isfinite(g))
         v.assign_sub(1e-3 * g)
     assert -tf.reduce_mean(flow.log_prob(x)) < loss
+
+
+@pytest.mark.parametrize('width', [-1, 3])
+def test_a_coarse_width_that_is_none(width):
+    model = registry.model('idf')
+    config = model.Config(levels=1, width=8, depth=4, coarse_width=width)
+    with pytest.raises(errors.UsageError,
+                       match=f'--coarse_width must be 0 or at least --depth, 4; got {width}'):
+        model.build(config, (2, 2, 1), seed=0, bins=256)
 
 
 @pytest.mark.slow
@@ -190,7 +205,8 @@ def test_programs(tmp_path, capsys):
 
 @pytest.mark.parametrize('options, channels', [
     ({'factor_outs': (2, 3)}, [(4, 2), (4, 1), (2, 2), (2, 1), (2, 1)]),
-    ({'factor_outs': (3, 2), 'stay_share': .75}, [(4, 1), (4, 1), (4, 1), (2, 1), (2, 3)])])
+    ({'factor_outs': (3, 2), 'stay_share': .75}, [(4, 1), (4, 1), (4, 1), (2, 1), (2, 3)]),
+    ({'factor_outs': 2, 'leaving': (1, 3)}, [(4, 1), (4, 1), (2, 3), (2, 5)])])
 def test_channels_leave_a_level_several_times(options, channels, assert_close):
     """The likelihood, level by level in NumPy's terms: sums of masses; the image comes back."""
     flow = catalogue.perturb(tiny((8, 8, 1), levels=2, exit_components=2, **options), scale=.1)

@@ -55,16 +55,38 @@ def test_without_permutations_what_stays_are_pixels():
     np.testing.assert_allclose(fresh.prior(2, stays).loc, (stays + right) / 2)
 
 
-def test_means_are_of_whole_pixels_alone():
-    """A level that begins with six channels a pixel has no such squares: nearest channels."""
+def test_pixels_have_the_channels_that_the_level_before_left():
+    """A level that begins with six of them has such squares of six each: both sides of each."""
     flow = tfp_glow.flows.idf((8, 8, 3), 2, 1, width=4, depth=2, factor_outs=(1, 3),
                               stay_share=.5, relative=True, permute=False)
-    stays = RNG.integers(-99, 99, [1, 2, 2, 6]).astype(np.float32)
-    np.testing.assert_allclose(flow.prior(2, stays).loc, np.tile(stays[..., 3:], 2))
+    stays = RNG.integers(-99, 99, [1, 2, 2, 6]).astype(np.float32)  # Of the first of each square.
+    right = np.concatenate([stays[:, :, 1:], stays[:, :, -1:]], 2)
+    np.testing.assert_allclose(flow.prior(2, stays).loc, (stays + right) / 2)
+
+
+def test_where_none_leaves_couplings_may_move_any():
+    flow = tfp_glow.flows.idf((8, 8, 3), 1, 1, width=4, depth=2, permute=False, leaving=1, share=.4)
+    assert flow.latent_shapes == [(4, 4, 12)]
+
+
+def test_sides_need_not_be_known():
+    flow = catalogue.perturb(tfp_glow.flows.idf(
+        (8, 8, 1), 2, 1, width=4, depth=2, factor_outs=3, leaving=1, relative=True, permute=False,
+        contrasts=True), scale=.1)
+    x = RNG.integers(0, 256, [2, 8, 8, 1]).astype(np.float32)
+    traced = tf.function(flow.log_prob, [tf.TensorSpec([None, None, None, 1])])
+    np.testing.assert_allclose(traced(x), flow.log_prob(x), rtol=1e-5)
 
 
 @pytest.mark.parametrize('options, words', [
-    ({'permute': False, 'share': .5, 'stay_share': .75}, 'share must be at least stay_share'),
+    ({'permute': False, 'share': .5, 'stay_share': .75, 'factor_outs': 2},
+     'share must leave to couplings no more channels than leave next.*, at level 0 3 of 12; got'),
+    ({'contrasts': True}, 'contrasts must be False where channels are shuffled'),
+    ({'leaving': 0}, 'leaving must be positive integers, or None; got leaving=0'),
+    ({'leaving': 1.5}, 'leaving must be positive integers, or None; got leaving=1.5'),
+    ({'leaving': (1, 2)}, 'leaving must be one number or one per level, 1; got leaving='),
+    ({'leaving': 7, 'factor_outs': 3}, 
+     'factor_outs must leave at least 8 channels.*leaves 5 at level 0, and leaving=7'),
     ({'coupling_width': 0}, 'coupling_width must be at least 1; got width=4 and coupling_width=0'),
     ({'coupling_width': (2, 2, 2)}, 'coupling_width must be one number or one per level, 1')])
 def test_bad_arguments_are_named(options, words):

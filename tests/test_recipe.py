@@ -39,10 +39,12 @@ def test_values_out_of_range_are_refused(values, message):
         recipe.Training(**values).check()
 
 
-def test_vectors_are_not_moved():
+@pytest.mark.parametrize('flag, value', [('shifts', .1), ('upside_down', True)])
+def test_vectors_are_not_moved(flag, value):
     name, config, training = registry.recipe('maf', None, 'moons')
-    moved = dataclasses.replace(training, shifts=.1)
-    with pytest.raises(errors.UsageError, match='--shifts must be left out for vectors; got 0.1'):
+    moved = dataclasses.replace(training, **{flag: value})
+    with pytest.raises(errors.UsageError,
+                       match=f'--{flag} must be left out for vectors; got {value}'):
         runs.Run('maf', 'moons', name, False, None, config, moved).load_data()
 
 

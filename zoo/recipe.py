@@ -33,6 +33,7 @@ class Training:
         'static, once; none for the levels themselves.')
     shifts: float = field(
         0., 'Move training images by up to this share of their sides, edges repeated.')
+    upside_down: bool = field(False, 'Turn half of the training images upside down, mirrored.')
     jit_compile: bool = field(False, 'Compile with XLA: for GPUs; loops crawl on CPUs.')
     seed: int = field(0, 'Initial weights, order of the data, dequantization noise.')
 

@@ -55,14 +55,15 @@ class Run:
             if not getattr(module, 'VECTORS', False):
                 raise errors.UsageError(f'--dataset must be one of images for '
                                         f'--model={self.model}; got {self.dataset!r}.')
-            for name in ('binarize', 'shifts'):
+            for name in ('binarize', 'shifts', 'upside_down'):
                 if getattr(self.training, name):
                     raise errors.UsageError(f'--{name} must be left out for vectors; '
                                             f'got {getattr(self.training, name)!r}.')
             return zoo_data.load_vectors(self.dataset)
         return zoo_data.load(self.dataset, data_dir, pad=self.pad, flips=self.flips,
                              divisor=module.divisor(self.config),
-                             binarize=self.training.binarize, shifts=self.training.shifts)
+                             binarize=self.training.binarize, shifts=self.training.shifts,
+                             upside_down=self.training.upside_down)
 
     @property
     def conditional(self):

@@ -27,7 +27,7 @@ class MultiScale(base.OnePassBijector):
         alone, as `Coupling` does.
       event_shape: of the image, or None for any; another is refused then, which a base that
         broadcasts might take.
-      share: of the channels that goes on, in (0, 1).
+      share: of the channels that goes on, in (0, 1), one number or one per level but the last.
       validate_args: check values too, also in graphs; see `OnePassBijector`.
       name: name of the bijector.
 
@@ -65,7 +65,12 @@ class MultiScale(base.OnePassBijector):
         values.check_bijectors('each of levels', self._levels)
         values.check_bijectors('each of exits', self._exits)
         self._event_shape = tf.TensorShape(event_shape).with_rank(3)
-        self._split = splits.channels(share=share)
+        each = isinstance(share, (list, tuple))
+        if each and len(share) != count - 1:
+            raise ValueError(f'share must be one number or one per level but the last, {count - 1};'
+                             f' got {share=}.')
+        self._splits = ([splits.channels(share=s) for s in share] if each
+                        else [splits.channels(share=share)] * (count - 1))
         super().__init__(forward_min_event_ndims=[3] * count, inverse_min_event_ndims=3,
                          dtype=base.common_dtype(levels=self._levels, exits=self._exits),
                          validate_args=validate_args, parameters=parameters, name=name)
@@ -81,9 +86,9 @@ class MultiScale(base.OnePassBijector):
         return tuple(self._exits)
 
     @property
-    def split(self):
-        """What tells the channels that go on from those that leave, of `splits`."""
-        return self._split
+    def splits(self):
+        """For each level but the last what tells the channels that go on from those that leave."""
+        return tuple(self._splits)
 
     @property
     def takes_condition(self):
@@ -92,8 +97,9 @@ class MultiScale(base.OnePassBijector):
     def _forward_and_log_det(self, x, condition=None):
         *exited, h = x
         h, total = base.forward_and_log_det(self._levels[-1], h, 3, condition)
-        for level, exit_, z in reversed(list(zip(self._levels, self._exits, exited))):
-            h, exit_log_det = base.forward_and_log_det(exit_, self._joined(h, z), 3, condition)
+        parts = zip(self._levels, self._exits, self._splits, exited)
+        for level, exit_, split, z in reversed(list(parts)):
+            h, exit_log_det = base.forward_and_log_det(exit_, _joined(split, h, z), 3, condition)
             h, log_det = base.forward_and_log_det(level, h, 3, condition)
             total += exit_log_det + log_det
         self._check_event('the image of x', h)
@@ -102,10 +108,10 @@ class MultiScale(base.OnePassBijector):
     def _inverse_and_log_det(self, y, condition=None):
         self._check_event('y', y)
         h, latents, total = y, [], tf.zeros([], y.dtype)
-        for level, exit_ in zip(self._levels, self._exits):
+        for level, exit_, split in zip(self._levels, self._exits, self._splits):
             h, log_det = base.inverse_and_log_det(level, h, 3, condition)
             h, exit_log_det = base.inverse_and_log_det(exit_, h, 3, condition)
-            h, z = self._split.apart(h)
+            h, z = split.apart(h)
             latents.append(z)
             total += log_det + exit_log_det
         h, log_det = base.inverse_and_log_det(self._levels[-1], h, 3, condition)
@@ -119,10 +125,10 @@ class MultiScale(base.OnePassBijector):
     def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
         rest = (dlog_det, pullback, condition)
         latents, dlatents = [], []
-        for level, exit_ in zip(self._levels, self._exits):
+        for level, exit_, split in zip(self._levels, self._exits, self._splits):
             y, dy = base.forward_pullback(level, y, dy, *rest)
             y, dy = base.forward_pullback(exit_, y, dy, *rest)
-            (y, z), (dy, dz) = self._split.apart(y), self._split.apart(dy)
+            (y, z), (dy, dz) = split.apart(y), split.apart(dy)
             latents.append(z)
             dlatents.append(dz)
         y, dy = base.forward_pullback(self._levels[-1], y, dy, *rest)
@@ -140,9 +146,9 @@ class MultiScale(base.OnePassBijector):
 
     def _initialize(self, y, condition=None):
         latents = []
-        for level, exit_ in zip(self._levels, self._exits):
+        for level, exit_, split in zip(self._levels, self._exits, self._splits):
             y = base.initialize_part(exit_, base.initialize_part(level, y, condition), condition)
-            y, z = self._split.apart(y)
+            y, z = split.apart(y)
             latents.append(z)
         return [*latents, base.initialize_part(self._levels[-1], y, condition)]
 
@@ -160,7 +166,8 @@ class MultiScale(base.OnePassBijector):
         parts = [base.with_frozen(part, v)
                  for part, v in zip([*self._levels, *self._exits], values)]
         count = len(self._levels)
-        return MultiScale(parts[:count], parts[count:], self._event_shape, self._split.share,
+        shares = [split.share for split in self._splits]
+        return MultiScale(parts[:count], parts[count:], self._event_shape, shares,
                           self.validate_args, name=self.name)
 
     def _forward_dtype(self, input_dtype, **kwargs):
@@ -179,9 +186,9 @@ class MultiScale(base.OnePassBijector):
 
     def _inverse_event_shape(self, shape):
         shapes = []
-        for level in self._levels[:-1]:
+        for level, split in zip(self._levels, self._splits):
             *side, channels = level.inverse_event_shape(shape).with_rank(3).as_list()
-            moved = None if channels is None else self._split.moved(channels)
+            moved = None if channels is None else split.moved(channels)
             shapes.append(tf.TensorShape([*side, moved]))
             shape = tf.TensorShape([*side, None if channels is None else channels - moved])
         return [*shapes, self._levels[-1].inverse_event_shape(shape)]
@@ -196,19 +203,20 @@ class MultiScale(base.OnePassBijector):
 
     def _inverse_event_shape_tensor(self, shape):
         shapes = []
-        for level in self._levels[:-1]:
+        for level, split in zip(self._levels, self._splits):
             shape = level.inverse_event_shape_tensor(shape)
             side, channels = shape[:-1], shape[-1:]
-            moved = self._split.moved(channels)
+            moved = split.moved(channels)
             shapes.append(tf.concat([side, moved], 0))
             shape = tf.concat([side, channels - moved], 0)
         return [*shapes, self._levels[-1].inverse_event_shape_tensor(shape)]
 
-    def _joined(self, h, z):
-        """What stayed and the latent that left, as one image again."""
-        kept, moved = h.shape[-1], z.shape[-1]
-        if (not h.shape[:-1].is_compatible_with(z.shape[:-1])
-                or (None not in (kept, moved) and self._split.moved(kept + moved) != moved)):
-            raise ValueError('x must hold latents of one image, each of the shape of what the '
-                             f'coarser ones give, here {h.shape}; got shape={z.shape}.')
-        return tf.concat([h, z], -1)
+
+def _joined(split, h, z):
+    """What stayed and the latent that left, as one image again."""
+    kept, moved = h.shape[-1], z.shape[-1]
+    if (not h.shape[:-1].is_compatible_with(z.shape[:-1])
+            or (None not in (kept, moved) and split.moved(kept + moved) != moved)):
+        raise ValueError('x must hold latents of one image, each of the shape of what the '
+                         f'coarser ones give, here {h.shape}; got shape={z.shape}.')
+    return tf.concat([h, z], -1)

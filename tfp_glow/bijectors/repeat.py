@@ -159,6 +159,8 @@ class Repeat(base.OnePassBijector):
                                  f'{value.shape}; got shape={new.shape}.')
             return i + 1, new, total + log_det
         total = tf.zeros([tf.shape(value)[0]], value.dtype)
+        if self._times == 1 and not self._reversible:  # A loop takes longer to trace and to run.
+            return body(tf.constant(0), value, total)[1:]
         _, output, total = _while(self._times, body, (value, total))
         return output, total
 

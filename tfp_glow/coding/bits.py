@@ -11,7 +11,7 @@ _PART = 12  # Bits that are coded at once.
 
 def encode_bits(coder, values, lengths):
     """Each of `values`, in 0 .. 2**length - 1, as it is: first the lowest bits of all."""
-    for start in range(0, _LENGTHS, _PART):
+    for start in range(0, int(np.max(lengths, initial=0)), _PART):
         bits = np.clip(lengths - start, 0, _PART)
         some = bits > 0
         if np.any(some):
@@ -22,7 +22,7 @@ def encode_bits(coder, values, lengths):
 def decode_bits(coder, lengths):
     """The int64 array that `encode_bits` was given, of the same lengths."""
     values = np.zeros(lengths.shape, np.int64)
-    for start in range(0, _LENGTHS, _PART):
+    for start in range(0, int(np.max(lengths, initial=0)), _PART):
         bits = np.clip(lengths - start, 0, _PART)
         some = bits > 0
         if np.any(some):

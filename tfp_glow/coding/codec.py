@@ -7,14 +7,16 @@ import numpy as np
 
 from tfp_glow.coding import chunks, container, streams, tiling
 
-_NUMBERS, _LEAST_BATCH = 1 << 18, 32  # In tiles that the networks are given at once.
+_NUMBERS, _LEAST_BATCH = 1 << 19, 32  # In tiles that the networks are given at once.
 
 
 class Codec:
     """A lossless image codec around an integer flow, whose functions are traced once.
 
     Any 8-bit grey or RGB image of any size is coded, those that resemble the training data in the
-    fewest bytes. Larger images are cut into tiles of the model's size, edges are repeated.
+    fewest bytes. Larger images are cut into tiles of the model's size, edges are repeated. Of an
+    array's tiles, if they are at most 2**14, those that repeat, whole or in quarters, are coded
+    once (`repeats`).
 
     Args:
         model: a `tfp_glow.flows.IntegerFlow` over images `[h, w, 1 or 3]`.
@@ -101,7 +103,7 @@ class Codec:
     def batch_for(self, shapes=None):
         """How many tiles to give to the networks at once.
 
-        A power of two: 32, or more of small tiles, about 2**18 numbers; but not more than are
+        A power of two: 32, or more of small tiles, about 2**19 numbers; but not more than are
         needed for arrays of these shapes in all, if they are known.
         """
         many = 1 << max(_NUMBERS // math.prod(self.tile), 1).bit_length() - 1

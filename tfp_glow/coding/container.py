@@ -1,8 +1,8 @@
-r"""The file format `.tfg`, version 3, and its writer; `reader` reads it.
+r"""The file format `.tfg`, version 4, and its writer; `reader` reads it.
 
 ```none
 header   4 bytes  magic  89 54 46 47
-         u8       version of the format, 3
+         u8       version of the format, 4
          u8       layout: 0 one array, 1 a list of arrays, 2 named files
          n x 3    height, width, channels of the model's images, which tiles have (channels 1 or 3)
          n        batch: tiles that the networks were given at once, and in each chunk but the last
@@ -14,8 +14,14 @@ chunk    n        8 * tiles in it, 1 .. batch; plus 4 where its first tiles are 
          n        arrays that begin in this chunk
          items    of these, in order:
                     n, text  name, UTF-8, a relative path with /; only in layout 2
-                    u8       number of dimensions, 2 .. 4
+                    u8       number of dimensions, 2 .. 4; plus 8 where copies follow
                     n each   dimensions: [H, W], [H, W, C], [N, H, W] or [N, H, W, C]
+                    n        number of copies, less than 2**14: tiles that are not coded (`repeats`)
+                    copies   of these, in order:
+                               n    tiles between this copy and the one before
+                               n    5 * tile + 4: all of that tile, counted among the array's coded
+                                    ones; or 5 * tile + its quarter for each quarter of the copy:
+                                    top left, top right, bottom left, bottom right
          u32 each CRCs: of the pixels of the tiles of each array that has any in this chunk
          n        words of the payload, only where it is coded
          payload  stored: the tiles' pixels, h * w * c bytes each.
@@ -29,8 +35,9 @@ Numbers u32 are little-endian. Numbers n are below 2**32, in groups of seven bit
 one to a byte; all bytes but a number's last have their highest bit set; no number is longer than it
 must be. CRC is CRC-32 (zlib's). The file ends with its last chunk.
 
-Tiles follow each other as `tiling.Grid` cuts them, array after array. As each chunk's CRC goes on
-from the one before it, parts of different files, or in another order, do not fit together.
+Tiles follow each other as `tiling.Grid` cuts them, but for the copies, array after array. As each
+chunk's CRC goes on from the one before it, parts of different files, or in another order, do not
+fit together.
 """
 
 import dataclasses
@@ -41,11 +48,14 @@ import zlib
 import numpy as np
 
 MAGIC = b'\x89TFG'
-VERSION = 3
+VERSION = 4
 ARRAY, LIST, FILES = range(3)  # Layouts.
 CODED, STORED = range(2)
 CONTINUES, LAST = 4, 2  # Flags of a chunk, beside the mode.
 MAX_BATCH = 1024
+COPIES = 8  # Flag of an item, beside its dimensions.
+WHOLE = 4  # In place of one of a tile's quarters, 0 .. 3.
+NO_COPIES = np.zeros([0, 5], np.uint32)
 CRC = struct.Struct('<I')
 
 
@@ -71,15 +81,27 @@ class Header:
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """An array that begins in a chunk: its name and its shape."""
+    """An array that begins in a chunk: its name, its shape, and its tiles that are not coded.
+
+    `copies` has a row for each of these: its number, ascending, and for each of its quarters
+    4 * tile + quarter, where that is from: a tile that is coded, counted among the array's.
+    """
 
     name: str
     shape: tuple
+    copies: np.ndarray = dataclasses.field(default_factory=lambda: NO_COPIES, compare=False)
 
     def to_bytes(self, layout):
         """As it is in a chunk."""
-        return (_text(self.name) if layout == FILES else b'') + bytes([len(self.shape)]) + numbers(
-            *self.shape)
+        count = len(self.copies)
+        parts = [_text(self.name) if layout == FILES else b'',
+                 bytes([len(self.shape) + COPIES * bool(count)]), numbers(*self.shape),
+                 numbers(count) if count else b'']
+        before = -1
+        for number, *sources in self.copies.tolist():
+            parts.append(numbers(number - before - 1, *_shortened(sources)))
+            before = number
+        return b''.join(parts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +174,14 @@ def fingerprint(model):
         sha.update(f'{value.dtype.str}{value.shape}'.encode())
         sha.update(np.ascontiguousarray(value))
     return sha.digest()
+
+
+def _shortened(sources):
+    """As the format has them: the whole tile if they are all its quarters in order."""
+    tile = sources[0] // 4
+    if sources == [4 * tile + quarter for quarter in range(4)]:
+        return [5 * tile + WHOLE]
+    return [5 * (source // 4) + source % 4 for source in sources]
 
 
 def _text(text, encoding='utf-8'):

@@ -4,12 +4,12 @@ import zlib
 
 import numpy as np
 
-from tfp_glow.coding import container
+from tfp_glow.coding import container, repeats
 from tfp_glow.coding.container import DecodingError
 
 _MAX_SIDE = 4096  # Of a tile.
 _LEAST_CHUNK = 11  # Bytes: flags, items, a CRC, the payload's length and the CRC.
-_OLDER = 13  # In this place versions 1 and 2 had a carriage return.
+_OLDER = 13, 3  # In this place versions 1 and 2 had a carriage return.
 _DAMAGED = 'the file is damaged or cut short.'
 
 
@@ -56,7 +56,7 @@ class Reader:
                 or self._take(len(container.MAGIC)) != container.MAGIC):
             raise DecodingError('the data must begin as a .tfg file does; they do not.')
         version, layout = self._take(2)
-        if version == _OLDER:
+        if version in _OLDER:
             raise DecodingError('the file is of an older version of the format, which is not read '
                                 f'any more; this is version {container.VERSION}.')
         if version != container.VERSION:
@@ -93,10 +93,34 @@ class Reader:
 
     def _item(self):
         name = self._text('utf-8') if self.header.layout == container.FILES else ''
-        rank, = self._take(1)
+        flags, = self._take(1)
+        rank = flags & ~container.COPIES
         if not 2 <= rank <= 4:
             raise DecodingError(f'an array of {rank} dimensions is impossible: {_DAMAGED}')
-        return container.Item(name, tuple(self._number() for _ in range(rank)))
+        shape = tuple(self._number() for _ in range(rank))
+        return container.Item(
+            name, shape, self._copies() if flags & container.COPIES else container.NO_COPIES)
+
+    def _copies(self):
+        count, number = self._number(), -1
+        if not 1 <= count < min(repeats.MOST, self._left):
+            raise DecodingError(f'{count} copies in an array are impossible: {_DAMAGED}')
+        found = np.empty([count, 5], np.uint32)
+        for row in found:
+            number += 1 + self._number()
+            if number >= 1 << 32:
+                raise DecodingError(f'a copy of number {number} is impossible: {_DAMAGED}')
+            row[0], row[1:] = number, self._sources()
+        return found
+
+    def _sources(self):
+        tile, part = divmod(self._number(), 5)
+        if part == container.WHOLE:
+            return range(4 * tile, 4 * tile + 4)
+        parts = [(tile, part), *(divmod(self._number(), 5) for _ in range(3))]
+        if any(part == container.WHOLE for _, part in parts):
+            raise DecodingError(f'a quarter that is a whole tile is impossible: {_DAMAGED}')
+        return [4 * tile + part for tile, part in parts]
 
     def _text(self, encoding):
         try:

@@ -6,11 +6,13 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.coding import container, reader, tiling
+from tfp_glow.coding import container, reader, repeats, tiling
 
 
 class Encoder:
     """Writes arrays to a file one after the other, keeping a batch of tiles at most.
+
+    Of an array's tiles those that repeat, whole or in quarters, are written once (`repeats`).
 
     Args:
         codec: the `Codec`.
@@ -36,7 +38,7 @@ class Encoder:
         self._continues, self._encoded, self._on_batch = False, 0, on_batch
 
     def add(self, array, name=''):
-        """Encodes an array of images; a memory map is read a batch at a time.
+        """Encodes an array of images; a memory map is read a part at a time, most of it twice.
 
         Raises:
             ValueError: it is not uint8, has no shape of images, or is empty; its name is one that a
@@ -48,15 +50,16 @@ class Encoder:
         array = np.ascontiguousarray(array)
         grid = tiling.Grid(array.shape, self._tile)
         self._check(name)
+        coded, copies = repeats.find(grid, array)
         start = 0
-        while start < len(grid):
+        while start < len(coded):
             if self._count == self._coder.batch:
                 self._flush(last=False)
                 self._continues = start > 0
             if start == 0:
-                self._items.append(container.Item(name, array.shape))
-            stop = min(start + self._coder.batch - self._count, len(grid))
-            self._pieces.append(grid.cut(array, start, stop))
+                self._items.append(container.Item(name, array.shape, copies))
+            stop = min(start + self._coder.batch - self._count, len(coded))
+            self._pieces.append(grid.cut(array, coded[start:stop]))
             self._count += stop - start
             start = stop
 
@@ -134,7 +137,7 @@ class Decoder:
 
         Args:
             make: function of a name and a shape that gives an array to be filled, such as a memory
-                map. The shape is one that the file is long enough for.
+                map. The shape is one that the file has tiles for, coded or copied.
             on_batch: called with the number of tiles decoded so far.
 
         Raises:
@@ -185,13 +188,18 @@ class Decoder:
                 f'this is TensorFlow {settings()!r}.') from None
 
     def _check(self, item, names, before):
-        """The number of an item's tiles; refuses it before anything is allocated for it."""
+        """The number of an item's coded tiles; refuses it before anything is allocated for it."""
+        short = container.DecodingError(f'the file is too short for an array {item.shape}.')
         try:
-            tiles = len(tiling.Grid(item.shape, self._reader.header.tile))
+            whole = len(tiling.Grid(item.shape, self._reader.header.tile))
         except ValueError as error:
             raise container.DecodingError(str(error)) from None
+        except OverflowError:  # More than `len` may be.
+            raise short from None
+        tiles = whole - len(item.copies)
+        repeats.check(item.copies, self._reader.header.tile, whole, tiles)
         if tiles > self._reader.plausible_tiles() + self._coder.batch:
-            raise container.DecodingError(f'the file is too short for an array {item.shape}.')
+            raise short
         if self.layout == container.ARRAY and before:
             raise container.DecodingError('there must be one array; there are more.')
         if self.layout == container.FILES and not names.add(item.name):
@@ -205,6 +213,9 @@ class _Unfinished:
 
     def __init__(self, item, tile, make):
         self._name, self._grid, self._done = item.name, tiling.Grid(item.shape, tile), 0
+        self._copies, self._coded = item.copies, range(len(self._grid))
+        if len(self._copies):
+            self._coded = np.delete(self._coded, self._copies[:, 0])
         try:
             self._array = make(item.name, item.shape)
         except MemoryError as error:
@@ -213,12 +224,15 @@ class _Unfinished:
 
     @property
     def whole(self):
-        return self._done == len(self._grid)
+        return self._done == len(self._coded)
 
     def fill(self, tiles):
         """Takes its next tiles."""
-        self._grid.paste(self._array, self._done, tiles)
-        self._done += len(tiles)
+        stop = self._done + len(tiles)
+        self._grid.paste(self._array, self._coded[self._done:stop], tiles)
+        self._done = stop
+        if self.whole:
+            repeats.paste(self._grid, self._array, self._coded, self._copies)
 
     @property
     def result(self):

@@ -29,11 +29,11 @@ class Grid:
     def __len__(self):
         return self.count * self.planes * self.rows * self.columns
 
-    def cut(self, array, start, stop):
-        """Tiles `start` .. `stop` - 1 of the array of images: uint8 `[stop - start, h, w, c]`."""
+    def cut(self, array, numbers):
+        """The tiles of these numbers of the array of images: uint8 `[len(numbers), h, w, c]`."""
         array = array.reshape(self.images)
-        tiles = np.empty([stop - start, *self.tile], np.uint8)
-        for number, tile in zip(range(start, stop), tiles):
+        tiles = np.empty([len(numbers), *self.tile], np.uint8)
+        for number, tile in zip(numbers, tiles):
             inside, (rows, columns) = self._place(number)
             image = array[inside]
             around = [(rows.start, self.tile[0] - rows.stop),
@@ -41,10 +41,10 @@ class Grid:
             tile[...] = np.pad(image, around, 'edge') if np.any(around) else image
         return tiles
 
-    def paste(self, array, start, tiles):
-        """Writes tiles, the first being number `start`, where `cut` took them from."""
+    def paste(self, array, numbers, tiles):
+        """Writes the tiles of these numbers where `cut` took them from."""
         array = array.reshape(self.images)
-        for number, tile in enumerate(tiles, start):
+        for number, tile in zip(numbers, tiles, strict=True):
             inside, (rows, columns) = self._place(number)
             target = array[inside]
             target[...] = tile[rows, columns, :target.shape[-1]]

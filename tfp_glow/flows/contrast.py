@@ -1,67 +1,76 @@
-"""What networks of integer flows see besides an image's levels: differences of neighbours."""
+"""What networks of integer flows see of a photograph: how pixels differ from those in between."""
 
+import numpy as np
 import tensorflow as tf
 
-from tfp_glow.internal import keras_bridge
+from tfp_glow.flows import neighbours
+
+REACH = 2  # Pixels to each side that are looked at.
 
 
-def input_shape(shape, colours):
-    """`(H, W, n)` that a network sees of images `(H, W, C)`, by `wrapped` with these arguments."""
-    if colours is None:
-        return shape
-    height, width, channels = shape
-    differences = 2 * min(channels, colours) + max(0, channels - colours)
-    return height, width, channels + 2 * differences
+class Surroundings:
+    """The known pixels around those that leave an image which was squeezed, and their differences.
 
-
-def contrasts(image, colours):
-    """Differences of neighbouring integers: `[B, H, W, C]` to `[B, H, W, C']`.
+    Channels are those of a 2x2 square's pixels, `colours` each, as `Squeeze` orders them; the first
+    `kept` are known. For each pixel p of a square that has channels which leave,
 
     ```none
-    d = x[i, j, c] - x[i, j-1, c],  x[i, j, c] - x[i-1, j, c]    for c < colours,
-        x[i, j, c] - x[i, j, c - colours]                        for c >= colours,
+    m[c] = mean of the known pixels next to p, on both sides, of colour c    (`neighbours.of`)
+    d = x[q, c] - m[c]    for all that is known of q in p - 2 .. p + 2, rows and columns: p's too
+    found = m / unit,  d / (4 + |d|),  d / 16.
     ```
 
-    or 0 where there is no neighbour; and of these asinh(d) / 4, then d / 16. All differences of
-    integers near one another are sums of d. A photograph is smooth in most places: neighbours
-    differ by one grey level or two of 256, and a network that sees the levels alone must take the
-    difference of two large numbers to tell (in bfloat16, with errors of whole levels).
+    Beyond an edge of the squares lies the square at the edge once more. A photograph is smooth in
+    most places: neighbours differ by one grey level or two of 256, and a network that sees the
+    levels alone must take the difference of two large numbers to tell (in bfloat16, with errors of
+    whole levels).
+
+    Called, it takes integers `[B, H, W, kept]` to `[B, H, W, count]`. Sums are of few integers and
+    quarters, which float32 holds exactly, so that their order does not matter.
 
     Args:
-      image: integers, with the colours innermost among its channels, as `Squeeze` leaves them.
-      colours: 3 where it holds red, green and blue or the like, else 1.
-    """
-    base = image[..., :colours]
-    right, below = base[:, :, 1:] - base[:, :, :-1], base[:, 1:] - base[:, :-1]
-    found = [tf.pad(right, [[0, 0], [0, 0], [1, 0], [0, 0]]),
-             tf.pad(below, [[0, 0], [1, 0], [0, 0], [0, 0]])]
-    if image.shape[-1] > colours:
-        found.append(image[..., colours:] - image[..., :-colours])
-    found = tf.concat(found, -1)
-    # In float64, rounded: the C library's own function, whose last bits differ between versions.
-    compressed = tf.cast(tf.asinh(tf.cast(found, tf.float64)), found.dtype)
-    return tf.concat([compressed / 4, found / 16], -1)
-
-
-def wrapped(network, unit, colours):
-    """A network made for `input_shape` as one of images / unit; as it is if `colours` is None."""
-    return network if colours is None else WithContrasts(network, unit, colours)
-
-
-class WithContrasts(tf.Module):
-    """`x / unit -> network([x / unit, contrasts(x)])`; no gradient goes through the contrasts.
-
-    With `unit` grey levels about 0, no pixel and no difference of two colours is beyond -unit ..
-    unit. A sample may be, as priors have tails: the network then sees -unit or unit. Far from all
-    that it was trained on it would send the next samples further still.
+      kept: channels that are known.
+      left: channels after these, which leave.
+      colours: channels of one pixel.
+      unit: by how much m is divided. No pixel and no difference of two colours is beyond -unit ..
+        unit; what is in a sample, as priors have tails, is seen as -unit or unit. Far from all that
+        it was trained on a network would send the next samples further still.
     """
 
-    def __init__(self, network, unit, colours):
-        super().__init__()
-        self._network = keras_bridge.as_module(network, 'network')
-        self._unit, self._colours = unit, colours
+    def __init__(self, kept, left, colours, unit):
+        means, differences = [], []
+        for pixel in sorted({c // colours for c in range(kept, kept + left)}):
+            near = [_kernel(neighbours.of(pixel * colours + c, kept, colours, between=True), kept)
+                    for c in range(colours)]
+            means += near
+            differences += [_kernel([place], kept) - near[place[0] % colours]
+                            for place in _around(pixel, kept, colours)]
+        self._kernel = np.stack(means + differences, -1)
+        self._means, self._unit = len(means), unit
+        self.count = len(means) + 2 * len(differences)
 
-    def __call__(self, scaled):
-        scaled = tf.clip_by_value(scaled, -1., 1.)
-        found = tf.stop_gradient(contrasts(self._unit * scaled, self._colours))
-        return self._network(tf.concat([scaled, found], -1))
+    def __call__(self, x):
+        x = neighbours.padded(tf.clip_by_value(x, -self._unit, self._unit))
+        found = tf.nn.conv2d(x, tf.constant(self._kernel, x.dtype), 1, 'VALID')
+        means, d = found[..., :self._means], found[..., self._means:]
+        return tf.concat([means / self._unit, d / (4 + tf.abs(d)), d / 16], -1)
+
+
+def _around(pixel, kept, colours):
+    """`(channel, down, right)` of all that is known around a pixel of a square."""
+    found = []
+    for row in range(-REACH, REACH + 1):
+        for column in range(-REACH, REACH + 1):
+            down, i = divmod(pixel // 2 + row, 2)
+            right, j = divmod(pixel % 2 + column, 2)
+            first = (2 * i + j) * colours
+            found += [(c, down, right) for c in range(first, min(first + colours, kept))]
+    return found
+
+
+def _kernel(places, kept):
+    """`[3, 3, kept]`: a convolution that takes the mean of `(channel, down, right)`."""
+    kernel = np.zeros([3, 3, kept])
+    for channel, down, right in places:
+        kernel[1 + down, 1 + right, channel] += 1 / len(places)
+    return kernel

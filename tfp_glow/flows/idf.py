@@ -14,10 +14,10 @@ TOP_PRIORS = ('channel', 'position')
 
 
 def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
-        top_components=5, exit_components=1, factor_outs=1, stay_share=.5, relative=False,
-        contrasts=False, colour=False, top_prior='position', permute=True, invert_permutation=False,
-        coupling_width=None, network=None, network_options=None, reversible=True, dtype=tf.float32,
-        network_dtype=None, seed=0, name='idf'):
+        top_components=5, exit_components=1, factor_outs=1, stay_share=.5, leaving=None,
+        relative=False, contrasts=False, colour=False, top_prior='position', permute=True,
+        invert_permutation=False, coupling_width=None, network=None, network_options=None,
+        reversible=True, dtype=tf.float32, network_dtype=None, seed=0, name='idf'):
     """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
 
     Images are integers, by themselves: P is a mass, no density, and nothing is dequantized. The
@@ -26,31 +26,34 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     Args:
       event_shape: `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
       levels: L.
-      steps_per_level: couplings of each level, before each time that channels leave.
+      steps_per_level: couplings of each level, before each time that channels leave; without
+        `permute` before the first time.
       width: channels that the dense layers of a network add together, one number or one per level.
       depth: dense layers of each network.
       bins: number of grey levels: networks see integers divided by it.
-      share: of the channels that conditions the shift of the rest.
+      share: of the channels that conditions the shift of the rest; without `permute`, at most as
+        many as leave next are the rest.
       top_components: logistics in each mixture that is the prior of the last latent.
       exit_components: logistics in the prior of the latents that leave early, given what stays by a
         network like those of the couplings; 1 for no mixture.
-      factor_outs: how often couplings run and channels leave at each level, a number or
-        one per level; the last time of all, what is left is the last latent. 1 is the reference's;
-        with more, fewer integers have a prior that sees nothing of the image.
+      factor_outs: how often channels leave at each level, after couplings as `steps_per_level`
+        says, a number or one per level; the last time of all, what is left is the last latent. 1 is
+        the reference's; with more, fewer integers have a prior that sees nothing of the image.
       stay_share: of the channels that stays where others leave; .5 is the reference's.
+      leaving: in its place how many channels leave each time, a number or one per level.
       relative: the priors of channels that leave are told relative to the nearest one that stays,
         and all networks' outputs count in units / 64, so that a step of an optimizer moves shifts
         and locations by grey levels, not by tens of them. Not the reference's.
-      contrasts: show the networks the differences of neighbouring integers as well, plain and
-        compressed (`flows.contrast`), without a gradient through them; after a permutation, of
-        whatever channels it put next to one another. Not the reference's.
+      contrasts: show the priors' networks, in place of what stays, the mean of the pixels next to
+        those that leave and how all around differ from it (`flows.contrast.Surroundings`); only
+        without `permute`. Not the reference's.
       colour: take RGB apart into luma and chroma first, by `bijectors.reversible_colour`. Not the
         reference's.
       top_prior: learned per 'position' and channel (the reference) or per 'channel'.
       permute: shuffle channels before each coupling, as the reference does. Without, couplings move
-        only channels that leave next, what stays are pixels as they are, and with `relative`, at
-        levels that begin with whole pixels, priors are told relative to the mean of the nearest of
-        these on both sides.
+        only channels that leave next, what stays are pixels as they are (from the second level on,
+        with as many channels as the level before left), and with `relative` priors are told
+        relative to the mean of the nearest of these on both sides.
       invert_permutation: undo each permutation after its coupling, a refinement of IDF++.
       coupling_width: as `width`, of the couplings' networks; by default `width`.
       network: `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras network`; by
@@ -97,7 +100,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     if colour and shape[2] != 3:
         raise ValueError(f'colour must be False for images that are not RGB; got {colour=} and '
                          f'event_shape={shape}.')
-    unit, exit_split = float(bins), tgb.splits.channels(share=stay_share)
+    unit, shares = float(bins), []
     widths = building.per_level('width', width, levels)
     coupling_widths = building.per_level(
         'coupling_width', width if coupling_width is None else coupling_width, levels)
@@ -108,21 +111,24 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     if min(widths + coupling_widths) < 1:
         raise ValueError(f'width and coupling_width must be at least 1; got {width=} and '
                          f'{coupling_width=}.')
-    if not permute and share < stay_share:
-        raise ValueError('share must be at least stay_share without permute, so that couplings '
-                         f'move none of what stays; got {share=} and {stay_share=}.')
+    if contrasts and permute:
+        raise ValueError('contrasts must be False where channels are shuffled; '
+                         f'got {contrasts=} and {permute=}.')
     counts = building.per_level('factor_outs', factor_outs, levels)
+    numbers = building.per_level('leaving', leaving, levels)
     if min(counts) < 1:
         raise ValueError(f'factor_outs must be at least 1; got {factor_outs=}.')
+    if not all(n is None or (isinstance(n, int) and n > 0) for n in numbers):
+        raise ValueError(f'leaving must be positive integers, or None; got {leaving=}.')
     stages = [(level, k) for level in range(levels) for k in range(counts[level])]
-    seen = colours if contrasts else None
     steps = integer_steps.IntegerSteps(
-        network, steps_per_level, tgb.splits.channels(share=share), unit, relative, seen, permute,
+        network, steps_per_level, tgb.splits.channels(share=share), unit, relative, permute,
         invert_permutation, reversible, dtype)
     bijectors, priors = [], []
     for level, k in stages:
         if k == 0:
-            of_pixels = shape[2] == colours  # So that `neighbours` knows where channels lie.
+            if not permute:
+                colours = shape[2]  # Of what are now the pixels: it is known where they lie.
             shape = (shape[0] // 2, shape[1] // 2, shape[2] * 4)
         *seeds, exit_seed = (int(s) for s in np.random.SeedSequence(
             [seed, level] + [k] * (k > 0)).generate_state(3) >> 1)
@@ -131,29 +137,35 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
         if not bijectors:
             parts = [tgb.ShiftScale(tf.constant(-(bins // 2), dtype)),
                      *([tgb.reversible_colour(dtype)] if colour else []), *parts]
-        if shape[2] > 1:
+        last = (level, k) == stages[-1]
+        left = numbers[level] or tgb.splits.channels(share=stay_share).moved(shape[2])
+        if shape[2] > 1 and (permute or k == 0):
+            if not (permute or last) and steps.split.moved(shape[2]) > left:
+                raise ValueError('share must leave to couplings no more channels than leave next '
+                                 f'without permute, at level {level} {left} of {shape[2]}; '
+                                 f'got {share=}.')
             parts.append(steps(shape, coupling_widths[level], seeds, path))
-        elif not parts:  # Of one channel nothing can be coupled.
+        elif not parts:  # Nothing is to be coupled, or can be of one channel.
             parts.append(tgb.ShiftScale(tf.constant(0., dtype)))
         bijectors.append(tgb.Chain(parts, name=path.rpartition('/')[2]))
-        if (level, k) != stages[-1]:
-            if shape[2] < 2:
-                raise ValueError('factor_outs must leave at least 2 channels to be split; got '
-                                 f'{factor_outs=}, which leaves 1 at level {level}.')
-            left = exit_split.moved(shape[2])
+        if not last:
             kept = shape[2] - left
+            if kept < 1:
+                raise ValueError(f'factor_outs must leave at least {left + 1} channels to be '
+                                 f'split; got {factor_outs=}, which leaves {shape[2]} at level '
+                                 f'{level}, and {leaving=}.')
+            shares.append(1 - left / shape[2])
             outputs = integer_priors.outputs_per_channel(exit_components) * left
             shape = (*shape[:2], kept)
+            around = contrast.Surroundings(kept, left, colours, unit) if contrasts else None
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
-                exit_network = network(contrast.input_shape(shape, seen), outputs,
+                exit_network = network((*shape[:2], around.count if contrasts else kept), outputs,
                                        width=widths[level], seed=exit_seed)
-            near = [neighbours.of(c, kept, colours, of_pixels and not permute)
-                    for c in range(kept, kept + left)]
+            near = [neighbours.of(c, kept, colours, not permute) for c in range(kept, kept + left)]
             priors.append(integer_priors.ConditionalPrior(
-                contrast.wrapped(exit_network, unit, seen), exit_components, unit,
-                near if relative else None))
+                exit_network, exit_components, unit, near if relative else None, around))
     raw = np.zeros([*(shape if top_prior == 'position' else shape[-1:]),
                     integer_priors.outputs_per_channel(top_components)])
     top = integer_priors.TopPrior(
         building.variable('top_prior', raw, name, dtype), shape, top_components, unit)
-    return IntegerFlow(event_shape, bijectors, priors, top, share=stay_share, name=name)
+    return IntegerFlow(event_shape, bijectors, priors, top, share=shares, name=name)

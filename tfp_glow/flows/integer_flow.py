@@ -43,7 +43,8 @@ class IntegerFlow(tfd.Distribution):
       top: `batch_size -> distribution` of the coarsest latent, likewise.
       temperature: factor of the priors' scales, one or one per level, see `with_temperature`. At 0
         the middle of a logistic is drawn, in a mixture that of each component.
-      share: of the channels that stays where others leave.
+      share: of the channels that stays where others leave, one number or one per level but the
+        last.
       validate_args: check that images are integers.
       name: name of the distribution.
 
@@ -150,7 +151,7 @@ class IntegerFlow(tfd.Distribution):
           ValueError: as `prior`.
         """
         self._check_level(level, 'stays', stays)
-        whole = z if stays is None else self._bijector.split.together(stays, z)
+        whole = z if stays is None else tf.concat([stays, z], -1)
         return self._bijector.levels[level].forward(tf.identity(whole))
 
     def _check_level(self, level, name, stays):
@@ -166,8 +167,8 @@ class IntegerFlow(tfd.Distribution):
         *levels, last = self._bijector.levels
         h, latents, stayed = tf.cast(x, self.dtype), [], []
         self._bijector.inverse_event_shape(h.shape[1:])
-        for level in levels:
-            h, z = self._bijector.split.apart(level.inverse(h))
+        for level, split in zip(levels, self._bijector.splits):
+            h, z = split.apart(level.inverse(h))
             latents.append(z)
             stayed.append(h)
         return [*latents, last.inverse(h)], stayed

@@ -73,22 +73,31 @@ class ConditionalPrior(tf.Module):
     """The prior of a latent that leaves given what stays: `[B, H, W, C'] -> batch [B, H, W, C]`.
 
     Args:
-      network: a built Keras network or any callable, `stays / unit -> [B, H, W, n * C]`, n being
+      network: a built Keras network or any callable, `seen -> [B, H, W, n * C]`, n being
         `outputs_per_channel(components)`, in n blocks of C.
       components: logistics of each mixture; 1 for no mixture.
       unit: by how much integers are divided before the network sees them.
       near: for each channel of the latent, the integers that stay to whose mean its prior is told
         relative, as `neighbours.of` names them; None for none.
+      surroundings: function of what stays that gives what the network sees, such as a
+        `contrast.Surroundings`; no gradient goes through it, nor to what stays. By default the
+        network sees stays / unit.
     """
 
-    def __init__(self, network, components=1, unit=256., near=None):
+    def __init__(self, network, components=1, unit=256., near=None, surroundings=None):
         super().__init__()
         self._network = keras_bridge.as_module(network, 'network')
         self._components, self._unit = components, unit
         self._near = None if near is None else tuple(map(tuple, near))
+        self._surroundings = surroundings
 
     def __call__(self, stays):
-        raw = affine.per_channel(tf.cast(self._network(stays / self._unit), stays.dtype),
+        if self._surroundings is None:
+            seen = stays / self._unit
+        else:
+            stays = tf.stop_gradient(stays)
+            seen = self._surroundings(stays)
+        raw = affine.per_channel(tf.cast(self._network(seen), stays.dtype),
                                  outputs_per_channel(self._components))
         if self._near is None:
             return of_parameters(raw, self._components, self._unit)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_glow import bijectors as tgb
-from tfp_glow.flows import building, contrast, integer_priors
+from tfp_glow.flows import building, integer_priors
 from tfp_glow.internal import keras_bridge
 
 
@@ -20,7 +20,6 @@ class IntegerSteps:
       split: of channels, as of `splits.channels`: what conditions a coupling.
       unit: by how much integers are divided before the networks see them.
       small: whether the networks' outputs count in units / 64.
-      contrast_colours: colours of `contrast.contrasts`; None for none.
       permute: shuffle channels before each coupling.
       invert_permutation: undo that after it.
       reversible: train at constant memory.
@@ -32,7 +31,6 @@ class IntegerSteps:
     split: object
     unit: float
     small: bool
-    contrast_colours: int | None
     permute: bool
     invert_permutation: bool
     reversible: bool
@@ -45,8 +43,7 @@ class IntegerSteps:
         permutations = np.stack([
             tgb.random_permutation(channels, [seeds[0], k]) if self.permute else np.arange(channels)
             for k in range(self.times)])
-        seen = contrast.input_shape((*sides, channels - moved), self.contrast_colours)
-        network = self.network(seen, moved, width=width, seed=seeds[1])
+        network = self.network((*sides, channels - moved), moved, width=width, seed=seeds[1])
         stacked = keras_bridge.StackedNetwork(
             network, self.times, seeds[1], name=f'{path}/network')
         params = {'network': stacked.weights, 'permutation': building.variable(
@@ -57,7 +54,6 @@ class IntegerSteps:
         return tgb.Repeat(make_step, params, self.times, self.reversible)
 
     def _step(self, permutation, conditioner):
-        conditioner = contrast.wrapped(conditioner, self.unit, self.contrast_colours)
         if self.small:
             conditioner = _small(conditioner)
         parts = [tgb.Shuffle(permutation, self.dtype),

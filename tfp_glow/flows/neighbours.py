@@ -32,12 +32,16 @@ def of(channel, kept, colours, between=False):
 def means(image, near):
     """For each entry of `near`, a list as of `of`, the mean: `[B, H, W, C]` to `[B, H, W, n]`.
 
-    What lies beyond an edge is what lies at it.
+    Beyond an edge of the squares lies the square at the edge once more.
     """
-    shifted = {}
-    for down, right in {place[1:] for places in near for place in places}:
-        rows = tf.concat([image[:, down:]] + [image[:, -1:]] * down, 1)
-        shifted[down, right] = tf.concat([rows[:, :, right:]] + [rows[:, :, -1:]] * right, 2)
+    x, shifted = padded(image), {}
+    for down, right in {place[1:] for places in near for place in places}:  # Each 0 or 1.
+        shifted[down, right] = x[:, 1 + down:(down - 1) or None, 1 + right:(right - 1) or None]
     return tf.stack([tf.add_n([shifted[down, right][..., channel]
                                for channel, down, right in places]) / len(places)
                      for places in near], -1)
+
+
+def padded(image):
+    """Squares with those at the edges once more around them."""
+    return tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], 'SYMMETRIC')

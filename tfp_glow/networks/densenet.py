@@ -18,6 +18,10 @@ class DenseNetwork(keras.Model):
     output = conv3x3(h_depth), which starts at zero
     ```
 
+    With `project`, inputs of more channels than that are brought to so many first, and seen once
+    more by the output: h_0 = conv1x1(x), output = conv3x3(h_depth) + conv1x1(x), which starts at
+    zero too. Ours, not the reference's.
+
     The 1x1 convolutions keep the number of channels, the 3x3 convolutions add `width` channels in
     all, each as nearly width / depth as can be.
 
@@ -34,11 +38,12 @@ class DenseNetwork(keras.Model):
       rezero: see above.
       position_bias: give the first 3x3 convolution and the last a bias per position: for data that
         are aligned, such as centred objects. Ours, not the reference's.
+      project: see above; None for no projection.
       seed: integer for the initial weights.
 
     Raises:
-      ValueError: `outputs` or `depth` is not positive, or `width` less than `depth`; an unknown
-        activation.
+      ValueError: `outputs`, `depth` or `project` is not positive, or `width` less than `depth`; an
+        unknown activation.
 
     #### References
     * Hoogeboom, Peters, van den Berg and Welling, *Integer Discrete Flows*, 2019,
@@ -48,17 +53,19 @@ class DenseNetwork(keras.Model):
     """
 
     def __init__(self, outputs, width, depth=12, activation='relu', normalise=False, rezero=False,
-                 position_bias=False, seed=0, **kwargs):
+                 position_bias=False, project=None, seed=0, **kwargs):
         super().__init__(**kwargs)
         if min(outputs, depth) < 1 or width < depth:
             raise ValueError('outputs and depth must be positive and width at least depth; '
                              f'got {outputs=}, {width=}, {depth=}.')
+        if project is not None and project < 1:
+            raise ValueError(f'project must be positive, or None; got {project=}.')
         if activation not in _ACTIVATIONS:
             raise ValueError(f'activation must be one of {", ".join(_ACTIVATIONS)}; '
                              f'got {activation!r}.')
         self._config = {'outputs': outputs, 'width': width, 'depth': depth,
                         'activation': activation, 'normalise': normalise, 'rezero': rezero,
-                        'position_bias': position_bias, 'seed': seed}
+                        'position_bias': position_bias, 'project': project, 'seed': seed}
         self.gate_initializer = keras.initializers.Zeros()
 
     def build(self, input_shape):
@@ -66,7 +73,14 @@ class DenseNetwork(keras.Model):
         depth, bias = config['depth'], config['position_bias']
         seeds = [int(s) for s in np.random.SeedSequence(config['seed']).generate_state(
             2 * depth + 1) >> 1]
-        self.blocks = []
+        self.blocks, self.projected = [], channels > (config['project'] or channels)
+        if self.projected:
+            self.project = ScaledConv2D(config['project'], 1, _glorot(seeds[1]), None,
+                                        dtype=self.dtype_policy, name='project')
+            self.bypass = self._output(1, seeds[1] + 1, 'bypass')
+            for layer in (self.project, self.bypass):
+                layer.build((*input_shape[:-1], channels))
+            channels = config['project']
         for k in range(depth):
             # The last ones are the wider where the width is no multiple of the depth.
             growth = config['width'] * (k + 1) // depth - config['width'] * k // depth
@@ -75,21 +89,26 @@ class DenseNetwork(keras.Model):
             block.build((*input_shape[:-1], channels))
             self.blocks.append(block)
             channels += growth
-        # In the precision of the weights: in bfloat16 a shift of 100 would err by up to .25.
-        self.last = ScaledConv2D(
-            config['outputs'], 3, _glorot(seeds[-1]) if config['rezero'] else 'zeros', None,
-            position_bias=bias, dtype=self.variable_dtype, name='conv_out')
+        self.last = self._output(3, seeds[-1], 'conv_out', position_bias=bias)
         self.last.build((*input_shape[:-1], channels))
         if config['rezero']:
             self.gate = self.add_weight(name='gate', shape=(config['outputs'],),
                                         initializer=self.gate_initializer, autocast=False)
         self.built = True
 
+    def _output(self, size, seed, name, **options):
+        """In the precision of the weights: in bfloat16 a shift of 100 would err by up to .25."""
+        start = _glorot(seed) if self._config['rezero'] else 'zeros'
+        return ScaledConv2D(self._config['outputs'], size, start, None, dtype=self.variable_dtype,
+                            name=name, **options)
+
     def call(self, inputs):
-        hidden = inputs
+        hidden = self.project(inputs) if self.projected else inputs
         for block in self.blocks:
             hidden = block(hidden)
         outputs = self.last(keras.ops.cast(hidden, self.variable_dtype))
+        if self.projected:
+            outputs = outputs + self.bypass(keras.ops.cast(inputs, self.variable_dtype))
         return outputs * self.gate if self._config['rezero'] else outputs
 
     def get_config(self):

@@ -1,8 +1,8 @@
 """Lossless codecs on the same images: as single files, and as one tiled image.
 
-Images may be crops that overlap: then a codec that finds repetitions gains by the tiled image what
-is not in any image alone. So there is a second tiled image, of those that share no quarter with
-another one in it.
+Images may be crops that overlap: then a codec that finds repetitions, as WebP and this one do,
+gains by the tiled image what is not in any image alone. So there is a second tiled image, of those
+that share no quarter with another one in it.
 """
 
 import io

@@ -12,7 +12,8 @@ _MAX_HELD_OUT = 5000
 _MIRRORED = ('cifar10', 'cifar100', 'cinic10', 'celeb_a', 'celeb_a_hq', 'lsun', 'stl10')
 
 
-def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shifts=0.):
+def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shifts=0.,
+         upside_down=False):
     """Returns the data set `name` as an `ImageData`, prepared on first use.
 
     Args:
@@ -25,6 +26,7 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shi
         binarize: '' for the images as they are; 'dynamic' or 'static' for draws of black and white
             pixels, see `binarized.BinaryReader`: dynamic ones anew in each epoch of training.
         shifts: training moves images by up to this share of their sides, edges repeated.
+        upside_down: whether training mirrors half of the images top to bottom as well.
 
     Raises:
         UsageError: one line that names the flag, the rule and the value.
@@ -63,6 +65,7 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shi
         splits=splits,
         flips=flips,
         shifts=shifts,
+        upside_down=upside_down,
         readers=readers,
         binarize=binarize)
 

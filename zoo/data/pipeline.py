@@ -20,7 +20,7 @@ class ImageData(batches.Batches):
     depends on TensorFlow's global seed besides the one given.
 
     `binarize` says whether images are draws of black and white pixels, `shifts` how far training
-    moves them, see `load`.
+    moves them, `upside_down` whether it mirrors half of them top to bottom, see `load`.
     """
 
     name: str
@@ -34,6 +34,7 @@ class ImageData(batches.Batches):
     readers: dict[str, reading.SplitReader] = dataclasses.field(repr=False, compare=False)
     binarize: str = ''
     shifts: float = 0.
+    upside_down: bool = False
 
     @property
     def event_shape(self):
@@ -53,6 +54,8 @@ class ImageData(batches.Batches):
                   'dynamic': 'binarised anew in each epoch'}[self.binarize]
         text = f'{self.name}: {height}x{width}x{channels}, {levels}; {sizes}; '
         text += 'half of the training images mirrored' if self.flips else 'no mirrored images'
+        if self.upside_down:
+            text += '; half of the training images upside down'
         if self.shifts:
             text += f'; training images moved by up to {self.shifts:.0%} of their sides'
         if self.image_shape != self.original_shape:
@@ -76,6 +79,10 @@ class ImageData(batches.Batches):
         if self.flips:
             coins = tf.random.stateless_uniform([size], seed) < .5
             dataset = _changed(dataset, coins, batch_size, _mirrored)
+        if self.upside_down:
+            coins = tf.random.stateless_uniform(
+                [size], tf.random.experimental.stateless_fold_in(seed, 2)) < .5
+            dataset = _changed(dataset, coins, batch_size, _upside_down)
         if self.shifts:
             moves = []
             for axis, side in enumerate(self.image_shape[:2]):
@@ -95,7 +102,15 @@ def _changed(dataset, draws, batch_size, change):
 
 
 def _mirrored(images, coins):
-    return tf.where(coins[:, tf.newaxis, tf.newaxis, tf.newaxis], images[:, :, ::-1], images)
+    return _where(coins, images[:, :, ::-1], images)
+
+
+def _upside_down(images, coins):
+    return _where(coins, images[:, ::-1], images)
+
+
+def _where(coins, first, second):
+    return tf.where(coins[:, tf.newaxis, tf.newaxis, tf.newaxis], first, second)
 
 
 def _moved(images, moves):

@@ -2,12 +2,12 @@
 
 The recipe `paper` follows the paper for CIFAR-10 and ImageNet-32. The small recipes differ on
 purpose: Adam with cosine decay for short runs, refinements of IDF++, biases per position for
-objects that are centred. And those of Fashion-MNIST and the photographs are pyramids: a quarter or
-so of the channels leaves each time, several times a level, under mixtures about the nearest channel
-that stays; so few integers, of Fashion-MNIST 49 of 784 in place of 392, have a prior that sees
-nothing. That of the photographs has no permutations, so that the means of neighbouring pixels are
-known at each exit, and its networks see these pixels' differences as well: where a photograph is
-smooth, an error of one grey level is all there is to gain.
+objects that are centred. And those of Fashion-MNIST and the photographs are pyramids: channels
+leave one by one, or pixel by pixel, so that few integers, of Fashion-MNIST 49 of 784 in place of
+392, have a prior that sees nothing. Without permutations it is known where each channel lies:
+priors are mixtures about the mean of the pixels on both sides, and their networks see how all
+pixels around differ from it; where a photograph is smooth, an error of one grey level is all there
+is to gain. Couplings have little left to do there, and come once a level.
 
 The refinements of IDF++ (van den Berg et al., 2021, arXiv:2006.12459) are options:
 `--invert_permutation`, and in the networks `--activation=swish`, `--normalise` and `--rezero`.
@@ -16,7 +16,7 @@ The refinements of IDF++ (van den Berg et al., 2021, arXiv:2006.12459) are optio
 import dataclasses
 
 import tfp_glow
-from zoo import recipe
+from zoo import errors, recipe
 from zoo.models.sizes import sizes
 
 DISCRETE = True  # `build` is told the number of grey levels.
@@ -35,14 +35,18 @@ class Config:
     exit_components: int = recipe.field(
         1, 'Logistics in the priors of the latents that leave early (in the paper 1).')
     factor_outs: str = recipe.field(
-        '1', 'How often channels leave a level, couplings before each time: a number or one per '
-        'level, with commas (in the paper 1).')
+        '1', 'How often channels leave a level, couplings before each time (with --nopermute the '
+        'first): a number or one per level, with commas (in the paper 1).')
     stay_share: float = recipe.field(.5, 'Share of the channels that stays then (in the paper .5).')
+    leaving: str = recipe.field(
+        '', 'In its place how many channels leave each time: a number or one per level, with '
+        'commas.')
     relative: bool = recipe.field(
         False, 'Tell priors relative to the nearest channel that stays, and count the networks\' '
         'outputs in small units (not in the paper).')
     contrasts: bool = recipe.field(
-        False, 'Show networks the differences of neighbours too, compressed (not in the paper).')
+        False, 'Show the priors\' networks how the pixels around those that leave differ from the '
+        'mean of the next ones; only with --nopermute (not in the paper).')
     colour: bool = recipe.field(
         False, 'Take RGB apart into luma and chroma first, losslessly (not in the paper).')
     top_prior: str = recipe.field(
@@ -58,6 +62,11 @@ class Config:
         'and with --relative priors are about means of these (not in the paper).')
     coupling_width: int = recipe.field(
         0, 'As width, of the couplings\' networks; 0 for the same (in the paper the same).')
+    coarse_width: int = recipe.field(
+        0, 'As width, at all levels but the finest; 0 for the same (in the paper the same).')
+    project: int = recipe.field(
+        0, 'Channels that the networks\' inputs are brought to first where they are more; 0 for '
+        'all (in the paper all).')
     invert_permutation: bool = recipe.field(
         False, 'Undo each permutation after its coupling, as in IDF++.')
     reversible: bool = recipe.field(
@@ -68,20 +77,30 @@ class Config:
 
 def build(config, event_shape, seed, bins):
     """The flow over images of integers 0 .. bins-1 with initial weights drawn from `seed`."""
-    factor_outs = sizes('factor_outs', config.factor_outs)
+    factor_outs = _per_level('factor_outs', config.factor_outs)
+    leaving = _per_level('leaving', config.leaving) if config.leaving else None
+    if config.coarse_width < 0 or 0 < config.coarse_width < config.depth:
+        raise errors.UsageError(f'--coarse_width must be 0 or at least --depth, {config.depth}; '
+                                f'got {config.coarse_width}.')
+    widths = [config.width] + [config.coarse_width or config.width] * (config.levels - 1)
     return tfp_glow.flows.idf(
-        event_shape, config.levels, config.steps_per_level, config.width, config.depth, bins=bins,
+        event_shape, config.levels, config.steps_per_level, widths, config.depth, bins=bins,
         share=config.share, top_components=config.top_components,
         exit_components=config.exit_components,
-        factor_outs=factor_outs[0] if len(factor_outs) == 1 else factor_outs,
-        stay_share=config.stay_share, relative=config.relative,
-        contrasts=config.contrasts, colour=config.colour,
+        factor_outs=factor_outs, stay_share=config.stay_share, leaving=leaving,
+        relative=config.relative, contrasts=config.contrasts, colour=config.colour,
         top_prior=config.top_prior, permute=config.permute,
         invert_permutation=config.invert_permutation,
         coupling_width=config.coupling_width or None, reversible=config.reversible,
         network_options={'activation': config.activation, 'normalise': config.normalise,
-                         'rezero': config.rezero, 'position_bias': config.position_bias},
+                         'rezero': config.rezero, 'position_bias': config.position_bias,
+                         'project': config.project or None},
         network_dtype=config.network_dtype, seed=seed)
+
+
+def _per_level(flag, text):
+    found = sizes(flag, text)
+    return found[0] if len(found) == 1 else found
 
 
 def divisor(config):
@@ -98,19 +117,21 @@ RECIPES = {
     'digits': (Config(levels=2, steps_per_level=4, width=32, depth=4,
                       position_bias=True, reversible=False),
                recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
-    # Exits leave luma and chroma of one pixel of four at each level: twenty minutes of a core.
-    'photo_patches': (Config(levels=3, factor_outs='5,5,6', stay_share=.67, relative=True,
-                             contrasts=True, colour=True, steps_per_level=1, width=64, depth=4,
-                             coupling_width=16, exit_components=3, top_prior='channel',
+    # At the finest two levels channels leave one by one, above pixel by pixel. Twenty minutes.
+    'photo_patches': (Config(levels=4, factor_outs='9,9,3,3', leaving='1,1,3,3', share=.9,
+                             relative=True, contrasts=True, colour=True, steps_per_level=1,
+                             width=64, coarse_width=24, depth=4, project=32, coupling_width=4,
+                             exit_components=3, top_prior='channel', position_bias=True,
                              activation='swish', permute=False, reversible=False,
                              network_dtype='mixed_bfloat16'),
-                      recipe.Training(learning_rate=2e-3, batch_size=16, epochs=8, ema=.99,
-                                      clip_norm=100.)),
+                      recipe.Training(learning_rate=4e-3, batch_size=16, epochs=10, ema=.99,
+                                      clip_norm=100., upside_down=True)),
     # 28x28 clothing: forty minutes of a core.
-    'fashion_mnist': (Config(levels=2, factor_outs='3,4', stay_share=.75, relative=True,
-                             steps_per_level=1, width=64, depth=4, exit_components=5,
-                             position_bias=True, activation='swish', invert_permutation=True,
-                             reversible=False, network_dtype='mixed_bfloat16'),
-                      recipe.Training(learning_rate=2e-3, batch_size=16, epochs=6, ema=.999,
+    'fashion_mnist': (Config(levels=2, factor_outs='3,4', leaving='1', stay_share=.75,
+                             relative=True, contrasts=True, steps_per_level=1, width=64, depth=4,
+                             project=32, coupling_width=16, exit_components=3, position_bias=True,
+                             activation='swish', permute=False, reversible=False,
+                             network_dtype='mixed_bfloat16'),
+                      recipe.Training(learning_rate=3e-3, batch_size=16, epochs=6, ema=.999,
                                       clip_norm=100.)),
 }
