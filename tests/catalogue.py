@@ -239,7 +239,7 @@ CATALOGUE = {
     'repeat_tfp': lambda: (tgb.Repeat(bound_tfp_step, variable(2, 1), 2), (1, 2, 2)),
     'multi_scale': lambda: (tgb.MultiScale([tgb.Squeeze(2), tgb.Squeeze(2)]), (4, 4, 1)),
     'multi_scale_shares': lambda: (tgb.MultiScale(
-        [tgb.Squeeze(2), tgb.Reverse(2), tgb.Squeeze(2)], share=(.75, .34)), (4, 4, 1)),
+        [tgb.Squeeze(2), tgb.Reverse(3, DTYPE), tgb.Squeeze(2)], share=(.75, .34)), (4, 4, 1)),
     'multi_scale_exit': lambda: (tgb.MultiScale(
         [tgb.Squeeze(2), affine(inputs=1, outputs=2)], [affine()]), (4, 2, 1)),
     'glow': lambda: (glow().bijector, (4, 4, 1)),
