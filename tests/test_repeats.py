@@ -146,10 +146,11 @@ def test_not_of_very_many(codec, monkeypatch):
     assert [coded_tiles(codec.encode(images[:n])) for n in (1, 2, 3, 4)] == [1, 1, 1, 4]
 
 
-def test_mutated_files(codec):
+@pytest.mark.parametrize('count', [200, pytest.param(10000, marks=pytest.mark.slow)])
+def test_mutated_files(codec, count):
     images = patches(stride=4)
     samples = [(images, codec.encode(images, batch=4)), (images[:9], codec.encode(images[:9]))]
-    test_coding_faults.check_mutations(codec, samples, 200, seed=5, least=.6)
+    test_coding_faults.check_mutations(codec, samples, count, seed=5, least=.6)
 
 
 def test_the_format_is_as_documented_and_crafted_copies_are_refused(codec):
