@@ -219,6 +219,7 @@ def test_size_of_the_graph_does_not_grow_with_the_steps():
     (lambda: tiny(steps_per_level=0), 'steps_per_level must be at least 1'),
     (lambda: tiny(top_prior='standard'), 'top_prior must be one of channel, position'),
     (lambda: tiny(width=1), 'width at least depth; got outputs=1, width=1, depth=2'),
+    (lambda: tiny(network_options={'project': 0}), 'project must be positive, or None; got proj'),
     (lambda: IntegerFlow((4, 4), [], [], None), 'event_shape must be a known'),
     (lambda: IntegerFlow((4, 4, 1), [tgb.Squeeze(2)], [None], None),
      'priors must hold one function per level but the last, 0; got 1'),
