@@ -7,7 +7,7 @@ import numpy as np
 
 from tfp_glow.coding import chunks, container, streams, tiling
 
-_NUMBERS, _LEAST_BATCH = 1 << 19, 32  # In tiles that the networks are given at once.
+_PIXELS, _LEAST_BATCH = 1 << 17, 32  # In tiles that the networks are given at once.
 
 
 class Codec:
@@ -103,10 +103,10 @@ class Codec:
     def batch_for(self, shapes=None):
         """How many tiles to give to the networks at once.
 
-        A power of two: 32, or more of small tiles, about 2**19 numbers; but not more than are
+        A power of two: 32, or more of small tiles, about 2**17 pixels; but not more than are
         needed for arrays of these shapes in all, if they are known.
         """
-        many = 1 << max(_NUMBERS // math.prod(self.tile), 1).bit_length() - 1
+        many = 1 << max(_PIXELS // math.prod(self.tile[:2]), 1).bit_length() - 1
         most = min(max(many, _LEAST_BATCH), container.MAX_BATCH)
         if shapes is None:
             return most
