@@ -14,9 +14,8 @@ def encode_bits(coder, values, lengths):
     for start in range(0, int(np.max(lengths, initial=0)), _PART):
         bits = np.clip(lengths - start, 0, _PART)
         some = bits > 0
-        if np.any(some):
-            part = (values[some] >> start) & ((1 << bits[some]) - 1)
-            coder.encode(part.astype(np.int32), _UNIFORM, (1 << bits[some]).astype(np.int32))
+        part = (values[some] >> start) & ((1 << bits[some]) - 1)
+        coder.encode(part.astype(np.int32), _UNIFORM, (1 << bits[some]).astype(np.int32))
 
 
 def decode_bits(coder, lengths):
@@ -25,9 +24,8 @@ def decode_bits(coder, lengths):
     for start in range(0, int(np.max(lengths, initial=0)), _PART):
         bits = np.clip(lengths - start, 0, _PART)
         some = bits > 0
-        if np.any(some):
-            part = coder.decode(_UNIFORM, (1 << bits[some]).astype(np.int32))
-            values[some] |= part.astype(np.int64) << start
+        part = coder.decode(_UNIFORM, (1 << bits[some]).astype(np.int32))
+        values[some] |= part.astype(np.int64) << start
     return values
 
 

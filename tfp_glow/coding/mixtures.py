@@ -74,9 +74,8 @@ class MixturePrior:
             coder.encode(found, _QUARTERS, rows)
             return found
         self._walk(digit)
-        if np.any(self._shift):
-            low = np.where(inside, self._shift, 0)
-            bits.encode_bits(coder, k & ((1 << low.astype(np.int64)) - 1), low)
+        low = np.where(inside, self._shift, 0)
+        bits.encode_bits(coder, k & ((1 << low.astype(np.int64)) - 1), low)
         bits.encode_escaped(coder, k[~inside])
 
     def decode(self, coder, shape):
