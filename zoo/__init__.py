@@ -19,16 +19,16 @@ def load(name):
 
 
 def from_preset(name_or_path):
-    """Returns the `zoo.preset.Preset` of that name, or in that folder: its model, card, ...
+    """Returns the `zoo.runs.preset.Preset` of that name, or in that folder: its model, card, ...
 
     Raises:
         UsageError: as `load`.
     """
-    from zoo import preset  # Late: programs start by importing this package.
+    from zoo.runs import preset
     return preset.read(name_or_path)
 
 
 def list_presets():
     """Returns `{name: what it is, in one line}` of the presets that come with the package."""
-    from zoo import preset
+    from zoo.runs import preset
     return preset.described()

@@ -13,7 +13,7 @@ import json
 
 from absl import flags
 
-from zoo import program, several
+from zoo.cli import program, subruns
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('dataset', None, 'Data set, as in zoo.train.')
@@ -31,7 +31,7 @@ COUPLINGS = ('additive', 'affine')
 def main(_):
     """Trains the six, draws and tabulates."""
     program.require('dataset', 'workdir')
-    out = several.folder(FLAGS.workdir, FLAGS.resume)
+    out = subruns.folder(FLAGS.workdir, FLAGS.resume)
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):
         _train(permutation, coupling, out / f'{permutation}_{coupling}')
     report(out)
@@ -39,17 +39,19 @@ def main(_):
 
 def report(out):
     """Draws the six curves of the folder `out` and writes its table."""
-    from zoo import curves, runs  # pylint: disable=g-import-not-at-top
+    from zoo.pictures import learning_curves
+    from zoo.runs import run as runs
     drawn, table = {}, {}
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):
         name = f'{permutation}_{coupling}'
-        rows = curves.read(out / name / 'metrics.csv')
+        rows = learning_curves.read(out / name / 'metrics.csv')
         drawn[f'{"1x1" if permutation == "conv" else permutation}, {coupling}'] = rows
         test = json.loads((out / name / 'test.json').read_text())
-        table[name] = {'validation': curves.validation(rows)[1][-1], 'test': test['bits_per_dim'],
+        table[name] = {'validation': learning_curves.validation(rows)[1][-1],
+                       'test': test['bits_per_dim'],
                        'standard_error': test['standard_error'],
                        'seconds': test['training_seconds']}
-    curves.draw_runs(drawn, out / 'curves.png')
+    learning_curves.draw_runs(drawn, out / 'curves.png')
     runs.write_atomically(out / 'ablation.json', json.dumps(table, indent=2) + '\n')
     print(f'{"":18}{"validation":>12}{"test":>10}{"seconds":>10}')
     for name, row in table.items():
@@ -58,7 +60,7 @@ def report(out):
 
 
 def _train(permutation, coupling, workdir):
-    several.train(
+    subruns.train(
         workdir, f'{permutation}, {coupling}',
         ['--model=glow', f'--dataset={FLAGS.dataset}', f'--recipe={FLAGS.recipe}',
          f'--permutation={permutation}', f'--coupling={coupling}'],

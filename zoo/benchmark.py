@@ -22,9 +22,9 @@ import sys
 
 from absl import flags
 
-from zoo import errors, program
 from zoo.benchmarks import comparison, depth
 from zoo.benchmarks import job as jobs
+from zoo.cli import errors, program
 
 _PEERS = flags.DEFINE_list(
     'peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, but unrolled with --depth '
@@ -136,7 +136,7 @@ def _measure_tasks():
 
 
 def _compare_codecs():
-    from zoo import archives
+    from zoo.archives import files as archives
     from zoo.benchmarks import codecs
     found = archives.read_preset(_PRESET.value)
     data = found.run.load_data(_DATA_DIR.value)

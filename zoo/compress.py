@@ -13,8 +13,9 @@ import pathlib
 
 from absl import flags
 
-from zoo import archives, errors, program, progress
-from zoo import images as zoo_images
+from zoo.archives import files as archives
+from zoo.cli import errors, program, progress
+from zoo.pictures import grids
 
 _PRESET = flags.DEFINE_string('preset', None, 'Name or folder of a preset of the model idf.')
 _BATCH = flags.DEFINE_integer('batch', None, 'Tiles that the networks are given at once; the file '
@@ -54,7 +55,7 @@ def main(argv):
         file.flush()
         if _VERIFY.value:
             _check_file(coding, codec, file.name)
-    zoo_images.write_atomically(out, write)
+    grids.write_atomically(out, write)
     size = pathlib.Path(out).stat().st_size
     print(f'{out}: {len(names)} file{"s" * (len(names) > 1)}, '
           f'{archives.speeds(codec, sum(sizes), size)}{", verified" * _VERIFY.value}')

@@ -10,7 +10,7 @@ import pathlib
 
 from absl import flags
 
-from zoo import errors, program
+from zoo.cli import errors, program
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list('workdir', None, 'Run directories of zoo.train, one or, with commas, several.')
@@ -20,7 +20,7 @@ flags.DEFINE_string('out', 'curve.png', 'PNG file to write; an existing one is r
 def main(_):
     """Writes the plot."""
     program.require('workdir')
-    from zoo import curves  # pylint: disable=g-import-not-at-top
+    from zoo.pictures import learning_curves
     folders, out = [pathlib.Path(folder) for folder in FLAGS.workdir], pathlib.Path(FLAGS.out)
     for folder in folders:
         if not (folder / 'metrics.csv').exists():
@@ -30,14 +30,14 @@ def main(_):
                                 f'shows; got {",".join(FLAGS.workdir)!r}.')
     if out.exists():
         raise errors.UsageError(f'--out must be a new file; {FLAGS.out!r} exists.')
-    found = {folder.name: curves.read(folder / 'metrics.csv') for folder in folders}
+    found = {folder.name: learning_curves.read(folder / 'metrics.csv') for folder in folders}
     if len(found) == 1:
-        curves.draw_run(*found.values(), out)
-    elif len({curves.unit(rows) for rows in found.values()}) > 1:
+        learning_curves.draw_run(*found.values(), out)
+    elif len({learning_curves.unit(rows) for rows in found.values()}) > 1:
         raise errors.UsageError('--workdir must be runs measured in one unit, bits/dim or nats; '
                                 f'got {",".join(FLAGS.workdir)!r}.')
     else:
-        curves.draw_runs(found, out)
+        learning_curves.draw_runs(found, out)
     print(f'curves of {", ".join(f"{name}, {len(rows)} epochs" for name, rows in found.items())}: '
           f'{out}')
 

@@ -12,7 +12,8 @@ import pathlib
 
 from absl import flags
 
-from zoo import archives, errors, program, progress
+from zoo.archives import files as archives
+from zoo.cli import errors, program, progress
 
 _PRESET = flags.DEFINE_string('preset', None, 'The preset that the file was compressed with.')
 _PREVIEW = flags.DEFINE_bool('preview', False, 'Decode --levels, draw the others.')

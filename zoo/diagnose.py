@@ -12,7 +12,7 @@ import json
 
 from absl import flags
 
-from zoo import errors, program
+from zoo.cli import errors, program
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('workdir', None, 'Run directory of zoo.train.')
@@ -34,7 +34,8 @@ def main(_):
     if FLAGS.draws < 2 or FLAGS.draws % 2:
         raise errors.UsageError(f'--draws must be even and at least 2; got {FLAGS.draws}.')
     import tfp_glow  # Late, so that a wrong flag is reported at once.
-    from zoo import collapse, runs
+    from zoo.evaluation import posterior_collapse
+    from zoo.runs import run as runs
     run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
     size = data.sizes[FLAGS.split]
     count = FLAGS.images or (min(_VAE_IMAGES, size) if run.is_vae else _FLOW_IMAGES)
@@ -45,8 +46,8 @@ def main(_):
     images, labels = run.examples(data, FLAGS.split, count)
     with model.averaged_weights():
         if run.is_vae:
-            found = collapse.report(model.vae, images, FLAGS.draws)
-            text = collapse.text(found)
+            found = posterior_collapse.report(model.vae, images, FLAGS.draws)
+            text = posterior_collapse.text(found)
         else:
             text = tfp_glow.diagnose(model.flow, model.to_data(images, _NOISE_SEED), labels)
             found = text.to_dict()

@@ -12,7 +12,7 @@ import time
 
 from absl import flags
 
-from zoo import errors, program
+from zoo.cli import errors, program
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, or give --preset.')
@@ -34,7 +34,8 @@ def main(_):
     for name in ('draws', 'limit', 'round_trip_images', 'importance_samples'):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
-    from zoo import measures, results, runs, vae_results  # pylint: disable=g-import-not-at-top
+    from zoo.evaluation import metrics, results, vae_results
+    from zoo.runs import run as runs
     run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
     vae_results.check_samples(run, FLAGS.importance_samples)
     print(data.describe())
@@ -44,11 +45,11 @@ def main(_):
     print(f'{FLAGS.split} {results.in_words(result)}; averaged weights; seed {run.training.seed}; '
           f'{time.time() - start:.0f} s')
     count = min(FLAGS.round_trip_images, data.sizes[FLAGS.split])
-    trips = {} if run.is_vae else measures.round_trip_errors(
+    trips = {} if run.is_vae else metrics.round_trip_errors(
         model, *run.examples(data, FLAGS.split, count))
     for kind, largest in trips.items():
         verdict = 'within' if largest is not None and largest <= _LIMIT else 'BEYOND'
-        print(f'round trip, {kind}: largest error {measures.in_words(largest)} of the pixel '
+        print(f'round trip, {kind}: largest error {metrics.in_words(largest)} of the pixel '
               f'range, {verdict} {_LIMIT:g}')
     result['round_trip'] = trips
     if FLAGS.workdir:

@@ -8,7 +8,9 @@ Checking needs only TensorFlow.
 
 from absl import flags
 
-from zoo import bundle, errors, program, verification
+from zoo.bundles import reading as bundles
+from zoo.bundles import verification
+from zoo.cli import errors, program
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'The run directory to export from.')
 _OUT = flags.DEFINE_string(
@@ -42,7 +44,8 @@ def export(workdir, out=None, data_dir=None):
         UsageError: `workdir` is no run directory, or `out` cannot be written.
         Failure: the model gives no finite answers.
     """
-    from zoo import exporting, runs  # Late: a check needs neither Keras nor TFP.
+    from zoo.bundles import writing as exporting
+    from zoo.runs import run as runs
     run, data, model = runs.load(workdir, data_dir)
     out = out or str(runs.Directory(workdir).path / 'saved_model')
     try:
@@ -55,7 +58,7 @@ def export(workdir, out=None, data_dir=None):
 
 
 def _verify(path, flag):
-    found = bundle.open_bundle(path, flag)
+    found = bundles.open_bundle(path, flag)
     for line in verification.verify(found):
         print(line, flush=True)
     print(f'OK: {found.path}')

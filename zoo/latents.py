@@ -22,8 +22,8 @@ p(x|z). In a GIF, what is side by side here follows in time.
 
 from absl import flags
 
-from zoo import errors, program
-from zoo import images as zoo_images
+from zoo.cli import errors, program
+from zoo.pictures import grids
 
 FLAGS = flags.FLAGS
 _TOOLS = ('interpolate', 'traverse', 'resample', 'temperature', 'attribute', 'reconstruct',
@@ -62,9 +62,11 @@ flags.DEFINE_float('step_size', 1e-3, 'inpaint: of the first step; it adapts.')
 def main(_):
     """Loads, computes, writes."""
     program.require('tool', 'out')
-    zoo_images.check_output(FLAGS.out, ('.png', '.gif'), FLAGS.overwrite)
+    grids.check_output(FLAGS.out, ('.png', '.gif'), FLAGS.overwrite)
     _check_flags()
-    from zoo import latent_tools, runs, vae_tools  # pylint: disable=g-import-not-at-top
+    from zoo.latent_tools import flows as flow_tools
+    from zoo.latent_tools import vaes as vae_tools
+    from zoo.runs import run as runs
     run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
     if model.bins is None or run.conditional:
         raise errors.UsageError(f'--tool={FLAGS.tool} needs a model of images without a condition; '
@@ -72,7 +74,7 @@ def main(_):
     if run.discrete:
         raise errors.UsageError(f'--tool={FLAGS.tool} needs latents that are no integers; '
                                 f'got those of {run.model}.')
-    tools = vae_tools if run.is_vae else latent_tools
+    tools = vae_tools if run.is_vae else flow_tools
     if not hasattr(tools, FLAGS.tool):
         raise errors.UsageError(f'--tool={FLAGS.tool} is for {"flows" if run.is_vae else "VAEs"}; '
                                 f'got {run.model}.')
@@ -85,9 +87,9 @@ def main(_):
         rows = getattr(tools, FLAGS.tool)(subject, images, FLAGS)
     rows, bins = subject.pictures(rows), subject.picture_bins
     if FLAGS.out.endswith('.gif'):
-        zoo_images.save_animation(rows.swapaxes(0, 1), FLAGS.out, bins)
+        grids.save_animation(rows.swapaxes(0, 1), FLAGS.out, bins)
     else:
-        zoo_images.save_grid(rows.reshape(-1, *rows.shape[2:]), FLAGS.out, bins,
+        grids.save_grid(rows.reshape(-1, *rows.shape[2:]), FLAGS.out, bins,
                              columns=rows.shape[1])
     print(f'{FLAGS.out}: {FLAGS.tool}, {rows.shape[0]} rows of {rows.shape[1]} images')
 

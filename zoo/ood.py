@@ -16,7 +16,7 @@ import re
 
 from absl import flags
 
-from zoo import errors, program
+from zoo.cli import errors, program
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('preset', None, 'Name or folder of the preset to look at.')
@@ -36,7 +36,10 @@ def main(_):
     """Compares, with averaged weights in float32."""
     out = _check_flags()
     # Late: a wrong flag comes first.
-    from zoo import likelihoods, outlier_plots, outlier_report, runs
+    from zoo.outliers import likelihoods
+    from zoo.outliers import plots as outlier_plots
+    from zoo.outliers import report as outlier_report
+    from zoo.runs import run as runs
     run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
     _check_flow('preset' if FLAGS.preset else 'workdir', run)
     if model.bins is None or min(data.sizes.values()) < max(GROUPS):
@@ -93,7 +96,8 @@ def _background(run, data, model):
     """The `ImageLikelihood` of the background model, or None."""
     if not FLAGS.background:
         return None
-    from zoo import likelihoods, runs  # pylint: disable=g-import-not-at-top
+    from zoo.outliers import likelihoods
+    from zoo.runs import run as runs
     # A folder without sums is a run directory.
     path = pathlib.Path(FLAGS.background)
     of_run = path.is_dir() and not (path / 'sha256.json').exists()

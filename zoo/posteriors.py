@@ -14,7 +14,7 @@ import json
 import numpy as np
 from absl import flags
 
-from zoo import errors, program, several
+from zoo.cli import errors, program, subruns
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('dataset', None, 'Data set, as in zoo.train.')
@@ -37,11 +37,11 @@ def main(_):
     for name in ('seeds', 'importance_samples', 'limit'):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
-    out = several.folder(FLAGS.workdir, FLAGS.resume)
+    out = subruns.folder(FLAGS.workdir, FLAGS.resume)
     recipe = FLAGS.recipe or 'posteriors'
     for seed in range(FLAGS.seeds):
         for posterior in POSTERIORS:
-            several.train(
+            subruns.train(
                 out / f'{posterior}_{seed}', f'{posterior}, seed {seed}',
                 [f'--model={FLAGS.model}', f'--dataset={FLAGS.dataset}', f'--recipe={recipe}',
                  f'--posterior={posterior}', f'--seed={seed}'],
@@ -51,7 +51,7 @@ def main(_):
 
 def report(out):
     """Evaluates the runs of the folder `out`, prints and writes their table."""
-    from zoo import runs  # pylint: disable=g-import-not-at-top
+    from zoo.runs import run as runs
     pairs = []
     for seed in range(FLAGS.seeds):
         nats = {posterior: _nats(out / f'{posterior}_{seed}') for posterior in POSTERIORS}
@@ -73,13 +73,15 @@ def report(out):
 
 def _nats(workdir):
     """The bound of each test image, `[N]`: nats that -log p(x) is at most; kept beside the run."""
-    from zoo import images, runs, vae_results  # pylint: disable=g-import-not-at-top
+    from zoo.evaluation import vae_results
+    from zoo.pictures import grids
+    from zoo.runs import run as runs
     kept = workdir / f'nats_{FLAGS.importance_samples}_{FLAGS.limit or "all"}.npy'
     if not kept.exists():
         run, data, model = runs.load(workdir, FLAGS.data_dir)
         nats = vae_results.importance_nats(
             run, data, model, 'test', FLAGS.limit, FLAGS.importance_samples)
-        images.write_atomically(kept, lambda file: np.save(file, nats))
+        grids.write_atomically(kept, lambda file: np.save(file, nats))
     return np.load(kept).astype(np.float64)
 
 

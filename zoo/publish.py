@@ -14,7 +14,7 @@ import shutil
 
 from absl import flags
 
-from zoo import errors, program
+from zoo.cli import errors, program
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, of a finished run.')
@@ -47,7 +47,9 @@ def main(_):
     if not 0 <= (FLAGS.temperature or 0.) < float('inf'):
         raise errors.UsageError('--temperature must be finite and at least 0; got '
                                 f'{FLAGS.temperature:g}.')
-    from zoo import cards, preset, results, runs, vae_results  # Late: a wrong flag comes first.
+    from zoo.evaluation import cards, results, vae_results
+    from zoo.runs import preset
+    from zoo.runs import run as runs
     run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
     source, told = preset.published(FLAGS.preset) if FLAGS.preset else (
         None, cards.training(FLAGS.workdir))

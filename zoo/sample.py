@@ -8,8 +8,9 @@ A plot of vectors needs matplotlib.
 import numpy as np
 from absl import flags
 
-from zoo import bundle, errors, program
-from zoo import images as zoo_images
+from zoo.bundles import reading as bundles
+from zoo.cli import errors, program
+from zoo.pictures import grids
 
 _BATCH = {'images': 64, 'vectors': 4096}  # Drawn at once.
 _SUFFIXES = {'images': ('.png', '.npy'), 'vectors': ('.png', '.npy', '.csv')}
@@ -31,9 +32,9 @@ _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace --out if it is there
 def main(argv):
     del argv
     _check_numbers()
-    found = bundle.open_bundle(_SAVED_MODEL.value)
+    found = bundles.open_bundle(_SAVED_MODEL.value)
     _check_label(found)
-    zoo_images.check_output(_OUT.value, _SUFFIXES[found.kind], _OVERWRITE.value)
+    grids.check_output(_OUT.value, _SUFFIXES[found.kind], _OVERWRITE.value)
     model = found.load()
     drawn = draw(found, model, _NUM.value, _TEMPERATURE.value, _SEED.value, _LABEL.value)
     save(found, model, drawn, _OUT.value)
@@ -66,23 +67,23 @@ def draw(found, model, num, temperature, seed, label=None):
                 tf.constant(len(numbers)), tf.constant(temperature, tf.float32),
                 tf.constant([seed, start // size]), *labels).numpy())
     except tf.errors.InvalidArgumentError as error:
-        raise errors.Failure(f'--temperature={temperature:g}: {bundle.one_line(error)}') from error
+        raise errors.Failure(f'--temperature={temperature:g}: {bundles.one_line(error)}') from error
     return np.concatenate(batches)
 
 
 def save(found, model, drawn, path):
     """Writes what `draw` returned to `path`, whose suffix says how; it is there whole or not."""
     if path.endswith('.npy'):
-        zoo_images.write_atomically(path, lambda file: np.save(file, drawn))
+        grids.write_atomically(path, lambda file: np.save(file, drawn))
     elif path.endswith('.csv'):
         header = ','.join(found.columns)
-        zoo_images.write_atomically(path, lambda file: np.savetxt(
+        grids.write_atomically(path, lambda file: np.savetxt(
             file, drawn, fmt='%.9g', delimiter=',', header=header, comments='', encoding='utf-8'))
     elif found.kind == 'images':
-        zoo_images.save_grid(drawn, path, found.bins)
+        grids.save_grid(drawn, path, found.bins)
     else:
-        from zoo import plots  # Late: it wants matplotlib.
-        plots.density(path, drawn, None if found.classes else model.log_prob,
+        from zoo.pictures import densities as density_plots
+        density_plots.density(path, drawn, None if found.classes else model.log_prob,
                       columns=found.columns)
 
 

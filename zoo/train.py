@@ -9,7 +9,8 @@ reconstructions.png as well.
 
 from absl import flags
 
-from zoo import errors, program, recipe, registry
+from zoo.cli import errors, program
+from zoo.models import recipe, registry
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string('model', 'glow', 'Name of the model.')
@@ -32,7 +33,8 @@ recipe.define_flags(recipe.Training, *(m.Config for m in registry.MODELS.values(
 def main(_):
     """Trains, evaluates, exports, samples."""
     program.require('dataset', 'workdir')
-    from zoo import runs, vae_results  # pylint: disable=g-import-not-at-top
+    from zoo.evaluation import vae_results
+    from zoo.runs import run as runs
     name, config, training = registry.recipe(FLAGS.model, FLAGS.recipe, FLAGS.dataset)
     training = recipe.overridden(training)
     training.check()
@@ -51,7 +53,7 @@ def main(_):
     print(data.describe())
     seconds = _train(run, data, model, directory)
     if seconds is not None:
-        from zoo import results  # pylint: disable=g-import-not-at-top
+        from zoo.evaluation import results
         trained = runs.restored(run, data, directory)  # Which computes in float32.
         results.leave(run, data, trained, directory, seconds, FLAGS.sample_images,
                       results.temperature(run, FLAGS.sample_temperature),
@@ -60,7 +62,8 @@ def main(_):
 
 def _train(run, data, model, directory):
     """Trains what is left of the run; the seconds that all its epochs took, if they are done."""
-    from zoo import callbacks, runs  # pylint: disable=g-import-not-at-top
+    from zoo.runs import callbacks
+    from zoo.runs import run as runs
     manager = directory.checkpoints(model)
     done = runs.restore(manager, directory)
     directory.keep_metrics(done)

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, features
 
 from tfp_glow import coding
-from zoo import errors
 from zoo.benchmarks import rows
+from zoo.cli import errors
 
 _COLUMNS = {
     'codec': ('codec', '{}'),

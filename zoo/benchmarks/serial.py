@@ -8,8 +8,8 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 import tfp_glow
-from zoo import errors
 from zoo.benchmarks import load, rows
+from zoo.cli import errors
 
 _COLUMNS = {
     'peer': ('peer', '{}'),

@@ -2,8 +2,8 @@
 
 import importlib
 
-_HOMES = {'ImageData': 'pipeline', 'VectorData': 'vectors', 'is_vectors': 'vectors',
-          'load': 'loading', 'load_vectors': 'vectors', 'names': 'sources'}
+_HOMES = {'ImageData': 'image_data', 'VectorData': 'vector_data', 'is_vectors': 'vector_data',
+          'load': 'loading', 'load_vectors': 'vector_data', 'names': 'sources'}
 
 __all__ = ['ImageData', 'VectorData', 'is_vectors', 'load', 'load_vectors', 'names']
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 
-from zoo import errors
+from zoo.cli import errors
 from zoo.data import digits, folders, photo_patches
 
 BUILDERS = {'digits': digits.Digits, 'photo_patches': photo_patches.PhotoPatches}

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import errors
-from zoo.data import binarized, pipeline, reading, sources
+from zoo.cli import errors
+from zoo.data import binarized, image_data, reading, sources
 
 _MAX_HELD_OUT = 5000
 # Sets of natural images, whose mirror images are as likely. Digits and letters (mnist, kmnist,
@@ -55,7 +55,7 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shi
         readers[split] = reading.SplitReader(*where) if not binarize else binarized.BinaryReader(
             *where, bins=bins, dynamic=binarize == 'dynamic', number=number)
     (top, bottom), (left, right) = padding
-    return pipeline.ImageData(
+    return image_data.ImageData(
         name=name,
         image_shape=(shape[0] + top + bottom, shape[1] + left + right, shape[2]),
         original_shape=tuple(shape),

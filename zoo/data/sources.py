@@ -7,7 +7,7 @@ import urllib.request
 
 import tensorflow_datasets as tfds
 
-from zoo import errors
+from zoo.cli import errors
 from zoo.data import embedded, folders
 
 _HINT = 'any image data set of TensorFlow Datasets by its name'

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-from zoo import errors
+from zoo.cli import errors
 
 SUFFIXES = ('.csv', '.npz')
 SPLITS = ('train', 'validation', 'test')

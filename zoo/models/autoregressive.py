@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from zoo import recipe
-from zoo.models.sizes import any_side, sizes
+from zoo.models import recipe
+from zoo.models.options import any_side, sizes
 
 
 @dataclasses.dataclass(frozen=True)

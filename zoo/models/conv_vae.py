@@ -8,9 +8,8 @@ differs on purpose in the networks' details (`networks.conv_encoder`). The other
 import dataclasses
 
 import tfp_glow
-from zoo import recipe
-from zoo.models import vaes
-from zoo.models.sizes import any_side
+from zoo.models import recipe, vaes
+from zoo.models.options import any_side
 
 VAE = True
 

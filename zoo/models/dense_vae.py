@@ -8,9 +8,8 @@ likelihood of grey levels, and in Adam in place of Adagrad. The others are for t
 import dataclasses
 
 import tfp_glow
-from zoo import recipe
-from zoo.models import vaes
-from zoo.models.sizes import any_side, sizes
+from zoo.models import recipe, vaes
+from zoo.models.options import any_side, sizes
 
 VAE = True
 

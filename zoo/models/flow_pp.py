@@ -8,7 +8,7 @@ rate that decays, fewer components, biases per position for objects that are cen
 import dataclasses
 
 import tfp_glow
-from zoo import recipe
+from zoo.models import recipe
 
 _NETWORKS = {'attention': tfp_glow.networks.gated_attention_network,
              'conv': tfp_glow.networks.conv_network}

@@ -10,7 +10,7 @@ import dataclasses
 import keras
 
 import tfp_glow
-from zoo import recipe
+from zoo.models import recipe
 
 
 @dataclasses.dataclass(frozen=True)

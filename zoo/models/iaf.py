@@ -9,8 +9,7 @@ small images.
 import dataclasses
 
 import tfp_glow
-from zoo import recipe
-from zoo.models import autoregressive
+from zoo.models import autoregressive, recipe
 
 VECTORS = True  # Not images alone: densities and tables too.
 

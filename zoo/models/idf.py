@@ -16,8 +16,9 @@ The refinements of IDF++ (van den Berg et al., 2021, arXiv:2006.12459) are optio
 import dataclasses
 
 import tfp_glow
-from zoo import errors, recipe
-from zoo.models.sizes import sizes
+from zoo.cli import errors
+from zoo.models import recipe
+from zoo.models.options import sizes
 
 DISCRETE = True  # `build` is told the number of grey levels.
 

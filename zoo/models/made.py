@@ -4,8 +4,7 @@ The recipe `paper` is the Gaussian MADE that the paper of MAF compares with on U
 """
 
 import tfp_glow
-from zoo import recipe
-from zoo.models import autoregressive
+from zoo.models import autoregressive, recipe
 
 VECTORS = True  # Not images alone: densities and tables too.
 

@@ -5,8 +5,7 @@ without the early stopping. Ours differs on purpose in the affine scale, which i
 """
 
 import tfp_glow
-from zoo import recipe
-from zoo.models import autoregressive
+from zoo.models import autoregressive, recipe
 
 VECTORS = True  # Not images alone: densities and tables too.
 

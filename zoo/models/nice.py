@@ -10,8 +10,9 @@ pixels are constant.
 import dataclasses
 
 import tfp_glow
-from zoo import errors, recipe
-from zoo.models.sizes import any_side, sizes
+from zoo.cli import errors
+from zoo.models import recipe
+from zoo.models.options import any_side, sizes
 
 VECTORS = True  # Not images alone: densities and tables too.
 

@@ -11,9 +11,8 @@ latents, where the code takes one vector for all pixels. The others are for two 
 import dataclasses
 
 import tfp_glow
-from zoo import recipe
-from zoo.models import vaes
-from zoo.models.sizes import any_side
+from zoo.models import recipe, vaes
+from zoo.models.options import any_side
 
 VAE = True
 

@@ -9,7 +9,7 @@ pixels alone, biases per position for objects that are centred, and cosine decay
 import dataclasses
 
 import tfp_glow
-from zoo import recipe
+from zoo.models import recipe
 
 
 @dataclasses.dataclass(frozen=True)

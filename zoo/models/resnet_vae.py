@@ -10,9 +10,8 @@ whose objects are centred, biases per position.
 import dataclasses
 
 import tfp_glow
-from zoo import recipe
-from zoo.models import vaes
-from zoo.models.sizes import sizes
+from zoo.models import recipe, vaes
+from zoo.models.options import sizes
 
 VAE = True
 

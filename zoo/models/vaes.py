@@ -3,8 +3,9 @@
 import dataclasses
 import math
 
-from zoo import errors, recipe
-from zoo.models.sizes import sizes
+from zoo.cli import errors
+from zoo.models import recipe
+from zoo.models.options import sizes
 
 
 @dataclasses.dataclass(frozen=True)

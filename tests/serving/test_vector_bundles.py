@@ -1,0 +1,338 @@
+"""Bundles of flows over vectors, and of conditional flows, against the flows themselves."""
+
+import json
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_run
+from absl import flags
+from absl.testing import flagsaver
+from PIL import Image
+from tensorflow_probability import distributions as tfd
+
+import tfp_glow
+from tfp_glow import bijectors as tgb
+from tfp_glow import serving
+from zoo import data
+from zoo.bundles import reading as bundles
+from zoo.bundles import verification
+from zoo.bundles import writing as exporting
+from zoo.cli import errors
+from zoo.data import tables
+
+MEAN, STD = np.array([3., -200.]), np.array([.5, 40.])
+CLASSES = 3
+
+
+def make_flow():
+    """Two affine couplings over [2] whose networks are random."""
+    def coupling(seed):
+        keras.utils.set_random_seed(seed)
+        network = keras.Sequential([keras.Input([1]), keras.layers.Dense(8, 'tanh'),
+                                    keras.layers.Dense(2)])
+        return tgb.Coupling(network, split=tgb.splits.even_odd(seed % 2), event_ndims=1)
+    chain = tgb.Chain([coupling(0), coupling(1)])
+    return tfp_glow.flows.transformed(tfd.Sample(tfd.Normal(0., 1.), 2), chain, 'pair')
+
+
+def make_conditional():
+    """A Glow of 4x4x1 images by class whose every parameter matters."""
+    flow = tfp_glow.flows.glow((4, 4, 1), 1, 1, width=4, classes=CLASSES, name='by_class')
+    generator = np.random.default_rng(1)
+    for v in flow.trainable_variables:
+        v.assign_add(tf.cast(.2 * generator.normal(size=v.shape), v.dtype))
+    return flow
+
+
+@pytest.fixture(scope='module')
+def flow():
+    return make_flow()
+
+
+@pytest.fixture(scope='module')
+def vectors():
+    return (MEAN + STD * np.random.default_rng(2).normal(size=[5, 2])).astype(np.float32)
+
+
+@pytest.fixture(scope='module')
+def path(flow, vectors, tmp_path_factory):
+    return serving.export(flow, tmp_path_factory.mktemp('vectors'), mean=MEAN, std=STD,
+                          columns=['height', 'weight'], golden_vectors=vectors)
+
+
+@pytest.fixture(scope='module')
+def loaded(path):
+    return tf.saved_model.load(path)
+
+
+@pytest.fixture(scope='module')
+def conditional():
+    return make_conditional()
+
+
+@pytest.fixture(scope='module')
+def conditional_path(conditional, tmp_path_factory):
+    """As a run over images of 6x6 with a border of padding, all 0 before it prepares them."""
+    images = types.SimpleNamespace(
+        bins=17, num_classes=CLASSES, sizes={'test': 2}, original_shape=(4, 4, 1),
+        take=lambda split, count: np.zeros([count, 6, 6, 1], np.uint8),
+        crop=lambda x: x[:, 1:-1, 1:-1])
+    run = types.SimpleNamespace(prepare=lambda x: x + np.uint8(3))
+    model = types.SimpleNamespace(flow=conditional, bins=17)
+    return exporting.write(run, images, model, tmp_path_factory.mktemp('classes'))
+
+
+@pytest.fixture(scope='module')
+def labelled(conditional_path):
+    return tf.saved_model.load(conditional_path)
+
+
+def standardised(x):
+    return ((np.asarray(x) - MEAN) / STD).astype(np.float32)
+
+
+def test_bundle_says_what_it_is(path, loaded):
+    about = json.loads((path / 'bundle.json').read_text())
+    assert about['kind'] == 'vectors' and about['columns'] == ['height', 'weight']
+    assert about['event_shape'] == [2] and about['latent_shapes'] == [[2]]
+    assert about['mean'] == list(MEAN) and about['std'] == list(STD) and about['classes'] is None
+    names = ['sample', 'log_prob', 'encode', 'decode', 'interpolate']
+    assert about['signatures'] == names
+    assert sorted(loaded.signatures) == sorted([*names, 'serving_default'])
+    inputs = {n: set(loaded.signatures[n].structured_input_signature[1]) for n in names}
+    assert inputs == {'sample': {'n', 'temperature', 'seed'}, 'log_prob': {'vectors'},
+                      'encode': {'vectors'}, 'decode': {'level_0'},
+                      'interpolate': {'first', 'second', 'steps'}}
+    assert list(loaded.signatures['sample'].structured_outputs) == ['vectors']
+
+
+def test_density_is_in_the_datas_own_units(loaded, flow, vectors):
+    expected = flow.log_prob(standardised(vectors)) - np.log(20.)  # .5 * 40.
+    np.testing.assert_allclose(loaded.log_prob(vectors), expected, rtol=1e-5)
+    answer = loaded.signatures['log_prob'](vectors=tf.constant(vectors[:1]))['log_prob']
+    np.testing.assert_allclose(answer, expected[:1], rtol=1e-5)
+
+
+def test_samples_and_latents_are_the_flows(loaded, flow, vectors):
+    samples = loaded.sample(50, .7, 11)
+    assert samples.dtype == tf.float32
+    expected = tfp_glow.with_temperature(flow, .7).sample(50, seed=[11, 0])
+    np.testing.assert_allclose(standardised(samples), expected, atol=1e-4)
+    z, = loaded.encode(vectors)
+    np.testing.assert_allclose(z, flow.bijector.inverse(standardised(vectors)), atol=1e-5)
+    np.testing.assert_allclose(standardised(loaded.decode([z]).numpy()), standardised(vectors),
+                               atol=1e-4)
+
+
+def test_interpolation_is_straight_in_the_latents(loaded, vectors):
+    found = loaded.interpolate(vectors[:3], vectors[2:], 5).numpy()
+    assert found.shape == (3, 5, 2)
+    np.testing.assert_allclose(standardised(found[:, 0]), standardised(vectors[:3]), atol=1e-4)
+    np.testing.assert_allclose(standardised(found[:, -1]), standardised(vectors[2:]), atol=1e-4)
+    (first,), (second,) = loaded.encode(vectors[:3]), loaded.encode(vectors[2:])
+    quarter = loaded.decode([.75 * first + .25 * second])
+    np.testing.assert_allclose(standardised(found[:, 1]), standardised(quarter), atol=1e-4)
+
+
+@pytest.mark.parametrize('question, arguments, message', [
+    ('log_prob', lambda x: (x * np.float32(np.nan),), 'log_prob: vectors must be finite'),
+    ('sample', lambda x: (0, 1., 0), r'sample: n must be at least 1; got\] \[0\]'),
+    ('interpolate', lambda x: (x, x[:2], 3), r'must be as many vectors; got\] \[5\] \[2\]'),
+    ('decode', lambda x: ([x * np.float32(np.inf)],), 'decode: level_0 must be finite'),
+])
+def test_bad_input_is_named(loaded, vectors, question, arguments, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        getattr(loaded, question)(*arguments(vectors))
+
+
+def test_verification_in_units_of_each_column(path, loaded, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundles.Bundle, 'load', lambda self: loaded)
+    lines = list(verification.verify(bundles.open_bundle(path)))
+    assert [line.split(':')[0] for line in lines] == [
+        'sample', 'log_prob', 'encode', 'decode', 'interpolate', 'decode(encode(vectors))']
+    assert lines[-1].endswith(' std')
+    golden = dict(np.load(path / 'golden.npz'))
+    about = json.loads((path / 'bundle.json').read_text())
+
+    def verify(**changes):
+        np.savez(tmp_path / 'golden.npz', **{**golden, **changes})
+        return list(verification.verify(bundles.Bundle(tmp_path, about, '--verify')))
+    verify(sample=golden['sample'] + np.float32([0, .02]))  # 5e-4 of a std.
+    for name in ('sample', 'decode', 'interpolate'):
+        with pytest.raises(errors.Failure, match=f'^{name}: it must be within 0.001'):
+            verify(**{name: golden[name] + np.float32([.02, 0])})
+    with pytest.raises(errors.Failure, match='^log_prob: '):
+        verify(log_prob=golden['log_prob'] + np.float32(.1))
+
+
+def test_a_flow_that_does_not_invert_is_told(tmp_path):
+    class Drifts(tgb.OnePassBijector):
+        """forward(inverse(y)) = y + .01."""
+
+        def __init__(self, name='drifts'):
+            super().__init__(forward_min_event_ndims=1, parameters={}, name=name)
+
+        def _forward_and_log_det(self, x):
+            return x + .01, tf.zeros([], x.dtype)
+
+        def _inverse_and_log_det(self, y):
+            return y, tf.zeros([], y.dtype)
+    drifting = tfp_glow.flows.transformed(tfd.Sample(tfd.Normal(0., 1.), 2), Drifts())
+    with pytest.warns(UserWarning, match=r'moves values by up to 0\.01 std of the golden vectors'):
+        found = bundles.open_bundle(serving.export(drifting, tmp_path))
+    assert .009 < found.about['round_trip_errors'] < .011
+    assert list(verification.verify(found))[-1].endswith('within 1.0e-02 std')
+    found.about['round_trip_errors'] = 0.
+    with pytest.raises(errors.Failure, match='^decode: it must undo encode'):
+        list(verification.verify(found))
+
+
+@pytest.mark.parametrize('options, message', [
+    ({'std': [1., 0.]}, r'std must be positive; got std='),
+    ({'mean': [1.]}, r'mean must be 2 finite numbers, one for each dimension; got mean=\[1.\]'),
+    ({'std': [1., np.nan]}, 'std must be 2 finite numbers'),
+    ({'columns': ['a']}, r"columns must be 2 names, one for each dimension; got columns=\['a'\]"),
+    ({'golden_vectors': np.zeros([3, 4])}, r'golden_vectors must be finite, \[N, 2\] .* \[3, 4\]'),
+    ({'golden_vectors': np.full([3, 2], np.inf)}, 'golden_vectors must be finite'),
+    ({'bins': 256}, 'bins must be left out for a flow over vectors'),
+    ({'classes': 3}, 'classes must be left out for a flow that takes no condition; got classes=3'),
+])
+def test_export_names_bad_arguments(flow, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        serving.export(flow, tmp_path / 'new', **options)
+    assert not (tmp_path / 'new').exists()
+
+
+def test_export_names_arguments_that_do_not_fit_the_flow(conditional, tmp_path):
+    with pytest.raises(ValueError, match='classes must be the number of classes of a flow that '
+                                         'takes a condition; got classes=None'):
+        serving.export(conditional, tmp_path / 'new')
+    with pytest.raises(ValueError, match='classes must be positive; got classes=0'):
+        serving.export(conditional, tmp_path / 'new', classes=0)
+    with pytest.raises(ValueError, match='mean must be left out for a flow over images'):
+        serving.export(conditional, tmp_path / 'new', classes=3, mean=[0.])
+    matrices = tfd.TransformedDistribution(tfd.Sample(tfd.Normal(0., 1.), [2, 2]), tgb.Chain([
+        tgb.Flattened(tgb.Coupling(lambda x: x, tgb.Additive(), event_ndims=1), (2, 2))]))
+    with pytest.raises(ValueError, match=r'must have a known event shape, .*; got \(2, 2\)'):
+        serving.export(matrices, tmp_path / 'new')
+    assert not (tmp_path / 'new').exists()
+
+
+def test_conditional_answers_are_the_flows(labelled, conditional):
+    images = np.random.default_rng(3).integers(0, 17, [4, 4, 4, 1]).astype(np.uint8)
+    labels = np.array([0, 1, 2, 1], np.int32)
+    noise = tf.random.stateless_uniform(images.shape, [5, 0]).numpy()
+    noisy = ((images + noise) / 17 - .5).astype(np.float32)
+    expected = conditional.log_prob(noisy, condition=labels) - 16 * np.log(17)
+    np.testing.assert_allclose(labelled.log_prob(images, 5, labels), expected, rtol=1e-4)
+    np.testing.assert_allclose(labelled.bits_per_dim(images, 5, labels),
+                               -expected / 16 / np.log(2), rtol=1e-4)
+    of_ones = labelled.log_prob(images, 5, [1])
+    assert np.all(np.isclose(of_ones, expected, rtol=1e-5) == (labels == 1))
+    middle = ((images + .5) / 17 - .5).astype(np.float32)
+    latents = labelled.encode(images, labels)
+    np.testing.assert_allclose(
+        latents[0], conditional.bijector.inverse(middle, condition=labels)[0], atol=1e-4)
+    np.testing.assert_array_equal(labelled.decode(latents, labels), images)
+    path = labelled.interpolate(images[:2], images[2:], 3, labels[:2]).numpy()
+    np.testing.assert_array_equal(path[:, 0], images[:2])
+    np.testing.assert_array_equal(path[:, 2], images[2:])
+    drawn = tfp_glow.with_temperature(conditional, .7).sample(
+        4, seed=[5, 0], condition=labels).numpy()
+    drawn = np.clip(np.floor((drawn + .5) * 17), 0, 16)
+    assert np.mean(labelled.sample(4, .7, 5, labels).numpy() != drawn) < .05
+
+
+@pytest.mark.parametrize('labels, message', [
+    ([0, 3], r'encode: label must be in 0 .. 2; got\] \[0 3\]'),
+    ([-1], 'encode: label must be in 0 .. 2'),
+    ([0, 1, 2], r'encode: label must be one, or one for each of\] \[2\] \[; got\] \[3\]'),
+])
+def test_bad_labels_are_named(labelled, labels, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        labelled.encode(np.zeros([2, 4, 4, 1], np.uint8), labels)
+
+
+def test_conditional_signatures_take_labels(conditional_path, labelled, monkeypatch):
+    for name, signature in labelled.signatures.items():
+        assert 'label' in signature.structured_input_signature[1], name
+    assert set(labelled.signatures['decode'].structured_input_signature[1]) == {'level_0', 'label'}
+    monkeypatch.setattr(bundles.Bundle, 'load', lambda self: labelled)
+    assert len(list(verification.verify(bundles.open_bundle(conditional_path)))) == 7
+
+
+@pytest.fixture(scope='module')
+def program():
+    """`zoo.sample`, whose flags go when it goes: those of programs have the same names."""
+    with tiny_run.imported('sample') as module:
+        yield module
+
+
+@pytest.fixture
+def run_sample(program, monkeypatch, tmp_path):
+    """`run_sample(path, model, *flags)`, the program, but that `model` is loaded already."""
+    def run(path, model, *given):
+        monkeypatch.setattr(bundles.Bundle, 'load', lambda self: model)
+        monkeypatch.chdir(tmp_path)
+        with flagsaver.flagsaver():
+            flags.FLAGS(['sample', f'--saved_model={path}', *given])
+            program.main([])
+    return run
+
+
+def test_sample_writes_vectors(path, loaded, run_sample, tmp_path, capsys):
+    arguments = ('--num=5000', '--seed=4', '--temperature=.5')
+    run_sample(path, loaded, *arguments, '--out=x.npy')
+    assert 'x.npy: 5000 vectors, temperature 0.5, seed 4, pair in' in capsys.readouterr().out
+    drawn = np.load(tmp_path / 'x.npy')
+    assert drawn.dtype == np.float32 and drawn.shape == (5000, 2)
+    np.testing.assert_array_equal(drawn[:4096], loaded.sample(4096, .5, [4, 0]))
+    np.testing.assert_array_equal(drawn[4096:], loaded.sample(904, .5, [4, 1]))
+    run_sample(path, loaded, *arguments, '--out=x.csv')
+    parts, columns = tables.read(tmp_path / 'x.csv')
+    assert columns == ['height', 'weight']
+    np.testing.assert_array_equal(parts[None].values.astype(np.float32), drawn)
+    run_sample(path, loaded, '--out=x.png')
+    assert Image.open(tmp_path / 'x.png').size == (880, 462)  # Samples and density.
+
+
+def test_sample_draws_one_class_or_each(conditional_path, labelled, run_sample, tmp_path):
+    run_sample(conditional_path, labelled, '--num=5', '--out=each.npy')
+    np.testing.assert_array_equal(np.load(tmp_path / 'each.npy'),
+                                  labelled.sample(5, 1., [0, 0], [0, 1, 2, 0, 1]))
+    run_sample(conditional_path, labelled, '--num=5', '--label=2', '--out=one.npy')
+    np.testing.assert_array_equal(np.load(tmp_path / 'one.npy'),
+                                  labelled.sample(5, 1., [0, 0], [2]))
+
+
+@pytest.mark.parametrize('conditioned, given, message', [
+    (True, '--out=x.csv', "--out must end in .png or .npy; got 'x.csv'."),
+    (False, '--out=x.jpg', "--out must end in .png or .npy or .csv; got 'x.jpg'."),
+    (True, '--label=3', '--label must be in 0 .. 2; got 3.'),
+    (False, '--label=0', '--label must be left out: .* holds a model without classes; got 0.'),
+])
+def test_sample_names_the_flag_that_is_wrong(path, loaded, conditional_path, labelled, run_sample,
+                                             conditioned, given, message):
+    with pytest.raises(errors.UsageError, match=f'^{message}$'):
+        run_sample(*((conditional_path, labelled) if conditioned else (path, loaded)), given)
+
+
+def test_a_run_over_vectors_is_exported_in_its_units(flow, tmp_path):
+    moons = data.load_vectors('moons')
+    exporting.write(None, moons, types.SimpleNamespace(flow=flow), tmp_path)
+    found = bundles.open_bundle(tmp_path)
+    golden = np.load(found.path / 'golden.npz')
+    np.testing.assert_allclose(golden['vectors'], moons.unscale(moons.take('test', 4)), rtol=1e-6)
+    expected = flow.log_prob(moons.take('test', 4)) + moons.log_scale_correction
+    np.testing.assert_allclose(golden['log_prob'], expected, rtol=1e-4)
+    assert found.kind == 'vectors' and found.columns == ['x1', 'x2']
+
+
+def test_a_run_over_images_with_labels_is_exported_with_its_classes(conditional_path):
+    found = bundles.open_bundle(conditional_path)
+    assert (found.kind, found.classes, found.bins) == ('images', CLASSES, 17)
+    np.testing.assert_array_equal(np.load(found.path / 'golden.npz')['images'],
+                                  np.full([2, 4, 4, 1], 3))

@@ -1,0 +1,97 @@
+"""A run of five steps on the digits, for tests of what reads runs and presets."""
+
+import contextlib
+import importlib
+import io
+import runpy
+import subprocess
+import sys
+from unittest import mock
+
+import keras
+from absl import flags
+from absl.testing import flagsaver
+
+from zoo.models import glow, recipe
+from zoo.runs import run as runs
+
+
+def train(folder):
+    """Trains a tiny Glow in this process; the run directory, in `folder` beside its data."""
+    config = glow.Config(levels=2, steps_per_level=1, width=8, reversible=False)
+    run = runs.Run('glow', 'digits', 'digits', False, None, config,
+                   recipe.Training(learning_rate=.01, batch_size=256, epochs=1, ema=.5))
+    data = run.load_data(folder / 'data')
+    model = run.build(data)
+    directory = runs.Directory(folder / 'run')
+    directory.claim(run, resume=False)
+    manager = directory.checkpoints(model)
+
+    def keep(epoch, logs):
+        directory.add_metrics({'epoch': epoch + 1, 'seconds': 2., **logs,
+                               'val_bits_per_dim': logs['bits_per_dim']})
+        manager.checkpoint.epoch.assign(epoch + 1)
+        manager.save()  # Before fit ends, when Keras replaces the weights by their averages.
+    model.fit(data.train(256, seed=0), epochs=1, verbose=0,
+              callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)])
+    return directory.path
+
+
+@contextlib.contextmanager
+def imported(name):
+    """The module `zoo.<name>`, a program, whose flags go when it goes."""
+    with _only_program(name):
+        yield importlib.import_module(f'zoo.{name}')
+
+
+@contextlib.contextmanager
+def program(name):
+    """`run(**flags)`, a program of the zoo in this process."""
+    with imported(name) as module:
+        def run(**given):
+            with flagsaver.flagsaver():
+                flags.FLAGS([name, *(f'--{key}={value}' for key, value in given.items())])
+                module.main([])
+        yield run
+
+
+def finish(name, *given):
+    """As `subprocess.run` of `python -m zoo.<name>` with the flags `given`, but in this process.
+
+    What is no mistake of the user's is raised as it is.
+    """
+    arguments = [f'zoo.{name}', *map(str, given)]
+    with (_only_program(name), flagsaver.flagsaver(), mock.patch.object(sys, 'argv', arguments),
+          contextlib.redirect_stdout(io.StringIO()) as output,
+          contextlib.redirect_stderr(io.StringIO()) as complaints):
+        try:
+            runpy.run_module(f'zoo.{name}', run_name='__main__')
+        except SystemExit as end:
+            status = end.code or 0
+    return subprocess.CompletedProcess(arguments, status, output.getvalue(), complaints.getvalue())
+
+
+@contextlib.contextmanager
+def _only_program(name):
+    """Puts aside the flags of all programs, for some have the same names; forgets the module."""
+    aside = _flags()
+    _remove(aside)
+    try:
+        yield
+    finally:
+        _remove(_flags())  # Not all are defined by the program's own module.
+        sys.modules.pop(f'zoo.{name}', None)
+        for module, flag in aside:
+            flags.FLAGS[flag.name] = flag
+            flags.FLAGS.register_flag_by_module(module, flag)
+
+
+def _flags():
+    """`(module, flag)` of all flags that the zoo has defined."""
+    return [(module, flag) for module, found in flags.FLAGS.flags_by_module_dict().items()
+            if module.startswith('zoo.') for flag in list(found)]
+
+
+def _remove(found):
+    for name in {flag.name for _, flag in found}:
+        delattr(flags.FLAGS, name)

@@ -1,0 +1,339 @@
+"""The data of `zoo.data`: what the sets hold, that runs can resume, and what bad input is told."""
+
+import collections
+import os
+import pathlib
+import shutil
+import socket
+import time
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from sklearn import datasets as sklearn_datasets
+
+from zoo import data
+from zoo.cli import errors
+from zoo.data import loading, reading
+
+
+class TinyScenes(tfds.core.GeneratorBasedBuilder):
+    """40 noise images of 6x10x3 without labels, in a train split only."""
+
+    VERSION = tfds.core.Version('1.0.0')
+
+    def _info(self):
+        image = tfds.features.Image(shape=(6, 10, 3), dtype=np.uint8)
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict({'picture': image}))
+
+    def _split_generators(self, dl_manager):
+        return {'train': self._generate_examples()}
+
+    def _generate_examples(self):
+        for i in range(40):
+            noise = np.random.default_rng(i).integers(0, 256, [6, 10, 3], np.uint8)
+            yield i, {'picture': noise}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Where the module's data sets are prepared, once."""
+    path = tmp_path_factory.mktemp('tfds')
+    TinyScenes(data_dir=str(path)).download_and_prepare()
+    return path
+
+
+@pytest.fixture(name='no_network')
+def fixture_no_network(monkeypatch):
+    def unresolved(host, *unused_args, **unused_kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, f'no address for {host}')
+
+    monkeypatch.setattr(socket, 'getaddrinfo', unresolved)
+    for variable in [name for name in os.environ if name.lower().endswith('_proxy')]:
+        monkeypatch.delenv(variable)
+
+
+def usage_error(name, **kwargs):
+    """Returns the message that `load` raises, which must be one line."""
+    with pytest.raises(errors.UsageError) as caught:
+        data.load(name, **kwargs)
+    message = str(caught.value)
+    assert '\n' not in message
+    return message
+
+
+def epoch_bytes(dataset):
+    return [batch.tobytes() for batch in dataset.as_numpy_iterator()]
+
+
+def multiset(images):
+    return collections.Counter(image.tobytes() for image in images)
+
+
+def whole(images, split):
+    return images.take(split, images.sizes[split])
+
+
+def test_digits_are_scikit_learns_each_in_one_split(folder):
+    digits = data.load('digits', folder)
+    source = sklearn_datasets.load_digits()
+    found = collections.Counter()
+    for split in digits.splits:
+        (images, labels), = digits.evaluation(split, 2000, labels=True).as_numpy_iterator()
+        assert len(images) == digits.sizes[split]
+        found += collections.Counter((i.tobytes(), int(l)) for i, l in zip(images, labels))
+    expected = zip(source.images.astype(np.uint8), source.target)
+    assert found == collections.Counter((i.tobytes(), int(l)) for i, l in expected)
+    assert (digits.bins, digits.num_classes, digits.flips) == (17, 10, False)
+    assert whole(digits, 'train').max() == 16
+    assert digits.sizes == {'train': 1437, 'validation': 180, 'test': 180}
+
+
+def test_photo_patches_share_no_pixel_between_splits(folder):
+    """Looks each patch up in the photographs and marks its pixels, without asking the builder."""
+    patches = data.load('photo_patches', folder)
+    photos = [sklearn_datasets.load_sample_image(name) for name in ('china.jpg', 'flower.jpg')]
+    places = collections.defaultdict(list)  # the first row of a patch -> where it occurs
+    for p, photo in enumerate(photos):
+        for row in range(photo.shape[0] - 31):
+            for column in range(photo.shape[1] - 31):
+                places[photo[row, column:column + 32].tobytes()].append((p, row, column))
+    covered = {}
+    for split in patches.splits:
+        covered[split] = [np.zeros(photo.shape[:2], bool) for photo in photos]
+        (images, labels), = patches.evaluation(split, 10_000, labels=True).as_numpy_iterator()
+        for image, label in zip(images, labels):
+            found = [(p, row, column) for p, row, column in places[image[0].tobytes()]
+                     if np.array_equal(photos[p][row:row + 32, column:column + 32], image)]
+            assert found and {p for p, _, _ in found} == {label}
+            for p, row, column in found:
+                covered[split][p][row:row + 32, column:column + 32] = True
+    for one, other in (('train', 'validation'), ('train', 'test'), ('validation', 'test')):
+        for a, b in zip(covered[one], covered[other]):
+            assert a.any() and b.any() and not (a & b).any(), (one, other)
+    assert patches.sizes == {'train': 5300, 'validation': 150, 'test': 350}
+    assert patches.flips and patches.bins == 256
+
+
+@pytest.mark.parametrize('memory_limit', [reading.MEMORY_LIMIT, 0], ids=['kept', 'streamed'])
+@pytest.mark.parametrize('options', [
+    {'flips': False}, {'flips': True}, {'flips': True, 'upside_down': True, 'shifts': .2}])
+def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, options):
+    monkeypatch.setattr(reading, 'MEMORY_LIMIT', memory_limit)
+    images = data.load('digits', folder, **options)
+    steps = images.steps_per_epoch(100)
+    assert steps == 14
+    run = images.train(100, seed=3, repeat=True)
+    assert run.element_spec.shape == (100, 8, 8, 1)
+    uninterrupted = epoch_bytes(run.take(3 * steps))
+    for epoch in range(3):
+        resumed = images.train(100, seed=3, epoch=epoch)
+        assert int(resumed.cardinality()) == steps
+        assert epoch_bytes(resumed) == uninterrupted[epoch * steps:][:steps]
+    resumed = data.load('digits', folder, **options).train(
+        100, seed=3, epoch=1, repeat=True)
+    assert epoch_bytes(resumed.skip(2).take(steps)) == uninterrupted[steps + 2:][:steps]
+    assert len(set(uninterrupted)) == 3 * steps
+    assert not set(epoch_bytes(images.train(100, seed=4))) & set(uninterrupted)
+
+
+def test_training_images_are_moved(folder):
+    """Each by its own move of up to 2 pixels in 8 both ways, edges repeated; no other split is."""
+    plain, moved = (data.load('digits', folder, shifts=shifts) for shifts in (0., .2))
+    assert 'moved by up to 20% of their sides' in moved.describe()
+    np.testing.assert_array_equal(whole(plain, 'validation'), whole(moved, 'validation'))
+    found = set()
+    for before, after in zip(*(np.concatenate(list(images.train(100, seed=3).as_numpy_iterator()))
+                               for images in (plain, moved)), strict=True):
+        moves = [(down, right) for down in range(-2, 3) for right in range(-2, 3)
+                 if np.array_equal(after, np.pad(before, ((2, 2), (2, 2), (0, 0)), 'edge')[
+                     2 - down:10 - down, 2 - right:10 - right])]
+        assert moves
+        found |= set(moves) if len(moves) == 1 else set()
+    assert len(found) == 25
+
+
+def test_training_images_are_turned_upside_down(folder):
+    """Half of them, as by a mirror below, whichever are mirrored besides; no other split is."""
+    plain, turned = (data.load('digits', folder, flips=True, upside_down=upside_down)
+                     for upside_down in (False, True))
+    assert turned.describe().endswith('mirrored; half of the training images upside down.')
+    np.testing.assert_array_equal(whole(plain, 'validation'), whole(turned, 'validation'))
+    same, count = 0, 0
+    for before, after in zip(*(np.concatenate(list(images.train(100, seed=3).as_numpy_iterator()))
+                               for images in (plain, turned)), strict=True):
+        same, count = same + np.array_equal(before, after), count + 1
+        assert np.array_equal(before, after) or np.array_equal(before[::-1], after)
+    assert .45 < same / count < .55
+    alone = data.load('digits', folder, flips=False, upside_down=True).describe()
+    assert alone.endswith('no mirrored images; half of the training images upside down.')
+
+
+@pytest.mark.parametrize('memory_limit', [reading.MEMORY_LIMIT, 0], ids=['kept', 'streamed'])
+def test_an_epoch_is_the_split_half_of_it_mirrored(folder, monkeypatch, memory_limit):
+    monkeypatch.setattr(reading, 'MEMORY_LIMIT', memory_limit)
+    tiny = data.load('tiny_scenes', folder, flips=True)
+    originals = {image.tobytes(): i for i, image in enumerate(whole(tiny, 'train'))}
+    mirrored = {image[:, ::-1].tobytes(): i for i, image in enumerate(whole(tiny, 'train'))}
+    seen, flipped, total = [], 0, 0
+    for epoch in range(10):
+        batch, = tiny.train(32, seed=0, epoch=epoch).as_numpy_iterator()
+        keys = [image.tobytes() for image in batch]
+        seen.append([originals.get(key, mirrored.get(key)) for key in keys])
+        flipped += sum(key in mirrored for key in keys)
+        total += len(keys)
+        assert sorted(seen[-1]) == list(range(32))
+    assert .35 < flipped / total < .65
+    assert len({tuple(order) for order in seen}) == 10
+
+
+def test_streamed_and_kept_evaluation_agree(folder, monkeypatch):
+    kept = [whole(data.load('digits', folder), split) for split in ('train', 'test')]
+    monkeypatch.setattr(reading, 'MEMORY_LIMIT', 0)
+    streamed = data.load('digits', folder)
+    np.testing.assert_array_equal(whole(streamed, 'train'), kept[0])
+    sizes = [len(batch) for batch in streamed.evaluation('test', 50, limit=120)]
+    assert sizes == [50, 50, 20]
+
+
+def test_labels_stay_with_their_images_in_training(folder):
+    digits = data.load('digits', folder)
+    (images, labels), = digits.evaluation('train', 2000, labels=True).as_numpy_iterator()
+    known = {image.tobytes(): label for image, label in zip(images, labels)}
+    for batch, batch_labels in digits.train(64, seed=1, labels=True).as_numpy_iterator():
+        assert [known[image.tobytes()] for image in batch] == list(batch_labels)
+    with pytest.raises(ValueError, match='tiny_scenes has no classes'):
+        data.load('tiny_scenes', folder).train(2, seed=0, labels=True)
+
+
+def test_padding_repeats_the_edges_and_crop_undoes_it(folder):
+    plain = data.load('tiny_scenes', folder)
+    padded = data.load('tiny_scenes', folder, pad=True, divisor=8)
+    assert (plain.original_shape, plain.image_shape) == ((6, 10, 3), (6, 10, 3))
+    assert (padded.original_shape, padded.image_shape) == ((6, 10, 3), (8, 16, 3))
+    images, original = whole(padded, 'train'), whole(plain, 'train')
+    expected = np.pad(original, [(0, 0), (1, 1), (3, 3), (0, 0)], mode='edge')
+    np.testing.assert_array_equal(images, expected)
+    np.testing.assert_array_equal(padded.crop(images), original)
+    assert padded.dims == 180 and '180 original numbers' in padded.describe()
+    assert 'repeated' not in plain.describe()
+    assert data.load('tiny_scenes', folder, pad=True, divisor=2).image_shape == (6, 10, 3)
+    with pytest.raises(ValueError, match=r'\(8, 16, 3\); got \(2, 8, 8, 1\)'):
+        padded.crop(np.zeros([2, 8, 8, 1]))
+
+
+def test_missing_splits_are_held_out_of_train_and_stated(folder):
+    tiny = data.load('tiny_scenes', folder)
+    assert tiny.splits == {'train': 'train[:32]', 'validation': 'train[32:36]',
+                           'test': 'train[36:]'}
+    assert tiny.sizes == {'train': 32, 'validation': 4, 'test': 4}
+    parts = sum((multiset(whole(tiny, split)) for split in tiny.splits), collections.Counter())
+    builder = TinyScenes(data_dir=str(folder))
+    everything = [e['picture'] for e in tfds.as_numpy(builder.as_dataset(split='train'))]
+    assert parts == multiset(everything) and len(parts) == 40
+    assert 'train[36:]' in tiny.describe()
+
+
+@pytest.mark.parametrize('counts, expected', [
+    ({'train': 60000, 'test': 10000}, ('train[:55000]', 'train[55000:]', 'test')),
+    ({'train': 1000, 'test': 10}, ('train[:900]', 'train[900:]', 'test')),
+    ({'train': 9, 'validation': 3, 'test': 2}, ('train', 'validation', 'test')),
+    ({'train': 1000, 'validation': 30}, ('train[:900]', 'train[900:]', 'validation')),
+    ({'train': 1000, 'val': 30, 'test': 0}, ('train[:900]', 'train[900:]', 'val')),
+])
+def test_choice_of_splits(counts, expected):
+    assert tuple(loading.choose_splits('name', counts).values()) == expected
+
+
+@pytest.mark.parametrize('counts, words', [
+    ({'test': 5}, 'a split named train with examples; it has test'),
+    ({'train': 9, 'test': 5}, '10 training examples or more.*it has 9'),
+])
+def test_splits_that_cannot_be_chosen(counts, words):
+    with pytest.raises(errors.UsageError, match=f'--dataset=name must have {words}'):
+        loading.choose_splits('name', counts)
+
+
+def test_unknown_name_lists_what_exists(folder, no_network):
+    message = usage_error('no_such_set', data_dir=folder)
+    assert message.startswith('--dataset must be one of digits, photo_patches')
+    assert 'tiny_scenes' in message and message.endswith("got 'no_such_set'.")
+    assert data.names()[:2] == ('digits', 'photo_patches') and 'TensorFlow' in data.names()[2]
+    for unreadable in ('', 'a/b/c', 'cifar10/no_such_config'):
+        assert f'got {unreadable!r} (' in usage_error(unreadable, data_dir=folder)
+
+
+def test_absent_data_and_no_network_is_told_at_once(tmp_path, no_network):
+    start = time.monotonic()
+    message = usage_error('cifar10', data_dir=tmp_path)
+    assert time.monotonic() - start < 20
+    for word in ('--dataset=cifar10', f'--data_dir={tmp_path}', 'no network', '=digits'):
+        assert word in message
+    assert not list(tmp_path.iterdir())
+    assert 'cannot be written' in usage_error('cifar10', data_dir='/dev/null/tfds')
+
+
+def test_a_builder_that_fails_is_told_and_leaves_nothing(tmp_path, monkeypatch, no_network):
+    def broken(self):
+        yield 0, {'picture': np.zeros([6, 10, 3], np.uint8)}
+        raise OSError('disk on fire\nand more')
+
+    monkeypatch.setattr(TinyScenes, '_generate_examples', broken)
+    message = usage_error('tiny_scenes', data_dir=tmp_path)
+    assert 'preparing it failed' in message and 'disk on fire' in message
+    assert not list(tmp_path.glob('tiny_scenes/*'))
+
+
+@pytest.mark.parametrize('name, words', [
+    ('cycle_gan', 'must have uint8 images of one size'),
+    ('imagenet2012', r'its feature image is uint8 \(None, None, 3\)'),
+    ('wikipedia', 'must have one image feature, or one named image; it has none'),
+])
+def test_sets_without_images_of_one_size(tmp_path, no_network, name, words):
+    with pytest.raises(errors.UsageError, match=words):
+        data.load(name, tmp_path)
+
+
+def test_sizes_that_do_not_divide(folder):
+    message = usage_error('tiny_scenes', data_dir=folder, divisor=4)
+    for word in ('--pad', '--levels', 'divisible by 4', '=tiny_scenes', '6x10', '8x12'):
+        assert word in message
+    with pytest.raises(ValueError, match='divisor'):
+        data.load('digits', folder, divisor=0)
+
+
+@pytest.mark.parametrize('act, words', [
+    (lambda d: d.train(0, seed=0), '--batch_size .* at most the 32 training images; got 0'),
+    (lambda d: d.train(33, seed=0), '--batch_size .* at most the 32 training images; got 33'),
+    (lambda d: d.evaluation('dev', 5), "--split must be one of train, validation, test; got 'dev'"),
+    (lambda d: d.evaluation('test', 5, limit=0), 'at least 1; got 5 and 0'),
+    (lambda d: d.take('test', 5), 'from 1 to the 4 of split test; got 5'),
+])
+def test_bad_arguments(folder, act, words):
+    with pytest.raises(errors.UsageError, match=words):
+        act(data.load('tiny_scenes', folder))
+
+
+def test_data_of_an_older_version_is_read(folder, tmp_path, no_network):
+    shutil.copytree(folder / 'tiny_scenes' / '1.0.0', tmp_path / 'tiny_scenes' / '0.9.0')
+    info = tmp_path / 'tiny_scenes' / '0.9.0' / 'dataset_info.json'
+    info.write_text(info.read_text().replace('"1.0.0"', '"0.9.0"'))
+    assert data.load('tiny_scenes', tmp_path).sizes['train'] == 32
+    assert not (tmp_path / 'tiny_scenes' / '1.0.0').exists()
+
+
+def test_fashion_mnist():
+    folder = pathlib.Path(os.environ.get('TFDS_DATA_DIR') or
+                          os.path.expanduser('~/tensorflow_datasets'))
+    if not (folder / 'fashion_mnist').exists():
+        pytest.skip('fashion_mnist is not prepared in TFDS_DATA_DIR or ~/tensorflow_datasets')
+    assert '--pad' in usage_error('fashion_mnist', data_dir=folder, divisor=8)
+    images = data.load('fashion_mnist', folder, pad=True, divisor=8)
+    assert images.sizes == {'train': 55000, 'validation': 5000, 'test': 10000}
+    assert images.image_shape == (32, 32, 1) and images.dims == 784
+    assert not images.flips and images.num_classes == 10
+    test = images.take('test', 100)
+    np.testing.assert_array_equal(test[:, 0], test[:, 1])
+    assert test.max() == 255 and images.crop(test).shape == (100, 28, 28, 1)

@@ -1,0 +1,197 @@
+"""Image files to `.tfg` files and back: what `zoo.compress` and `zoo.decompress` do."""
+
+import contextlib
+import os
+import pathlib
+import re
+import struct
+
+import numpy as np
+from PIL import Image
+
+from zoo.cli import errors
+from zoo.pictures import grids
+
+SUFFIXES = ('.png', '.npy')
+INSTRUCTIONS = 'AVX2'
+_ISA = 'ONEDNN_MAX_CPU_ISA'
+_PNG = b'\x89PNG\r\n\x1a\n'
+_COLOURS = {3: 'a palette', 4: 'grey with alpha', 6: 'RGB with alpha'}
+
+
+def sources(path):
+    """`(names, folder)`: the file itself, or all in a folder and its subfolders, in order.
+
+    Raises:
+        UsageError: there is none, or one that is no .png or .npy.
+    """
+    path = pathlib.Path(path)
+    if path.is_file():
+        names, folder = [path.name], path.parent
+    else:
+        names = sorted(f.relative_to(path).as_posix() for f in path.rglob('*') if not f.is_dir())
+        folder = path
+    for name in names:
+        if pathlib.PurePosixPath(name).suffix not in SUFFIXES:
+            raise errors.UsageError(f'INPUT must be a .png, an .npy or a folder of such; '
+                                    f'got {name!r} in {str(folder)!r}.')
+    if not names:
+        raise errors.UsageError('INPUT must be a file that is there, or a folder with files; '
+                                f'got {str(path)!r}.')
+    return names, folder
+
+
+def read(path):
+    """The pixels of a .png, uint8 `[H, W]` or `[H, W, 3]`, or the array of an .npy, memory-mapped.
+
+    Raises:
+        UsageError: the file cannot be read, or does not hold 8-bit grey or RGB pixels only.
+    """
+    path = pathlib.Path(path)
+    try:
+        if path.suffix == '.npy':
+            return np.load(path, mmap_mode='r', allow_pickle=False)
+        _check_png(path)
+        with Image.open(path) as picture:
+            if getattr(picture, 'n_frames', 1) > 1:
+                raise ValueError('it is animated')
+            if 'transparency' in picture.info:
+                raise ValueError('it has a transparent colour')
+            return np.asarray(picture)
+    except (OSError, EOFError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise errors.UsageError(f'INPUT must be 8-bit grey or RGB images without alpha; '
+                                f'{str(path)!r} cannot be taken: {error}.') from error
+
+
+def _check_png(path):
+    """Pillow turns 16 bits into 8 without a word: the header is looked at before."""
+    with path.open('rb') as file:
+        start = file.read(26)
+    if len(start) < 26 or not start.startswith(_PNG):
+        raise ValueError('it is no PNG')
+    depth, colour = struct.unpack('BB', start[24:])
+    if colour not in (0, 2) or depth != 8:
+        raise ValueError(f'it has {_COLOURS.get(colour, "grey" if colour == 0 else "RGB")} '
+                         f'of {depth} bits')
+
+
+def write_png(path, array):
+    """Writes `[H, W]` or `[H, W, 1 or 3]` as a file that is there whole or not at all."""
+    picture = Image.fromarray(array[..., 0] if array.shape[-1] == 1 and array.ndim == 3 else array)
+    grids.write_atomically(path, lambda file: picture.save(file, format='PNG'))
+
+
+class Target:
+    """A folder or a file that arrays are written to; each is there whole or not at all.
+
+    Args:
+        path: a new folder to fill, or a .png or .npy.
+        single: whether there is one array, for a file, or there are several, for a folder.
+        overwrite: whether files that are there are replaced.
+
+    Raises:
+        UsageError: `path` cannot be that, or is there.
+    """
+
+    def __init__(self, path, single, overwrite):
+        self.path, self._single, self._unfinished = pathlib.Path(path), single, {}
+        rule = ('a file .png or .npy, as there is one array in INPUT' if single else
+                'a folder, as there are several arrays in INPUT')
+        if single != (self.path.suffix in SUFFIXES) or (
+                self.path.exists() and single == self.path.is_dir()):
+            raise errors.UsageError(f'OUTPUT must be {rule}; got {str(path)!r}.')
+        if not self.path.parent.is_dir():
+            raise errors.UsageError(f'OUTPUT must be in a folder that is there; '
+                                    f'got {str(path)!r}.')
+        if not overwrite and self.path.exists() and (single or any(self.path.iterdir())):
+            raise errors.UsageError('OUTPUT must be new, or give --overwrite; '
+                                    f'{str(path)!r} is there.')
+
+    def make(self, name, shape):
+        """An array for `write`: that of an .npy is in a file already."""
+        path = self._place(name)
+        if path.suffix == '.png':
+            if len(shape) == 4 or (len(shape) == 3 and shape[-1] not in (1, 3)):
+                raise errors.UsageError(f'OUTPUT must end in .npy: there are {shape[0]} images in '
+                                        f'one array; got {str(path)!r}.')
+            return np.empty(shape, np.uint8)
+        self._unfinished[name] = path.with_name(f'.{path.name}.{os.getpid()}')
+        return np.lib.format.open_memmap(self._unfinished[name], 'w+', np.uint8, shape)
+
+    def write(self, name, array):
+        """Finishes the file of a whole array."""
+        path = self._place(name)
+        if path.suffix == '.png':
+            write_png(path, array)
+        else:
+            array.flush()
+            self._unfinished.pop(name).replace(path)
+
+    def remove_unfinished(self):
+        """Removes what `make` began and `write` did not finish."""
+        for path in self._unfinished.values():
+            path.unlink(missing_ok=True)
+
+    def _place(self, name):
+        path = self.path if self._single else self.path / name
+        if path.suffix not in SUFFIXES:
+            raise errors.Failure(f'INPUT must hold .png and .npy only; got {name!r}.')
+        if not self._single:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+@contextlib.contextmanager
+def removing(target):
+    """Within it a `Target` is written to; what is unfinished at its end goes."""
+    try:
+        yield target
+    finally:
+        target.remove_unfinished()
+
+
+def read_preset(name):
+    """The `zoo.preset.Preset` of a name, whose flow is one of integers.
+
+    Raises:
+        UsageError: there is no such preset, or it is of another kind.
+    """
+    # Late: a wrong flag is reported at once.
+    from tfp_glow import dequantization
+    from zoo.runs import preset
+    try:
+        found = preset.read(name)
+    except errors.UsageError as error:
+        raise errors.UsageError(re.sub('^preset', '--preset', str(error))) from None
+    if not dequantization.is_discrete(found.flow):
+        raise errors.UsageError('--preset must be of a flow of integers, such as idf; '
+                                f'got {name!r}, a {type(found.flow).__name__}.')
+    return found
+
+
+def limit_instructions(settings=None):
+    """Has oneDNN keep to what most machines have, or to what a file's settings say.
+
+    Different instructions sum in different orders: a file that one machine wrote with its widest
+    ones could not be read by a lesser machine. Called before any network has run.
+
+    Args:
+        settings: text of a file's header; None to write a file.
+    """
+    if settings is None:
+        os.environ.setdefault(_ISA, INSTRUCTIONS)
+    else:
+        found = re.match(r'\S+ ([A-Z]\w*)', settings)
+        os.environ[_ISA] = found[1] if found else 'ALL'
+
+
+def speeds(codec, source_bytes, coded_bytes):
+    """A line about bits/dim and where the time went."""
+    coders = list(codec.coders.values())
+    symbols, seconds, network, stored = (
+        sum(getattr(coder, name) for coder in coders)
+        for name in ('symbols', 'coder_seconds', 'network_seconds', 'stored'))
+    text = (f'{8 * coded_bytes / source_bytes:.4f} bits/dim, {coded_bytes} of {source_bytes} '
+            f'bytes; networks {network:.1f} s ({network / max(network + seconds, 1e-9):.1%}), '
+            f'coder {seconds:.2f} s, {symbols / max(seconds, 1e-9) / 1e6:.2f} M symbols/s')
+    return f'{text}; {stored} batches stored as they are' if stored else text

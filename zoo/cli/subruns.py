@@ -1,0 +1,45 @@
+"""Several runs of zoo.train in one folder, one after the other, to compare models."""
+
+import pathlib
+import subprocess
+import sys
+
+from zoo.cli import errors
+
+
+def folder(workdir, resume):
+    """The folder of the runs as a path.
+
+    Raises:
+      UsageError: it holds something, and `resume` is not set.
+    """
+    out = pathlib.Path(workdir)
+    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise errors.UsageError(f'--workdir must be new or empty, or give --resume; '
+                                f'got {workdir!r}.')
+    return out
+
+
+def train(workdir, title, words, optional):
+    """Runs zoo.train in `workdir`, or goes on with it, unless it has ended there.
+
+    Args:
+      workdir: path of the run.
+      title: printed before it starts.
+      words: flags.
+      optional: dictionary of flags and values, of which those that are None are left out.
+
+    Raises:
+      UsageError, Failure: zoo.train failed, by what it ended with.
+    """
+    if (workdir / 'test.json').exists():
+        return
+    words = [*words, f'--workdir={workdir}', '--verbose=0']
+    words += [f'--{name}={value}' for name, value in optional.items() if value is not None]
+    words += ['--resume'] if (workdir / 'config.json').exists() else []
+    print(title, flush=True)
+    done = subprocess.run([sys.executable, '-m', 'zoo.train', *words], check=False)
+    if done.returncode:
+        raise (errors.UsageError if done.returncode == 2 else errors.Failure)(
+            f'zoo.train ended with status {done.returncode} in {str(workdir)!r}; its message is '
+            'above.')

@@ -1,0 +1,122 @@
+"""`ImageData`: batches of a prepared data set, the same ones every time for the same seed."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import reading, splits
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageData(splits.Batches):
+    """An image data set as a model sees it; made by `zoo.data.load`.
+
+    Images are uint8 [height, width, channels] with values 0..bins-1. With padding, the model sees
+    `image_shape`, while bits/dim counts the `dims` numbers of `original_shape`.
+
+    A split of at most 1 GiB is decoded once and kept in memory. A larger one is streamed, and each
+    epoch then shuffles it through a buffer of 256 MiB rather than as a whole, in an order that
+    depends on TensorFlow's global seed besides the one given.
+
+    `binarize` says whether images are draws of black and white pixels, `shifts` how far training
+    moves them, `upside_down` whether it mirrors half of them top to bottom, see `load`.
+    """
+
+    name: str
+    image_shape: tuple[int, int, int]
+    original_shape: tuple[int, int, int]
+    bins: int
+    num_classes: int | None
+    sizes: dict[str, int]
+    splits: dict[str, str]
+    flips: bool
+    readers: dict[str, reading.SplitReader] = dataclasses.field(repr=False, compare=False)
+    binarize: str = ''
+    shifts: float = 0.
+    upside_down: bool = False
+
+    @property
+    def event_shape(self):
+        """What the model sees: `image_shape`."""
+        return self.image_shape
+
+    @property
+    def dims(self):
+        """The numbers in one original image, which bits/dim divides by."""
+        return int(np.prod(self.original_shape))
+
+    def describe(self):
+        """Returns in one line what is trained on, for logs and cards."""
+        sizes = ', '.join(f'{s} {n:,} ({self.splits[s]})' for s, n in self.sizes.items())
+        height, width, channels = self.original_shape
+        levels = {'': f'{self.bins} levels', 'static': 'binarised once',
+                  'dynamic': 'binarised anew in each epoch'}[self.binarize]
+        text = f'{self.name}: {height}x{width}x{channels}, {levels}; {sizes}; '
+        text += 'half of the training images mirrored' if self.flips else 'no mirrored images'
+        if self.upside_down:
+            text += '; half of the training images upside down'
+        if self.shifts:
+            text += f'; training images moved by up to {self.shifts:.0%} of their sides'
+        if self.image_shape != self.original_shape:
+            text += (f'; edges repeated to {self.image_shape[0]}x{self.image_shape[1]}, bits/dim '
+                     f'counts the {self.dims:,} original numbers of an image')
+        return text + '.'
+
+    def crop(self, images):
+        """Undoes the padding: [..., H, W, C] of `image_shape` -> the same of `original_shape`."""
+        if tuple(images.shape[-3:]) != self.image_shape:
+            raise ValueError(f'images must end in the shape {self.image_shape}; '
+                             f'got {tuple(images.shape)}.')
+        height, width = self.original_shape[:2]
+        top, left = (self.image_shape[0] - height) // 2, (self.image_shape[1] - width) // 2
+        return images[..., top:top + height, left:left + width, :]
+
+    @tf.autograph.experimental.do_not_convert
+    def _epoch(self, batch_size, seed, number):
+        dataset = super()._epoch(batch_size, seed, number)
+        size, seed = self.sizes['train'], tf.stack([seed, 2 * number + 1])
+        if self.flips:
+            coins = tf.random.stateless_uniform([size], seed) < .5
+            dataset = _changed(dataset, coins, batch_size, _mirrored)
+        if self.upside_down:
+            coins = tf.random.stateless_uniform(
+                [size], tf.random.experimental.stateless_fold_in(seed, 2)) < .5
+            dataset = _changed(dataset, coins, batch_size, _upside_down)
+        if self.shifts:
+            moves = []
+            for axis, side in enumerate(self.image_shape[:2]):
+                most = round(self.shifts * side)
+                moves.append(tf.random.stateless_uniform(
+                    [size], tf.random.experimental.stateless_fold_in(seed, axis), -most, most + 1,
+                    tf.int32))
+            dataset = _changed(dataset, tf.stack(moves, axis=1), batch_size, _moved)
+        return dataset
+
+
+def _changed(dataset, draws, batch_size, change):
+    """The batches of `dataset`, their images changed by what was drawn for each of them."""
+    draws = tf.data.Dataset.from_tensor_slices(draws).batch(batch_size, drop_remainder=True)
+    return tf.data.Dataset.zip((dataset, draws)).map(
+        lambda batch, drawn: (change(batch[0], drawn), batch[1]))
+
+
+def _mirrored(images, coins):
+    return _where(coins, images[:, :, ::-1], images)
+
+
+def _upside_down(images, coins):
+    return _where(coins, images[:, ::-1], images)
+
+
+def _where(coins, first, second):
+    return tf.where(coins[:, tf.newaxis, tf.newaxis, tf.newaxis], first, second)
+
+
+def _moved(images, moves):
+    """Moves each image by so many pixels down and to the right, and repeats the edges."""
+    for axis in (1, 2):
+        size = images.shape[axis]
+        sources = tf.clip_by_value(tf.range(size) - moves[:, axis - 1, tf.newaxis], 0, size - 1)
+        images = tf.gather(images, sources, axis=axis, batch_dims=1)
+    return images

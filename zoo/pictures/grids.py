@@ -1,0 +1,148 @@
+"""Grids of images as PNG files, and series of grids as GIF animations."""
+
+import math
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from zoo.cli import errors
+
+_READABLE = 64  # Pixels that a small image's longer side is enlarged to, about.
+_TINY = 16  # Below this side, blocks of pixels hide from the eye what they show.
+_GAP = 2
+
+
+def save_grid(images, path, bins=256, scale=None, columns=None):
+    """Writes `images` as one PNG, row after row; the file is there whole or not at all.
+
+    Args:
+        images: uint8 [N, H, W, C], 1 or 3 channels, values 0..bins-1, which become 0..255.
+        path: the file; one that is there is replaced.
+        bins: number of grey levels, 2..256.
+        scale: each pixel becomes scale x scale pixels. Default: what brings the longer side to
+            about 64; images with sides below 16 are then enlarged by bicubic interpolation, without
+            which 8x8 digits can hardly be read.
+        columns: images in a row. Default: about as many as there are rows.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+    picture = Image.fromarray(grid(images, bins, scale, columns))
+    write_atomically(path, lambda file: picture.save(file, format='PNG'))
+
+
+def save_animation(frames, path, bins=256, scale=None, columns=None, milliseconds=120):
+    """Writes `frames` as one GIF that runs for ever; the file is there whole or not at all.
+
+    A frame that is equal to the one before it is kept as a longer display of that one.
+
+    Args:
+        frames: uint8 [T, N, H, W, C]; each frame is the grid of its N images.
+        path, bins, scale, columns: as for `save_grid`.
+        milliseconds: time that each frame is shown, the last one five times as long; at least 20,
+            below which viewers slow down.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+    if np.ndim(frames) != 5 or not len(frames):
+        raise ValueError('frames must be uint8 [T, N, H, W, C] with at least one; '
+                         f'got shape={np.shape(frames)}.')
+    if milliseconds < 20:
+        raise ValueError(f'milliseconds must be at least 20; got {milliseconds=}.')
+    first, *rest = [Image.fromarray(grid(frame, bins, scale, columns)) for frame in frames]
+    durations = [milliseconds] * len(rest) + [5 * milliseconds]
+    write_atomically(path, lambda file: first.save(
+        file, format='GIF', save_all=True, append_images=rest, duration=durations, loop=0))
+
+
+def grid(images, bins=256, scale=None, columns=None):
+    """Returns the grid of `save_grid` as a uint8 array, [height, width] or [height, width, 3]."""
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise ValueError(f'images must be uint8 [N, H, W, 1 or 3]; got {images.dtype} '
+                         f'{list(images.shape)}.')
+    if not images.size:
+        raise ValueError(f'images must hold at least one; got {list(images.shape)}.')
+    if not 2 <= bins <= 256 or images.max() >= bins:
+        raise ValueError(f'bins must be in 2..256 and above all values; got {bins=} with '
+                         f'{images.max()}.')
+    smooth = scale is None and max(images.shape[1:3]) < _TINY
+    if scale is None:
+        scale = math.ceil(_READABLE / max(images.shape[1:3]))
+    if scale < 1:
+        raise ValueError(f'scale must be at least 1; got {scale=}.')
+    if columns is not None and columns < 1:
+        raise ValueError(f'columns must be at least 1; got {columns=}.')
+    bright = np.round(images * (255. / (bins - 1))).astype(np.uint8)
+    large = (np.stack([_interpolated(image, scale) for image in bright]) if smooth
+             else bright.repeat(scale, axis=1).repeat(scale, axis=2))
+    count, height, width, channels = large.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    height, width = height + _GAP, width + _GAP
+    canvas = np.full([rows * height - _GAP, columns * width - _GAP, channels], 255, np.uint8)
+    for i, image in enumerate(large):
+        top, left = i // columns * height, i % columns * width
+        canvas[top:top + image.shape[0], left:left + image.shape[1]] = image
+    return canvas[..., 0] if channels == 1 else canvas
+
+
+def _interpolated(image, scale):
+    height, width, channels = image.shape
+    size = (width * scale, height * scale)
+    return np.stack([np.asarray(Image.fromarray(image[..., c]).resize(size, Image.BICUBIC))
+                     for c in range(channels)], axis=-1)
+
+
+def read_png(path, shape, bins=256):
+    """The image in a file, uint8 of `shape` (H, W, C), values 0..bins-1: undoes `grid`'s stretch.
+
+    Raises:
+        ValueError: the file cannot be read, or is no picture of this size and this many channels
+            of 8 bits. The message starts with what it must be and ends with what it is.
+    """
+    height, width, channels = shape
+    mode = {1: 'L', 3: 'RGB'}[channels]
+    rule = (f'must be a picture of {height}x{width} pixels (height x width), 8-bit '
+            f'{"grey" if channels == 1 else "RGB"}')
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+            found = f'{picture.height}x{picture.width} of mode {picture.mode}'
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f'{rule}; {str(path)!r} cannot be read '
+                         f'({type(error).__name__}: {error}).') from error
+    if found != f'{height}x{width} of mode {mode}':
+        raise ValueError(f'{rule}; {str(path)!r} is {found}.')
+    return np.round(pixels * ((bins - 1) / 255.)).astype(np.uint8).reshape(shape)
+
+
+def check_output(path, suffixes, overwrite=False):
+    """Raises a `UsageError` about --out unless `path` can become a new file of one of `suffixes`.
+    """
+    out = pathlib.Path(path)
+    if out.suffix not in suffixes:
+        raise errors.UsageError(f'--out must end in {" or ".join(suffixes)}; got {path!r}.')
+    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+        raise errors.UsageError(f'--out must be in a folder that is there and can be written; '
+                                f'got {path!r}.')
+    if out.is_dir():
+        raise errors.UsageError(f'--out must be a file; got the folder {path!r}.')
+    if out.exists() and not overwrite:
+        raise errors.UsageError(f'--out must be a new file, or give --overwrite; {path!r} is '
+                                'there.')
+
+
+def write_atomically(path, write):
+    """Calls `write(file)` on a binary file that becomes `path` when it is whole."""
+    path = pathlib.Path(path)
+    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        with unfinished.open('wb') as file:
+            write(file)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
