@@ -10,61 +10,59 @@ with --resume goes on where the first was interrupted.
 
 import itertools
 import json
+import pathlib
 
 from absl import flags
 
-from zoo.cli import program, subruns
+from zoo.cli import files, number_flags, program, ranges, source_flags, subruns
+from zoo.models import registry
 
-FLAGS = flags.FLAGS
-flags.DEFINE_string('dataset', None, 'Data set, as in zoo.train.')
-flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
-flags.DEFINE_string('recipe', 'ablation', 'Recipe of Glow that all six share.')
-flags.DEFINE_string('workdir', None, 'Folder of the six runs; new, or with --resume.')
-flags.DEFINE_bool('resume', False, 'Go on with what --workdir holds.')
-flags.DEFINE_integer('epochs', None, 'Epochs of each run. Default: the recipe\'s.')
-flags.DEFINE_integer('seed', None, 'Seed of each run. Default: the recipe\'s.')
+_DATASET = flags.DEFINE_string('dataset', None, 'Data set, as in zoo.train.')
+_DATA_DIR = source_flags.data_dir()
+_RECIPE = flags.DEFINE_string('recipe', 'ablation', 'Recipe of Glow that all six share.')
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the six runs; new, or with --resume.')
+_RESUME = flags.DEFINE_bool('resume', False, 'Go on with what --workdir holds.')
+_EPOCHS = number_flags.integer('epochs', None, 'Epochs of each run. Default: the recipe\'s.')
+_SEED = number_flags.integer('seed', None, 'Seed of each run. Default: the recipe\'s.',
+                             ranges.WHOLE)
 
 PERMUTATIONS = ('reverse', 'shuffle', 'conv')
 COUPLINGS = ('additive', 'affine')
 
 
-def main(_):
+def main(argv: list[str]) -> None:
     """Trains the six, draws and tabulates."""
+    del argv
     program.require('dataset', 'workdir')
-    out = subruns.folder(FLAGS.workdir, FLAGS.resume)
+    registry.recipe('glow', _RECIPE.value, _DATASET.value)
+    out = subruns.folder(_WORKDIR.value, _RESUME.value)
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):
-        _train(permutation, coupling, out / f'{permutation}_{coupling}')
+        subruns.train(
+            out / f'{permutation}_{coupling}', f'{permutation}, {coupling}',
+            ['--model=glow', f'--dataset={_DATASET.value}', f'--recipe={_RECIPE.value}',
+             f'--permutation={permutation}', f'--coupling={coupling}'],
+            {'data_dir': _DATA_DIR.value, 'epochs': _EPOCHS.value, 'seed': _SEED.value})
     report(out)
 
 
-def report(out):
+def report(out: pathlib.Path) -> None:
     """Draws the six curves of the folder `out` and writes its table."""
-    from zoo.pictures import learning_curves
-    from zoo.runs import run as runs
-    drawn, table = {}, {}
+    from zoo.pictures import learning_curves  # Late: it needs matplotlib.
+    curves, table = {}, {}
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):
         name = f'{permutation}_{coupling}'
         rows = learning_curves.read(out / name / 'metrics.csv')
-        drawn[f'{"1x1" if permutation == "conv" else permutation}, {coupling}'] = rows
+        curves[f'{"1x1" if permutation == "conv" else permutation}, {coupling}'] = rows
         test = json.loads((out / name / 'test.json').read_text())
         table[name] = {'validation': learning_curves.validation(rows)[1][-1],
-                       'test': test['bits_per_dim'],
-                       'standard_error': test['standard_error'],
+                       'test': test['bits_per_dim'], 'standard_error': test['standard_error'],
                        'seconds': test['training_seconds']}
-    learning_curves.draw_runs(drawn, out / 'curves.png')
-    runs.write_atomically(out / 'ablation.json', json.dumps(table, indent=2) + '\n')
+    learning_curves.draw_runs(curves, out / 'curves.png')
+    files.write_json(out / 'ablation.json', table)
     print(f'{"":18}{"validation":>12}{"test":>10}{"seconds":>10}')
     for name, row in table.items():
         print(f'{name:18}{row["validation"]:12.4f}{row["test"]:10.4f}{row["seconds"]:10.0f}')
     print(f'curves: {out / "curves.png"}')
-
-
-def _train(permutation, coupling, workdir):
-    subruns.train(
-        workdir, f'{permutation}, {coupling}',
-        ['--model=glow', f'--dataset={FLAGS.dataset}', f'--recipe={FLAGS.recipe}',
-         f'--permutation={permutation}', f'--coupling={coupling}'],
-        {name: FLAGS[name].value for name in ('data_dir', 'epochs', 'seed')})
 
 
 if __name__ == '__main__':

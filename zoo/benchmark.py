@@ -16,64 +16,75 @@ images of a preset's data under its lossless code and those of PNG, WebP and JPE
 """
 
 import json
-import os
 import platform
 import sys
+from typing import Any
 
 from absl import flags
 
 from zoo.benchmarks import comparison, depth
 from zoo.benchmarks import job as jobs
-from zoo.cli import errors, program
+from zoo.cli import errors, files, number_flags, program, ranges, source_flags
+from zoo.runs import preset_folder
 
-_PEERS = flags.DEFINE_list(
-    'peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, but unrolled with --depth '
-    'only. backprop is tfp_glow with reversible=False, unrolled the same without a loop.')
-_SIZE = flags.DEFINE_integer('size', None, 'Height and width of the images [32, --depth: 64, '
-                            '--serial: 28].')
-_LEVELS = flags.DEFINE_integer('levels', None, 'Levels L [3, --tasks: 2].')
-_STEPS = flags.DEFINE_integer('steps_per_level', None, 'Steps per level K, without --depth [16]; '
-                             '--gradients: steps [64]; --tasks: layers, couplings and residual '
-                             'blocks too [4].')
-_WIDTH = flags.DEFINE_integer('width', None, 'Channels of hidden layers [128, --depth: 64, '
-                             '--serial: units, 512; --tasks: units, 256, and an eighth of it in '
-                             'channels].')
-_BATCH = flags.DEFINE_integer('batch', None, 'Images per call [32, --depth: 16].')
-_ROUNDS = flags.DEFINE_integer('rounds', 5, 'Rounds of timing; the peers take turns in each.')
-_SECONDS = flags.DEFINE_float('seconds', None, 'Least length of one timing [2, --tasks: .2].')
-_TIMEOUT = flags.DEFINE_float('timeout', 600., 'Seconds after which a peer is given up.')
+# The flags that each mode uses, besides --out.
+_MODES = {
+    'depth': ('peers', 'size', 'levels', 'depth_steps', 'width', 'batch', 'rounds', 'seconds',
+              'timeout', 'plot'),
+    'gradients': ('steps_per_level',),
+    'serial': ('size', 'width', 'batch', 'rounds', 'seconds'),
+    'tasks': ('levels', 'steps_per_level', 'width', 'batch', 'task_sizes', 'rounds', 'seconds',
+              'plot'),
+    'codec': ('preset', 'images', 'data_dir'),
+    '': ('peers', 'size', 'levels', 'steps_per_level', 'width', 'batch', 'rounds', 'seconds',
+         'timeout')}
+
 _DEPTH = flags.DEFINE_bool('depth', False, 'Training against the number of steps per level.')
-_DEPTH_STEPS = flags.DEFINE_list('depth_steps', ['8', '16', '32', '64'], 'The K of --depth.')
-_GRADIENTS = flags.DEFINE_bool('gradients', False, 'Gradients of each bijector at constant '
-                              'memory against those of ordinary backprop.')
+_GRADIENTS = flags.DEFINE_bool('gradients', False, 'Gradients of each bijector at constant memory '
+                              'against those of ordinary backprop.')
 _SERIAL = flags.DEFINE_bool('serial', False, 'Sampling of a MAF of size * size dimensions.')
 _TASKS = flags.DEFINE_bool('tasks', False, 'Inference, sampling and density of five flows against '
                           'the dimension.')
-_TASK_SIZES = flags.DEFINE_list('task_sizes', ['4', '8', '16', '28'], 'Heights and widths of the '
-                                'one-channel images of --tasks; the dimension is the square.')
 _CODEC = flags.DEFINE_bool('codec', False, 'Lossless codecs on the test images of --preset.')
+_PEERS = flags.DEFINE_list(
+    'peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, but unrolled with --depth '
+    'only. backprop is tfp_glow with reversible=False, unrolled the same without a loop.')
+_SIZE = number_flags.integer('size', None, 'Height and width of the images. Default: 32; of '
+                             '--depth 64, of --serial 28.')
+_LEVELS = number_flags.integer('levels', None, 'Levels L. Default: 3; of --tasks 2.',
+                               ranges.Range(1, 16))
+_STEPS = number_flags.integer(
+    'steps_per_level', None, 'Steps per level K. Default: 16; of --gradients 64; of --tasks, where '
+    'they are layers, couplings and residual blocks too, 4.')
+_WIDTH = number_flags.integer(
+    'width', None, 'Channels of hidden layers. Default: 128; of --depth 64; of --serial, where '
+    'they are units, 512; of --tasks 256 units, and an eighth of it in channels.')
+_BATCH = number_flags.integer('batch', None, 'Images per call. Default: 32; of --depth 16.')
+_ROUNDS = number_flags.integer('rounds', 5, 'Rounds of timing; the peers take turns in each.')
+_SECONDS = number_flags.number('seconds', None, 'Least length of one timing. Default: 2; of '
+                               '--tasks .2.', ranges.POSITIVE)
+_TIMEOUT = number_flags.number('timeout', 600., 'Seconds after which a peer is given up.',
+                               ranges.POSITIVE)
+_DEPTH_STEPS = number_flags.integers('depth_steps', [8, 16, 32, 64], 'The K of --depth.')
+_TASK_SIZES = number_flags.integers('task_sizes', [4, 8, 16, 28], 'Heights and widths of the '
+                                    'one-channel images of --tasks; the dimension is the square.')
 _PRESET = flags.DEFINE_string('preset', None, 'Preset of the model idf, for --codec.')
-_IMAGES = flags.DEFINE_integer('images', 200, 'Images of --codec, the first ones of the split.')
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where TFDS finds the data of --codec.')
+_IMAGES = number_flags.integer('images', 200, 'Images of --codec, the first ones of the split.')
+_DATA_DIR = source_flags.data_dir()
 _PLOT = flags.DEFINE_string('plot', None, 'PNG file for --depth [depth.png] and --tasks '
                             '[tasks.png]; empty for none.')
 _OUT = flags.DEFINE_string('out', None, 'JSON file for all figures.')
 
 
-def main(_):
-    _check_flags()
-    if _GRADIENTS.value:
-        _compare_gradients()
-        return
-    if _SERIAL.value:
-        _compare_serial()
-        return
-    if _TASKS.value:
-        _measure_tasks()
-        return
-    if _CODEC.value:
-        _compare_codecs()
-        return
+def main(argv: list[str]) -> None:
+    """Measures what the mode asks for, prints a table."""
+    del argv
+    mode = _check_flags()
+    {'': _compare_peers, 'depth': _compare_peers, 'gradients': _compare_gradients,
+     'serial': _compare_serial, 'tasks': _measure_tasks, 'codec': _compare_codecs}[mode]()
+
+
+def _compare_peers() -> None:
     template, peers, steps = _options()
     for peer, missing in [(peer, jobs.missing_packages(peer)) for peer in peers]:
         if missing:
@@ -98,8 +109,9 @@ def main(_):
         raise errors.Failure('no peer could be measured; the table says why.')
 
 
-def _compare_gradients():
+def _compare_gradients() -> None:
     # Here and below the flows run in this process, which else has no need of TensorFlow.
+    program.start_tensorflow()
     from zoo.benchmarks import gradients
     steps = _STEPS.value or 64
     print(f'K={steps} steps of each bijector', flush=True)
@@ -110,7 +122,8 @@ def _compare_gradients():
         raise errors.Failure('a gradient is beyond its limit; the table says which.')
 
 
-def _compare_serial():
+def _compare_serial() -> None:
+    program.start_tensorflow()
     from zoo.benchmarks import serial
     size, batch = _SIZE.value or 28, _BATCH.value or 32
     hidden = (_WIDTH.value or 512,) * 2
@@ -121,10 +134,16 @@ def _compare_serial():
     _write({'dimensions': size * size, 'hidden': hidden, 'batch': batch}, report)
 
 
-def _measure_tasks():
+def _measure_tasks() -> None:
     levels, steps = _LEVELS.value or 2, _STEPS.value or 4
     width, batch = _WIDTH.value or 256, _BATCH.value or 32
-    sides = _integers(_TASK_SIZES, least=2, multiple=2**levels)
+    sides = sorted(set(_TASK_SIZES.value))
+    if len(sides) < 2 or any(side % 2**levels for side in sides):
+        raise errors.UsageError(
+            '--task_sizes must be 2 or more different integers with commas between, each a '
+            f'positive multiple of 2**levels = {2**levels}; got '
+            f'{",".join(map(str, _TASK_SIZES.value))!r}.')
+    program.start_tensorflow()
     from zoo.benchmarks import tasks
     print(f'images of one channel, D = {", ".join(str(side * side) for side in sides)}; '
           f'L={levels}, K={steps}, width {width}, batch {batch}; {jobs.cores()} cores', flush=True)
@@ -135,49 +154,45 @@ def _measure_tasks():
     _write({'levels': levels, 'steps_per_level': steps, 'width': width, 'batch': batch}, report)
 
 
-def _compare_codecs():
-    from zoo.archives import files as archives
+def _compare_codecs() -> None:
+    preset_folder.find(_PRESET.value)
+    program.start_tensorflow()
+    from zoo.archives import codecs as presets
     from zoo.benchmarks import codecs
-    found = archives.read_preset(_PRESET.value)
-    data = found.run.load_data(_DATA_DIR.value)
+    preset = presets.read_preset(_PRESET.value)
+    data = preset.run.load_data(_DATA_DIR.value)
     count = min(_IMAGES.value, data.sizes['test'])
     images = data.crop(data.take('test', count))
     print(f'{count} test images of {data.describe()} {jobs.cores()} cores', flush=True)
-    report = codecs.run(found.flow, images, _progress)
+    report = codecs.run(preset.flow, images, _progress)
     print(codecs.text(report))
     _write({'preset': _PRESET.value, 'images': count}, report)
 
 
-def _check_flags():
+def _check_flags() -> str:
+    """Checks that each flag has a use in the mode that is asked for; returns that mode."""
+    modes = [flag.name for flag in (_DEPTH, _GRADIENTS, _SERIAL, _TASKS, _CODEC) if flag.value]
+    if len(modes) > 1:
+        raise errors.UsageError(f'--{modes[0]} must be given alone; got --{modes[1]} as well.')
+    mode = modes[0] if modes else ''
+    used = _MODES[mode]
+    others = sorted({name for names in _MODES.values() for name in names} - set(used))
+    program.refuse(f'with --{mode}' if mode else 'without the mode that uses it', *others)
     if _CODEC.value:
         program.require('preset')
-    for mode, others in ((_GRADIENTS, (_DEPTH, _PEERS, _SIZE)),
-                         (_SERIAL, (_GRADIENTS, _DEPTH, _PEERS)),
-                         (_TASKS, (_GRADIENTS, _SERIAL, _DEPTH, _PEERS, _SIZE)),
-                         (_CODEC, (_GRADIENTS, _TASKS, _SERIAL, _DEPTH, _PEERS, _SIZE))):
-        for flag in others:
-            if mode.value and flag.value:
-                raise errors.UsageError(f'--{flag.name} must not be given with --{mode.name}; '
-                                        f'got {flag.value}.')
     for peer in _PEERS.value or []:
         if peer not in jobs.PEERS:
             raise errors.UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')
-    for flag in (_LEVELS, _STEPS, _SIZE, _WIDTH, _BATCH, _ROUNDS, _IMAGES):
-        if flag.value is not None and flag.value < 1:
-            raise errors.UsageError(f'--{flag.name} must be at least 1; got {flag.value}.')
-    for flag in (_SECONDS, _TIMEOUT):
-        if flag.value is not None and not flag.value > 0:
-            raise errors.UsageError(f'--{flag.name} must be positive; got {flag.value}.')
     for flag in (_PLOT, _OUT):
-        if flag.value and not os.path.isdir(os.path.dirname(flag.value) or '.'):
-            raise errors.UsageError(
-                f'--{flag.name} must be in a folder that exists; got {flag.value!r}.')
+        if flag.value:
+            files.check_parent(flag.value, f'--{flag.name}')
+    return mode
 
 
-def _options():
-    """What the flags say of training and the like: a job to copy, the peers, the values of K."""
+def _options() -> tuple[jobs.Job, list[str], list[int]]:
+    """Returns what the flags say: a job to copy, the peers, the values of K."""
     chosen = _PEERS.value or [peer for peer in jobs.PEERS if _DEPTH.value or peer != 'unrolled']
-    steps = _integers(_DEPTH_STEPS) if _DEPTH.value else [_STEPS.value or 16]
+    steps = sorted(set(_DEPTH_STEPS.value)) if _DEPTH.value else [_STEPS.value or 16]
     levels = _LEVELS.value or 3
     size, width, batch = (64, 64, 16) if _DEPTH.value else (32, 128, 32)
     size = _SIZE.value or size
@@ -190,36 +205,23 @@ def _options():
     return template, list(dict.fromkeys(chosen)), steps
 
 
-def _integers(flag, least=1, multiple=1):
-    """The different numbers of a flag's list, ascending."""
-    numbers = sorted({int(text) for text in flag.value if text.isdecimal()})
-    if (len(numbers) < least or not all(map(str.isdecimal, flag.value))
-            or any(number < 1 or number % multiple for number in numbers)):
-        count = 'positive integers' if least == 1 else f'{least} or more different integers'
-        divisible = f', each a positive multiple of 2**levels = {multiple}' if multiple > 1 else ''
-        raise errors.UsageError(f'--{flag.name} must be {count} with commas between{divisible}; '
-                                f'got {",".join(flag.value)!r}.')
-    return numbers
-
-
-def _draw(report, plot, default):
+def _draw(report: dict, plot: Any, default: str) -> None:
     path = default if _PLOT.value is None else _PLOT.value
     if path:
         plot(report, path)
         print(f'plot: {path}')
 
 
-def _write(about, report):
-    """The report as JSON, with what else it depends on, if --out says where."""
+def _write(about: dict, report: dict) -> None:
+    """Writes the report as JSON, with what else it depends on, if --out says where."""
     if not _OUT.value:
         return
     about = {**about, 'rounds': _ROUNDS.value, 'cores': jobs.cores(),
              'machine': platform.platform(), 'python': platform.python_version()}
-    with open(_OUT.value, 'w', encoding='utf-8') as file:
-        json.dump({**about, **report}, file, indent=2)
+    files.write_whole(_OUT.value, json.dumps({**about, **report}, indent=2) + '\n')
 
 
-def _progress(text):
+def _progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -13,31 +13,34 @@ import pathlib
 
 from absl import flags
 
-from zoo.archives import files as archives
-from zoo.cli import errors, program, progress
-from zoo.pictures import grids
+from zoo.archives import files as archived_files
+from zoo.cli import errors, files, number_flags, program, progress
+from zoo.runs import preset_folder
 
 _PRESET = flags.DEFINE_string('preset', None, 'Name or folder of a preset of the model idf.')
-_BATCH = flags.DEFINE_integer('batch', None, 'Tiles that the networks are given at once; the file '
-                              'must be decoded with as many. By default by their number '
-                              'and size.')
+_BATCH = number_flags.integer(
+    'batch', None, 'Tiles that the networks are given at once; the file must be decoded with as '
+    'many. By default by their number and size.')
 _VERIFY = flags.DEFINE_bool('verify', True, 'Decode the file and compare before it is kept.')
 _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace OUTPUT if it is there.')
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Compresses argv[1] into argv[2]."""
     _, source, out = argv
     program.require('preset')
-    names, folder = archives.sources(source)
-    _check_out(out)
-    archives.limit_instructions()
+    names, folder = archived_files.sources(source)
+    files.check_output(out, ('.tfg',), _OVERWRITE.value, 'OUTPUT')
+    preset_folder.find(_PRESET.value)
+    program.start_tensorflow()
+    from zoo.archives import codecs
+    codecs.limit_instructions()
     from tfp_glow import coding  # Late: a wrong flag is reported at once.
     from tfp_glow.coding import container
-    codec = coding.Codec(archives.read_preset(_PRESET.value).flow)
+    codec = coding.Codec(codecs.read_preset(_PRESET.value).flow)
     single = pathlib.Path(source).is_file()
     batch = _batch(container, codec, folder / names[0] if single else None)
-    sizes = []
+    sizes: list[int] = []
 
     def write(file):
         show = progress.Progress('encoding')
@@ -45,7 +48,7 @@ def main(argv):
             codec, file, container.ARRAY if single else container.FILES, batch,
             lambda tiles: show(f'{len(sizes)} of {len(names)} files, {tiles} tiles'))
         for name in names:
-            array = archives.read(folder / name)
+            array = archived_files.read(folder / name)
             try:
                 encoder.add(array, '' if single else name)
             except ValueError as error:
@@ -55,10 +58,10 @@ def main(argv):
         file.flush()
         if _VERIFY.value:
             _check_file(coding, codec, file.name)
-    grids.write_atomically(out, write)
+    files.write_whole(out, write)
     size = pathlib.Path(out).stat().st_size
     print(f'{out}: {len(names)} file{"s" * (len(names) > 1)}, '
-          f'{archives.speeds(codec, sum(sizes), size)}{", verified" * _VERIFY.value}')
+          f'{codecs.speeds(codec, sum(sizes), size)}{", verified" * _VERIFY.value}')
 
 
 def _check_file(coding, codec, path):
@@ -73,25 +76,16 @@ def _check_file(coding, codec, path):
 
 def _batch(container, codec, path):
     if _BATCH.value is not None:
-        if not 1 <= _BATCH.value <= container.MAX_BATCH:
+        if _BATCH.value > container.MAX_BATCH:
             raise errors.UsageError(f'--batch must be in 1 .. {container.MAX_BATCH}; '
                                     f'got {_BATCH.value}.')
         return _BATCH.value
     if path is None:
         return codec.batch_for()
     try:
-        return codec.batch_for([archives.read(path).shape])
+        return codec.batch_for([archived_files.read(path).shape])
     except ValueError as error:
         raise errors.UsageError(f'INPUT: {error} It is {str(path)!r}.') from error
-
-
-def _check_out(out):
-    path = pathlib.Path(out)
-    if path.suffix != '.tfg' or path.is_dir() or not path.parent.is_dir():
-        raise errors.UsageError('OUTPUT must be a file .tfg in a folder that is there; '
-                                f'got {out!r}.')
-    if path.exists() and not _OVERWRITE.value:
-        raise errors.UsageError(f'OUTPUT must be new, or give --overwrite; {out!r} is there.')
 
 
 if __name__ == '__main__':

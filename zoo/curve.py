@@ -10,35 +10,36 @@ import pathlib
 
 from absl import flags
 
-from zoo.cli import errors, program
+from zoo.cli import errors, files, program
 
-FLAGS = flags.FLAGS
-flags.DEFINE_list('workdir', None, 'Run directories of zoo.train, one or, with commas, several.')
-flags.DEFINE_string('out', 'curve.png', 'PNG file to write; an existing one is refused.')
+_WORKDIR = flags.DEFINE_list(
+    'workdir', None, 'Run directories of zoo.train, one or, with commas, several.')
+_OUT = flags.DEFINE_string('out', 'curve.png', 'PNG file to write.')
+_OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace --out if it is there.')
 
 
-def main(_):
+def main(argv: list[str]) -> None:
     """Writes the plot."""
+    del argv
     program.require('workdir')
-    from zoo.pictures import learning_curves
-    folders, out = [pathlib.Path(folder) for folder in FLAGS.workdir], pathlib.Path(FLAGS.out)
+    folders, out = [pathlib.Path(folder) for folder in _WORKDIR.value], pathlib.Path(_OUT.value)
     for folder in folders:
         if not (folder / 'metrics.csv').exists():
             raise errors.UsageError(f'--workdir must hold a metrics.csv; got {str(folder)!r}.')
     if len({folder.name for folder in folders}) < len(folders):
         raise errors.UsageError('--workdir must be folders of different names, which the picture '
-                                f'shows; got {",".join(FLAGS.workdir)!r}.')
-    if out.exists():
-        raise errors.UsageError(f'--out must be a new file; {FLAGS.out!r} exists.')
-    found = {folder.name: learning_curves.read(folder / 'metrics.csv') for folder in folders}
-    if len(found) == 1:
-        learning_curves.draw_run(*found.values(), out)
-    elif len({learning_curves.unit(rows) for rows in found.values()}) > 1:
+                                f'shows; got {",".join(_WORKDIR.value)!r}.')
+    files.check_output(out, ('.png',), _OVERWRITE.value)
+    from zoo.pictures import learning_curves  # Late: it needs matplotlib.
+    runs = {folder.name: learning_curves.read(folder / 'metrics.csv') for folder in folders}
+    if len(runs) == 1:
+        learning_curves.draw_run(next(iter(runs.values())), out)
+    elif len({learning_curves.unit(rows) for rows in runs.values()}) > 1:
         raise errors.UsageError('--workdir must be runs measured in one unit, bits/dim or nats; '
-                                f'got {",".join(FLAGS.workdir)!r}.')
+                                f'got {",".join(_WORKDIR.value)!r}.')
     else:
-        learning_curves.draw_runs(found, out)
-    print(f'curves of {", ".join(f"{name}, {len(rows)} epochs" for name, rows in found.items())}: '
+        learning_curves.draw_runs(runs, out)
+    print(f'curves of {", ".join(f"{name}, {len(rows)} epochs" for name, rows in runs.items())}: '
           f'{out}')
 
 

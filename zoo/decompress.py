@@ -12,39 +12,43 @@ import pathlib
 
 from absl import flags
 
-from zoo.archives import files as archives
-from zoo.cli import errors, program, progress
+from zoo.archives import files as archived_files
+from zoo.cli import errors, number_flags, program, progress
+from zoo.runs import preset_folder
 
 _PRESET = flags.DEFINE_string('preset', None, 'The preset that the file was compressed with.')
 _PREVIEW = flags.DEFINE_bool('preview', False, 'Decode --levels, draw the others.')
-_LEVELS = flags.DEFINE_integer('levels', 1, 'Levels that --preview decodes, from the coarsest.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Of what --preview draws.')
+_LEVELS = number_flags.integer('levels', 1, 'Levels that --preview decodes, from the coarsest.')
+_SEED = number_flags.seed('seed', 0, 'Of what --preview draws.')
 _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace files that are there.')
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Decompresses argv[1] into argv[2]."""
     _, source, out = argv
     program.require('preset')
     path = pathlib.Path(source)
     if not path.is_file():
         raise errors.UsageError(f'INPUT must be a .tfg file; got {source!r}.')
-    if not 0 <= _SEED.value < 2**31:
-        raise errors.UsageError(f'--seed must be in 0 .. 2**31 - 1; got {_SEED.value}.')
+    if not _PREVIEW.value:
+        program.refuse('without --preview', 'levels', 'seed')
+    preset_folder.find(_PRESET.value)
+    program.start_tensorflow()
     from tfp_glow import coding  # Late: a wrong flag is reported at once.
     from tfp_glow.coding import container, reader
+    from zoo.archives import codecs
     with path.open('rb') as file:
         try:
             header = reader.read_header(file)
-            target = archives.Target(out, header.layout == container.ARRAY, _OVERWRITE.value)
-            archives.limit_instructions(header.settings)
-            _decode(coding, file, target, header.layout == container.LIST)
+            target = archived_files.Target(out, header.layout == container.ARRAY, _OVERWRITE.value)
+            codecs.limit_instructions(header.settings)
+            _decode(coding, codecs, file, target, header.layout == container.LIST)
         except (coding.DecodingError, OSError) as error:  # OSError: a name too long, a full disk.
             raise errors.Failure(f'{source}: {error}') from error
 
 
-def _decode(coding, file, target, unnamed):
-    codec = coding.Codec(archives.read_preset(_PRESET.value).flow)
+def _decode(coding, codecs, file, target, unnamed: bool) -> None:
+    codec = coding.Codec(codecs.read_preset(_PRESET.value).flow)
     show = progress.Progress('decoding')
     with program.naming_flags():
         try:
@@ -52,12 +56,12 @@ def _decode(coding, file, target, unnamed):
                                      _SEED.value)
         except coding.DecodingError as error:  # Of another model: the header has been read before.
             raise errors.UsageError(f'--preset: {file.name}: {error}') from error
-    sizes = []
+    sizes: list[int] = []
 
     def name(given):
         """Arrays of a list have no names."""
         return f'{len(sizes)}.npy' if unnamed else given
-    with archives.removing(target):
+    with archived_files.removing(target):
         for given, array in decoder.arrays(
                 lambda given, shape: target.make(name(given), shape),
                 lambda tiles: show(f'{len(sizes)} files, {tiles} tiles')):
@@ -65,7 +69,7 @@ def _decode(coding, file, target, unnamed):
             sizes.append(array.size)
     print(f'{target.path}: {len(sizes)} file{"s" * (len(sizes) > 1)}'
           f'{", a preview" * _PREVIEW.value}, '
-          f'{archives.speeds(codec, sum(sizes), file.tell())}')
+          f'{codecs.speeds(codec, sum(sizes), file.tell())}')
 
 
 if __name__ == '__main__':

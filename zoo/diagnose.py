@@ -1,62 +1,55 @@
-r"""Diagnoses a run: a table of its flow's layers, and warnings of what is numerically bad.
+r"""Diagnoses a run or a preset: a table of its flow's layers, and warnings of what is bad.
 
 Of a VAE: the collapse report, active units and the divergence of each channel of the latents.
 
     python -m zoo.diagnose --workdir=runs/glow_digits
+    python -m zoo.diagnose --preset=glow_digits
 
-Prints what `tfp_glow.diagnose` or `zoo.collapse` finds on a batch of images and writes
-diagnosis.json into the run directory. The exit status is 0 with warnings too.
+Prints what `tfp_glow.diagnose`, or the report on posterior collapse, says of a batch of images and
+writes diagnosis.json into the run directory, if it is one. The exit status is 0 with warnings too.
 """
 
-import json
+import pathlib
 
 from absl import flags
 
-from zoo.cli import errors, program
+from zoo.cli import errors, files, number_flags, program, ranges, source_flags
+from zoo.runs import preset_folder
 
-FLAGS = flags.FLAGS
-flags.DEFINE_string('workdir', None, 'Run directory of zoo.train.')
-flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
-flags.DEFINE_enum('split', 'validation', ['train', 'validation', 'test'], 'Split of the images.')
-flags.DEFINE_integer('images', None, 'The first images of the split are looked at. Default: 64; '
-                                     'of VAEs 1000 or all.')
-flags.DEFINE_integer('draws', 64, 'Draws of a VAE\'s posterior for each of them, an even number.')
-
-_NOISE_SEED = [0, 0]  # Of the dequantization.
-_FLOW_IMAGES, _VAE_IMAGES = 64, 1000
+_WORKDIR, _PRESET, _DATA_DIR = source_flags.define()
+_SPLIT = flags.DEFINE_enum('split', 'validation', ['train', 'validation', 'test'],
+                           'Split of the images.')
+_IMAGES = number_flags.integer('images', None, 'The first images of the split are looked at. '
+                               'Default: 64; of VAEs 1000 or all.')
+_DRAWS = number_flags.integer('draws', 64, 'Draws of a VAE\'s posterior for each of them.',
+                              ranges.EVEN)
 
 
-def main(_):
+def main(argv: list[str]) -> None:
     """Diagnoses the averaged weights of the newest checkpoint, in float32."""
-    program.require('workdir')
-    if FLAGS.images is not None and FLAGS.images < 1:
-        raise errors.UsageError(f'--images must be at least 1; got {FLAGS.images}.')
-    if FLAGS.draws < 2 or FLAGS.draws % 2:
-        raise errors.UsageError(f'--draws must be even and at least 2; got {FLAGS.draws}.')
-    import tfp_glow  # Late, so that a wrong flag is reported at once.
-    from zoo.evaluation import posterior_collapse
-    from zoo.runs import run as runs
-    run, data, model = runs.load(FLAGS.workdir, FLAGS.data_dir)
-    size = data.sizes[FLAGS.split]
-    count = FLAGS.images or (min(_VAE_IMAGES, size) if run.is_vae else _FLOW_IMAGES)
-    least = 2 if run.is_vae else 1
+    del argv
+    preset_folder.check_source(_WORKDIR.value, _PRESET.value)
+    program.start_tensorflow()
+    from zoo.evaluation import families  # Late: a wrong flag is reported at once.
+    from zoo.models.spec import Kind
+    from zoo.runs import opening
+    trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
+    if trained.kind is not Kind.VAE:
+        program.refuse('for a flow, which has no posterior', 'draws')
+    family = families.family_of(trained)
+    data, split = trained.data, _SPLIT.value
+    size, least = data.sizes[split], family.least_diagnosed_examples
+    count = _IMAGES.value or min(family.diagnosed_examples, size)
     if not least <= count <= size:
         raise errors.UsageError(f'--images must be at least {least} and at most the {size} of '
-                                f'--split={FLAGS.split}; got {count}.')
-    images, labels = run.examples(data, FLAGS.split, count)
-    with model.averaged_weights():
-        if run.is_vae:
-            found = posterior_collapse.report(model.vae, images, FLAGS.draws)
-            text = posterior_collapse.text(found)
-        else:
-            text = tfp_glow.diagnose(model.flow, model.to_data(images, _NOISE_SEED), labels)
-            found = text.to_dict()
+                                f'--split={split}; got {count}.')
+    text, report = family.diagnose(split, count, _DRAWS.value)
     print(data.describe())
-    print(f'the first {len(images)} examples of {data.splits[FLAGS.split]}; averaged weights\n')
+    print(f'the first {count} examples of {data.splits[split]}; averaged weights\n')
     print(text)
-    result = {'split': data.splits[FLAGS.split], 'images': len(images), **found}
-    runs.write_atomically(runs.Directory(FLAGS.workdir).path / 'diagnosis.json',
-                          json.dumps(result, indent=2, allow_nan=False) + '\n')
+    if _WORKDIR.value:
+        files.write_json(pathlib.Path(_WORKDIR.value) / 'diagnosis.json',
+                         {'split': data.splits[split], 'images': count, **report})
 
 
 if __name__ == '__main__':

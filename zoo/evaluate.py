@@ -7,54 +7,53 @@ Of a VAE: the ELBO and, with --importance_samples, the importance-weighted bound
 Prints one figure a line and writes evaluation.json into the run directory, if it is one.
 """
 
-import json
+import pathlib
 import time
 
 from absl import flags
 
-from zoo.cli import errors, program
+from zoo.cli import files, number_flags, program, source_flags
+from zoo.runs import preset_folder
 
-FLAGS = flags.FLAGS
-flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, or give --preset.')
-flags.DEFINE_string('preset', None, 'Name or folder of a preset.')
-flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
-flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'Split to evaluate on.')
-flags.DEFINE_integer('draws', 1, 'Draws per image, averaged: of the dequantization noise, or of '
-                                 'a VAE\'s latents.')
-flags.DEFINE_integer('importance_samples', None, 'Also evaluate a VAE by the importance-weighted '
-                                                 'bound of so many samples.')
-flags.DEFINE_integer('limit', None, 'Evaluate on the first images only.')
-flags.DEFINE_integer('round_trip_images', 256, 'Test images of the round trip.')
+_WORKDIR, _PRESET, _DATA_DIR = source_flags.define()
+_SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
+                           'Split to evaluate on.')
+_DRAWS = number_flags.integer('draws', 1, 'Draws per image, averaged: of the dequantization '
+                              'noise, or of a VAE\'s latents.')
+_IMPORTANCE_SAMPLES = number_flags.integer(
+    'importance_samples', None, 'Also evaluate a VAE by the importance-weighted bound of so many '
+    'samples.')
+_LIMIT = number_flags.integer('limit', None, 'Evaluate on the first images only.')
+_ROUND_TRIP_IMAGES = number_flags.integer('round_trip_images', 256,
+                                          'Images of the split for the round trip.')
 
-_LIMIT = 1e-3  # Of the pixel range.
+_GOOD = 1e-3  # Of the pixel range: the largest error of a round trip that is called good.
 
 
-def main(_):
+def main(argv: list[str]) -> None:
     """Evaluates the averaged weights of the newest checkpoint, in float32."""
-    for name in ('draws', 'limit', 'round_trip_images', 'importance_samples'):
-        if FLAGS[name].value is not None and FLAGS[name].value < 1:
-            raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
-    from zoo.evaluation import metrics, results, vae_results
-    from zoo.runs import run as runs
-    run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
-    vae_results.check_samples(run, FLAGS.importance_samples)
+    del argv
+    preset_folder.check_source(_WORKDIR.value, _PRESET.value)
+    program.start_tensorflow()
+    from zoo.evaluation import families, metrics  # Late: a wrong flag is reported at once.
+    from zoo.runs import opening
+    trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
+    family = families.family_of(trained, program.given())
+    data = trained.data
     print(data.describe())
     start = time.time()
-    result = results.figures(run, data, model, FLAGS.split, FLAGS.draws, FLAGS.limit,
-                             FLAGS.importance_samples)
-    print(f'{FLAGS.split} {results.in_words(result)}; averaged weights; seed {run.training.seed}; '
-          f'{time.time() - start:.0f} s')
-    count = min(FLAGS.round_trip_images, data.sizes[FLAGS.split])
-    trips = {} if run.is_vae else metrics.round_trip_errors(
-        model, *run.examples(data, FLAGS.split, count))
+    figures = family.figures(_SPLIT.value, _DRAWS.value, _LIMIT.value, _IMPORTANCE_SAMPLES.value)
+    print(f'{_SPLIT.value} {family.format_figures(figures)}; averaged weights; '
+          f'seed {trained.run.training.seed}; {time.time() - start:.0f} s')
+    trips = family.round_trips(_SPLIT.value,
+                               min(_ROUND_TRIP_IMAGES.value, data.sizes[_SPLIT.value]))
     for kind, largest in trips.items():
-        verdict = 'within' if largest is not None and largest <= _LIMIT else 'BEYOND'
-        print(f'round trip, {kind}: largest error {metrics.in_words(largest)} of the pixel '
-              f'range, {verdict} {_LIMIT:g}')
-    result['round_trip'] = trips
-    if FLAGS.workdir:
-        runs.write_atomically(runs.Directory(FLAGS.workdir).path / 'evaluation.json',
-                              json.dumps(result, indent=2) + '\n')
+        verdict = 'within' if largest is not None and largest <= _GOOD else 'BEYOND'
+        print(f'round trip, {kind}: largest error {metrics.format_error(largest)} of the pixel '
+              f'range, {verdict} {_GOOD:g}')
+    if _WORKDIR.value:
+        files.write_json(pathlib.Path(_WORKDIR.value) / 'evaluation.json',
+                         dict(figures, round_trip=trips))
 
 
 if __name__ == '__main__':

@@ -1,67 +1,72 @@
-r"""Writes a run's model as a SavedModel bundle, or checks a bundle on this machine.
+r"""Writes a run's or a preset's model as a SavedModel bundle, or checks a bundle on this machine.
 
     python -m zoo.export --workdir=RUN --out=RUN/saved_model
+    python -m zoo.export --preset=glow_digits --out=bundles/glow_digits
     python -m zoo.export --verify=RUN/saved_model
 
 Checking needs only TensorFlow.
 """
 
+import pathlib
+
 from absl import flags
 
-from zoo.bundles import reading as bundles
-from zoo.bundles import verification
-from zoo.cli import errors, program
+from zoo.bundles import reading, verification
+from zoo.cli import errors, program, source_flags
+from zoo.runs import preset_folder
 
-_WORKDIR = flags.DEFINE_string('workdir', None, 'The run directory to export from.')
+_WORKDIR, _PRESET, _DATA_DIR = source_flags.define()
 _OUT = flags.DEFINE_string(
     'out', None, 'Folder of versions; the next one is written there. Default: saved_model in the '
     'run directory.')
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where TFDS has prepared the run\'s data set.')
 _VERIFY = flags.DEFINE_string(
     'verify', None, 'A bundle, or the folder of its versions: compare its answers with the golden '
     'ones that it holds.')
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
+    """Writes and checks a bundle, or checks one that is there."""
     del argv
-    if bool(_WORKDIR.value) == bool(_VERIFY.value):
-        raise errors.UsageError('give --workdir=RUN to export, or --verify=DIR to check; '
-                                f'got {"both" if _VERIFY.value else "neither"}.')
+    if not _VERIFY.value and not _WORKDIR.value and not _PRESET.value:
+        raise errors.UsageError('give --workdir=RUN or --preset=NAME to export, or --verify=DIR to '
+                                'check; got neither.')
     if _VERIFY.value:
-        for flag in (_OUT, _DATA_DIR):
-            if flag.value is not None:
-                raise errors.UsageError(f'--{flag.name} must be left out with --verify; '
-                                        f'got {flag.value!r}.')
+        program.refuse('with --verify', 'workdir', 'preset', 'out', 'data_dir')
         _verify(_VERIFY.value, '--verify')
-    else:
-        _verify(export(_WORKDIR.value, _OUT.value, _DATA_DIR.value), '--out')
+        return
+    preset_folder.check_source(_WORKDIR.value, _PRESET.value)
+    if _PRESET.value and not _OUT.value:
+        raise errors.UsageError('--out must be given with --preset; got none.')
+    _verify(_export(_OUT.value or str(pathlib.Path(_WORKDIR.value) / 'saved_model')), '--out')
 
 
-def export(workdir, out=None, data_dir=None):
-    """Writes the run's averaged weights as the next version in the folder `out`; its path.
+def _export(out: str) -> pathlib.Path:
+    """Writes the averaged weights as the next version in the folder `out`; returns its path.
 
     Raises:
-        UsageError: `workdir` is no run directory, or `out` cannot be written.
-        Failure: the model gives no finite answers.
+        UsageError: If there is no such model, or `out` cannot be written.
+        Failure: If the model gives no finite answers.
     """
-    from zoo.bundles import writing as exporting
-    from zoo.runs import run as runs
-    run, data, model = runs.load(workdir, data_dir)
-    out = out or str(runs.Directory(workdir).path / 'saved_model')
+    program.start_tensorflow()
+    from zoo.bundles import writing  # Late: a check needs neither Keras nor TFP.
+    from zoo.runs import opening
+    trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
     try:
-        return exporting.write(run, data, model, out)
+        return writing.write(trained, out)
     except OSError as error:
         raise errors.UsageError(f'--out must be a folder that can be written ({error.strerror}); '
                                 f'got {out!r}.') from error
     except ValueError as error:
-        raise errors.Failure(f'--workdir={workdir}: {error}') from error
+        source = f'--preset={_PRESET.value}' if _PRESET.value else f'--workdir={_WORKDIR.value}'
+        raise errors.Failure(f'{source}: {error}') from error
 
 
-def _verify(path, flag):
-    found = bundles.open_bundle(path, flag)
-    for line in verification.verify(found):
+def _verify(path: str | pathlib.Path, flag: str) -> None:
+    bundle = reading.open_bundle(path, flag)
+    program.start_tensorflow()
+    for line in verification.verify(bundle):
         print(line, flush=True)
-    print(f'OK: {found.path}')
+    print(f'OK: {bundle.path}')
 
 
 if __name__ == '__main__':

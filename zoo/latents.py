@@ -22,92 +22,105 @@ p(x|z). In a GIF, what is side by side here follows in time.
 
 from absl import flags
 
-from zoo.cli import errors, program
-from zoo.pictures import grids
+from zoo.cli import errors, files, number_flags, program, ranges, source_flags
+from zoo.runs import preset_folder
 
-FLAGS = flags.FLAGS
-_TOOLS = ('interpolate', 'traverse', 'resample', 'temperature', 'attribute', 'reconstruct',
-          'inpaint', 'manifold')
-flags.DEFINE_enum('tool', None, _TOOLS, 'What to do, see above.')
-flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, or give --preset.')
-flags.DEFINE_string('preset', None, 'Name or folder of a preset.')
-flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
-flags.DEFINE_list('images', None, 'Test images by number, from 0. Default: 0,1,2,3 unless '
-                                  '--image_file is given.')
-flags.DEFINE_list('image_file', [], 'PNG files of your own, of the data set\'s size; they come '
-                                    'after --images.')
-flags.DEFINE_string('out', None, 'Where to write, a .png or a .gif.')
-flags.DEFINE_bool('overwrite', False, 'Replace --out if it is there.')
-flags.DEFINE_integer('seed', 0, 'Of dequantization and of all that is drawn.')
-flags.DEFINE_integer('steps', 9, 'Images in a row: of interpolate, traverse, attribute, manifold, '
-                                 'resample with --level; shown by inpaint.')
+_TOOLS = {  # The flags that each one uses besides those that all use.
+    'interpolate': ('images', 'image_file', 'steps', 'spherical'),
+    'traverse': ('images', 'image_file', 'steps', 'level', 'index', 'strength'),
+    'resample': ('images', 'image_file', 'steps', 'level', 'temperature'),
+    'temperature': ('temperatures', 'num'),
+    'attribute': ('images', 'image_file', 'steps', 'strength', 'positive', 'negative',
+                  'class_images'),
+    'reconstruct': ('images', 'image_file'),
+    'inpaint': ('images', 'image_file', 'steps', 'mask', 'ascent_steps', 'step_size'),
+    'manifold': ('steps',)}
+_WITHOUT_IMAGES = ('temperature', 'manifold')
+_OPTIONS = ('steps', 'spherical', 'level', 'index', 'strength', 'temperature', 'temperatures',
+            'num', 'positive', 'negative', 'class_images', 'mask', 'ascent_steps', 'step_size')
+
+_TOOL = flags.DEFINE_enum('tool', None, list(_TOOLS), 'What to do, see above.')
+_WORKDIR, _PRESET, _DATA_DIR = source_flags.define()
+_IMAGES = number_flags.integers(
+    'images', None, 'Test images by number, from 0. Default: 0,1,2,3 unless --image_file is given.',
+    ranges.WHOLE)
+_IMAGE_FILE = flags.DEFINE_list(
+    'image_file', [], 'PNG files of your own, of the data set\'s size; they come after --images.')
+_OUT = flags.DEFINE_string('out', None, 'Where to write, a .png or a .gif.')
+_OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace --out if it is there.')
+_SEED = number_flags.seed('seed', 0, 'Of dequantization and of all that is drawn.')
+number_flags.integer(
+    'steps', 9, 'Images in a row: of interpolate, traverse, attribute, manifold, resample with '
+    '--level; shown by inpaint.', ranges.Range(2, ranges.LARGEST_INTEGER))
 flags.DEFINE_bool('spherical', False, 'interpolate: along the great circle.')
-flags.DEFINE_integer('level', None, 'traverse, resample: number of the latent, the finest is 0. '
-                                    'traverse: by default the coarsest.')
-flags.DEFINE_integer('index', 0, 'traverse: number of the entry in the flattened latent.')
-flags.DEFINE_float('strength', None, 'traverse: standard deviations, default 3; attribute: '
-                                     'multiples of the difference, default 1.')
-flags.DEFINE_float('temperature', 1., 'resample: of what is drawn.')
-flags.DEFINE_list('temperatures', ['0', '.25', '.5', '.7', '.85', '1'], 'temperature: these.')
-flags.DEFINE_integer('num', 4, 'temperature: samples.')
-flags.DEFINE_integer('positive', None, 'attribute: number of the class that has it.')
-flags.DEFINE_integer('negative', None, 'attribute: number of the class that has not.')
-flags.DEFINE_integer('class_images', 2000, 'attribute: at most so many training images a class.')
+number_flags.integer(
+    'level', None, 'traverse, resample: number of the latent, the finest is 0. traverse: by '
+    'default the coarsest.', ranges.WHOLE)
+number_flags.integer('index', 0, 'traverse: number of the entry in the flattened latent.',
+                     ranges.WHOLE)
+number_flags.number(
+    'strength', None, 'traverse: standard deviations, default 3; attribute: multiples of the '
+    'difference, default 1.', ranges.Range())
+number_flags.number('temperature', 1., 'resample: of what is drawn.')
+number_flags.numbers('temperatures', [0., .25, .5, .7, .85, 1.], 'temperature: these.')
+number_flags.integer('num', 4, 'temperature: samples.')
+number_flags.integer('positive', None, 'attribute: number of the class that has it.',
+                     ranges.WHOLE)
+number_flags.integer('negative', None, 'attribute: number of the class that has not.',
+                     ranges.WHOLE)
+number_flags.integer('class_images', 2000, 'attribute: at most so many training images a class.')
 flags.DEFINE_enum('mask', 'bottom', ['left', 'right', 'top', 'bottom', 'middle'],
                   'inpaint: the half to fill in; middle: about half of each side.')
-flags.DEFINE_integer('ascent_steps', 300, 'inpaint: steps of gradient ascent.')
-flags.DEFINE_float('step_size', 1e-3, 'inpaint: of the first step; it adapts.')
+number_flags.integer('ascent_steps', 300, 'inpaint: steps of gradient ascent.')
+number_flags.number('step_size', 1e-3, 'inpaint: of the first step; it adapts.', ranges.POSITIVE)
 
 
-def main(_):
+def main(argv: list[str]) -> None:
     """Loads, computes, writes."""
+    del argv
     program.require('tool', 'out')
-    grids.check_output(FLAGS.out, ('.png', '.gif'), FLAGS.overwrite)
+    files.check_output(_OUT.value, ('.png', '.gif'), _OVERWRITE.value)
     _check_flags()
-    from zoo.latent_tools import flows as flow_tools
-    from zoo.latent_tools import vaes as vae_tools
-    from zoo.runs import run as runs
-    run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
-    if model.bins is None or run.conditional:
-        raise errors.UsageError(f'--tool={FLAGS.tool} needs a model of images without a condition; '
-                                f'got {run.model} on {run.dataset}.')
-    if run.discrete:
-        raise errors.UsageError(f'--tool={FLAGS.tool} needs latents that are no integers; '
-                                f'got those of {run.model}.')
-    tools = vae_tools if run.is_vae else flow_tools
-    if not hasattr(tools, FLAGS.tool):
-        raise errors.UsageError(f'--tool={FLAGS.tool} is for {"flows" if run.is_vae else "VAEs"}; '
-                                f'got {run.model}.')
-    subject = tools.Subject(run.prepare, data, model, FLAGS.seed)
-    numbers = FLAGS.images if FLAGS.images is not None else [] if FLAGS.image_file else range(4)
-    with program.naming_flags(), model.averaged_weights():
+    preset_folder.check_source(_WORKDIR.value, _PRESET.value)
+    program.start_tensorflow()
+    from zoo.latent_tools import tools  # Late: a wrong flag is reported at once.
+    from zoo.runs import opening
+    trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
+    tool, source = tools.find(_TOOL.value, trained, _SEED.value)
+    options = tools.ToolOptions(**{name: _option(name) for name in _OPTIONS})
+    with program.naming_flags(), trained.averaged_weights():
         images = None
-        if FLAGS.tool not in ('temperature', 'manifold'):
-            images = subject.images([int(n) for n in numbers], FLAGS.image_file)
-        rows = getattr(tools, FLAGS.tool)(subject, images, FLAGS)
-    rows, bins = subject.pictures(rows), subject.picture_bins
-    if FLAGS.out.endswith('.gif'):
-        grids.save_animation(rows.swapaxes(0, 1), FLAGS.out, bins)
+        if _TOOL.value not in _WITHOUT_IMAGES:
+            numbers = _IMAGES.value if _IMAGES.value is not None else (
+                [] if _IMAGE_FILE.value else list(range(4)))
+            images = source.read(numbers, _IMAGE_FILE.value)
+        rows = tool(source, images, options)
+    _write(source.pictures(rows), source.picture_bins)
+
+
+def _write(rows, bins: int) -> None:
+    from zoo.pictures import grids
+    if _OUT.value.endswith('.gif'):
+        grids.save_animation(rows.swapaxes(0, 1), _OUT.value, bins)
     else:
-        grids.save_grid(rows.reshape(-1, *rows.shape[2:]), FLAGS.out, bins,
-                             columns=rows.shape[1])
-    print(f'{FLAGS.out}: {FLAGS.tool}, {rows.shape[0]} rows of {rows.shape[1]} images')
+        grids.save_grid(rows.reshape(-1, *rows.shape[2:]), _OUT.value, bins,
+                        columns=rows.shape[1])
+    print(f'{_OUT.value}: {_TOOL.value}, {rows.shape[0]} rows of {rows.shape[1]} images')
 
 
-def _check_flags():
-    for name, kind in (('images', int), ('temperatures', float)):
-        for value in FLAGS[name].value or []:
-            try:
-                kind(value)
-            except ValueError:
-                raise errors.UsageError(f'--{name} must be numbers with commas between; '
-                                        f'got {value!r}.') from None
-    for name, least in (('steps', 2), ('num', 1), ('class_images', 1), ('ascent_steps', 1),
-                        ('index', 0), ('seed', 0), ('temperature', 0)):
-        if not FLAGS[name].value >= least:
-            raise errors.UsageError(f'--{name} must be at least {least}; '
-                                    f'got {FLAGS[name].value}.')
-    if FLAGS.tool == 'attribute':
+def _option(name: str):
+    value = flags.FLAGS[name].value
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_flags() -> None:
+    used = _TOOLS[_TOOL.value]
+    program.refuse(f'with --tool={_TOOL.value}',
+                   *(name for name in ('images', 'image_file', *_OPTIONS) if name not in used))
+    if _TOOL.value == 'resample' and program.is_given('steps') and not program.is_given('level'):
+        raise errors.UsageError('--steps must be left out with --tool=resample but for one '
+                                f'--level; got {flags.FLAGS.steps}.')
+    if _TOOL.value == 'attribute':
         program.require('positive', 'negative')
 
 

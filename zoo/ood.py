@@ -8,147 +8,74 @@ area under the ROC curve of each as a detector. Prints a table, and says so when
 others better. Leaves report.json, report.md, histograms.png and bits_map.png in the folder --out.
 """
 
-import contextlib
-import dataclasses
-import json
 import pathlib
-import re
 
 from absl import flags
 
-from zoo.cli import errors, program
-
-FLAGS = flags.FLAGS
-flags.DEFINE_string('preset', None, 'Name or folder of the preset to look at.')
-flags.DEFINE_string('workdir', None, 'Or the run directory of zoo.train.')
-flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
-flags.DEFINE_list('against', None, 'With commas: data sets whose images have the size and levels '
-                  'of the model\'s, and noise, constant, smooth, inverted, shuffled_pixels.')
-flags.DEFINE_integer('images', 1000, 'At most so many images of each split and data set.')
-flags.DEFINE_string('background', None, 'Preset or run directory of a background model.')
-flags.DEFINE_enum('compressor', 'png', ['png', 'zlib', 'lzma'], 'Compressor of the ratio.')
-flags.DEFINE_string('out', None, 'Folder to make; must be new.')
+from zoo.cli import errors, files, number_flags, program, ranges, source_flags
+from zoo.runs import preset_folder
 
 GROUPS = (1, 10)  # Images that the typicality test sees together.
 
+_WORKDIR, _PRESET, _DATA_DIR = source_flags.define('Name or folder of the preset to look at.')
+_AGAINST = flags.DEFINE_list(
+    'against', None, 'With commas: data sets whose images have the size and levels of the '
+    'model\'s, and noise, constant, smooth, inverted, shuffled_pixels.')
+_IMAGES = number_flags.integer(
+    'images', 1000, 'At most so many images of each split and data set.',
+    ranges.Range(max(GROUPS), ranges.LARGEST_INTEGER))
+_BACKGROUND = flags.DEFINE_string('background', None,
+                                  'Preset or run directory of a background model.')
+_COMPRESSOR = flags.DEFINE_enum('compressor', 'png', ['png', 'zlib', 'lzma'],
+                                'Compressor of the ratio.')
+_OUT = flags.DEFINE_string('out', None, 'Folder to make; must be new.')
 
-def main(_):
+
+def main(argv: list[str]) -> None:
     """Compares, with averaged weights in float32."""
+    del argv
     out = _check_flags()
-    # Late: a wrong flag comes first.
-    from zoo.outliers import likelihoods
-    from zoo.outliers import plots as outlier_plots
-    from zoo.outliers import report as outlier_report
-    from zoo.runs import run as runs
-    run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
-    _check_flow('preset' if FLAGS.preset else 'workdir', run)
-    if model.bins is None or min(data.sizes.values()) < max(GROUPS):
-        raise errors.UsageError(f'--{"preset" if FLAGS.preset else "workdir"} must be of a model '
-                                f'of images, {max(GROUPS)} or more a split; it is one of '
-                                f'{data.describe()}')
-    background = _background(run, data, model)
-    kinds = {split: run.prepare(data.take(split, min(FLAGS.images, data.sizes[split])))
-             for split in ('train', 'validation', 'test')}
-    kinds |= {name: _images(name, run, data, model, kinds['test']) for name in FLAGS.against}
-    likelihood = likelihoods.ImageLikelihood(model, _classes(run, data))
+    program.start_tensorflow()
+    from zoo.outliers import comparison, likelihoods, plots, report  # Late: they need TensorFlow.
+    from zoo.runs import opening
+    trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
+    comparison.check_model(trained, 'preset' if _PRESET.value else 'workdir', max(GROUPS))
+    background = _BACKGROUND.value and comparison.open_background(
+        trained, _BACKGROUND.value, _DATA_DIR.value)
+    kinds = comparison.own_images(trained, _IMAGES.value)
+    kinds |= {name: comparison.other_images(trained, name, kinds['test'], _IMAGES.value,
+                                            max(GROUPS), _DATA_DIR.value)
+              for name in _AGAINST.value}
+    likelihood = likelihoods.ImageLikelihood(trained.model, trained.classes)
     bits = {name: likelihood.bits_per_dim(images) for name, images in kinds.items()}
-    shown = ('test', *FLAGS.against)
-    others = background and {name: background.bits_per_dim(kinds[name]) for name in shown}
+    shown = ('test', *_AGAINST.value)
+    others = {name: background.bits_per_dim(kinds[name]) for name in shown} if background else None
     try:
-        report = outlier_report.make(
-            run, data, model, kinds, bits, GROUPS, FLAGS.compressor, others)
+        result = report.make(trained, kinds, bits, GROUPS, _COMPRESSOR.value, others)
     except ValueError as error:
         raise errors.Failure(f'the model fails on its own data: {error}') from None
-    text = outlier_report.text(report)
+    text = report.text(result)
     print(text)
     out.mkdir(parents=True)
-    (out / 'report.json').write_text(json.dumps(report, indent=2, allow_nan=False) + '\n')
-    (out / 'report.md').write_text(text + outlier_report.PICTURES)
-    outlier_plots.histograms(out / 'histograms.png', {name: bits[name] for name in shown})
-    outlier_plots.maps(out / 'bits_map.png', {
-        name: (kinds[name], likelihood.bits_per_pixel(kinds[name][:outlier_plots.SHOWN]))
-        for name in shown}, model.bins)
+    files.write_json(out / 'report.json', result)
+    files.write_whole(out / 'report.md', text + report.PICTURES)
+    plots.histograms(out / 'histograms.png', {name: bits[name] for name in shown})
+    plots.maps(out / 'bits_map.png', {
+        name: (kinds[name], likelihood.bits_per_pixel(kinds[name][:plots.SHOWN]))
+        for name in shown}, trained.model.bins)
     print(f'report: {out}')
 
 
-def _check_flags():
-    """The folder to make."""
+def _check_flags() -> pathlib.Path:
+    """Checks the flags; returns the folder to make."""
     program.require('out')
-    names = FLAGS.against or []
+    names = _AGAINST.value or []
     if not all(names) or not names or len(set(names)) < len(names) or (
             {'train', 'validation', 'test'} & set(names)):
         raise errors.UsageError('--against must be names of data sets or kinds, each once; got '
                                 f'{",".join(names)!r}.')
-    if FLAGS.images < max(GROUPS):
-        raise errors.UsageError(f'--images must be at least {max(GROUPS)}; got {FLAGS.images}.')
-    out = pathlib.Path(FLAGS.out)
-    if out.exists():
-        raise errors.UsageError(f'--out must be a new folder; {FLAGS.out!r} exists.')
-    return out
-
-
-def _check_flow(flag, run):
-    if run.is_vae:
-        raise errors.UsageError(f'--{flag} must be of a flow; {run.model} is a VAE.')
-
-
-def _background(run, data, model):
-    """The `ImageLikelihood` of the background model, or None."""
-    if not FLAGS.background:
-        return None
-    from zoo.outliers import likelihoods
-    from zoo.runs import run as runs
-    # A folder without sums is a run directory.
-    path = pathlib.Path(FLAGS.background)
-    of_run = path.is_dir() and not (path / 'sha256.json').exists()
-    with _naming('background'):
-        its_run, its_data, its_model = runs.opened(
-            FLAGS.background if of_run else None, None if of_run else FLAGS.background,
-            FLAGS.data_dir)
-    _check_flow('background', its_run)
-    own, other = ((m.bins, tuple(m.flow.event_shape)) for m in (model, its_model))
-    if own != other:
-        raise errors.UsageError(f'--background must be a model of {own[0]} levels and images '
-                                f'{own[1]}; {FLAGS.background!r} is one of {other}.')
-    return likelihoods.ImageLikelihood(its_model, _classes(its_run, its_data))
-
-
-def _classes(run, data):
-    return data.num_classes if run.conditional else None
-
-
-def _images(name, run, data, model, own):
-    """Test images of a data set or kind, as the model takes them."""
-    from zoo import data as zoo_data  # pylint: disable=g-import-not-at-top
-    from zoo.data import synthetic  # pylint: disable=g-import-not-at-top
-    if name in synthetic.KINDS:
-        return synthetic.make(name, own, model.bins)
-    with _naming('against'):
-        found = zoo_data.load(name, FLAGS.data_dir, binarize=run.training.binarize)
-        wanted, got = ((d.original_shape, d.bins) for d in (data, found))
-        if wanted != got:
-            raise errors.UsageError(
-                f'--against must name images like those of {data.name}, {_size(*wanted)}; '
-                f'{name} has {_size(*got)}.')
-        if found.sizes['test'] < max(GROUPS):
-            raise errors.UsageError(f'--against must name data with {max(GROUPS)} test images or '
-                                    f'more; {name} has {found.sizes["test"]}.')
-        found = dataclasses.replace(run, dataset=name).load_data(FLAGS.data_dir)  # Which pads.
-        return run.prepare(found.take('test', min(FLAGS.images, found.sizes['test'])))
-
-
-def _size(shape, bins):
-    return f'{"x".join(map(str, shape))} with {bins} levels'
-
-
-@contextlib.contextmanager
-def _naming(flag):
-    """Within it, what is wrong with a data set, preset or run is said of the flag."""
-    try:
-        yield
-    except errors.UsageError as error:
-        raise errors.UsageError(
-            re.sub(r'^(--dataset|--workdir|preset)\b', f'--{flag}', str(error))) from None
+    preset_folder.check_source(_WORKDIR.value, _PRESET.value)
+    return files.check_new_folder(_OUT.value)
 
 
 if __name__ == '__main__':

@@ -11,68 +11,65 @@ with the averaged weights in float32.
 import json
 import pathlib
 import shutil
+from typing import Any
 
 from absl import flags
 
-from zoo.cli import errors, program
+from zoo.cli import files, number_flags, program, ranges, source_flags
+from zoo.runs import preset_folder
 
-FLAGS = flags.FLAGS
-flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, of a finished run.')
-flags.DEFINE_string('preset', None, 'Or a preset, by its name or folder.')
-flags.DEFINE_string('data_dir', None, 'Where TFDS finds prepared data sets.')
-flags.DEFINE_string('out', None, 'Folder to make; must be new.')
-flags.DEFINE_string('licence', 'Apache-2.0', 'Licence of the weights.')
-flags.DEFINE_string('note', '', 'A remark for the card, such as what the machine did besides.')
-flags.DEFINE_integer('draws', 1, 'Draws per image, averaged: of the dequantization noise, or of '
-                                 'a VAE\'s latents.')
-flags.DEFINE_integer('importance_samples', None, 'Also evaluate a VAE by the importance-weighted '
-                                                 'bound of so many samples.')
-flags.DEFINE_integer('mantissa_bits', 23, 'Round weights to so many bits of mantissa, for smaller '
-                                           'files; the figures are those of the rounded ones.')
-flags.DEFINE_integer('samples', 36, 'Samples in the picture.')
-flags.DEFINE_float('temperature', None, 'Their temperature. Default: .7; of VAEs 1.')
+_WORKDIR, _PRESET, _DATA_DIR = source_flags.define('Or a preset, by its name or folder.')
+_OUT = flags.DEFINE_string('out', None, 'Folder to make; must be new.')
+_LICENCE = flags.DEFINE_string('licence', 'Apache-2.0', 'Licence of the weights.')
+_NOTE = flags.DEFINE_string('note', '', 'A remark for the card, such as what the machine did '
+                            'besides.')
+_DRAWS = number_flags.integer('draws', 1, 'Draws per image, averaged: of the dequantization '
+                              'noise, or of a VAE\'s latents.')
+_IMPORTANCE_SAMPLES = number_flags.integer(
+    'importance_samples', None, 'Also evaluate a VAE by the importance-weighted bound of so many '
+    'samples.')
+_MANTISSA_BITS = number_flags.integer(
+    'mantissa_bits', 23, 'Round weights to so many bits of mantissa, for smaller files; the '
+    'figures are those of the rounded ones.', ranges.Range(1, 23))
+_SAMPLES = number_flags.integer('samples', 36, 'Samples in the picture.')
+_TEMPERATURE = number_flags.number('temperature', None, 'Their temperature. Default: .7; of VAEs '
+                                   '1.')
 
 
-def main(_):
+def main(argv: list[str]) -> None:
     """Measures and writes."""
+    del argv
     program.require('out')
-    out = pathlib.Path(FLAGS.out)
-    if out.exists():
-        raise errors.UsageError(f'--out must be a new folder; {FLAGS.out!r} exists.')
-    for name in ('draws', 'samples', 'importance_samples'):
-        if FLAGS[name].value is not None and FLAGS[name].value < 1:
-            raise errors.UsageError(f'--{name} must be at least 1; got {FLAGS[name].value}.')
-    if not 1 <= FLAGS.mantissa_bits <= 23:
-        raise errors.UsageError(f'--mantissa_bits must be in 1 .. 23; got {FLAGS.mantissa_bits}.')
-    if not 0 <= (FLAGS.temperature or 0.) < float('inf'):
-        raise errors.UsageError('--temperature must be finite and at least 0; got '
-                                f'{FLAGS.temperature:g}.')
-    from zoo.evaluation import cards, results, vae_results
-    from zoo.runs import preset
-    from zoo.runs import run as runs
-    run, data, model = runs.opened(FLAGS.workdir, FLAGS.preset, FLAGS.data_dir)
-    source, told = preset.published(FLAGS.preset) if FLAGS.preset else (
-        None, cards.training(FLAGS.workdir))
-    vae_results.check_samples(run, FLAGS.importance_samples)
-    model = preset.settled(run, data, model, FLAGS.mantissa_bits)
-    temperature = results.temperature(run, FLAGS.temperature)
-    card = cards.measure(run, data, model, told['epochs'], told['training_seconds'],
-                         FLAGS.draws, FLAGS.importance_samples)
-    card |= {'licence': FLAGS.licence, 'note': FLAGS.note or told.get('note', ''),
-             'mantissa_bits': FLAGS.mantissa_bits,
-             'samples': f'{FLAGS.samples} at temperature {temperature:g}'}
-
-    def fill(folder):
-        (folder / 'card.json').write_text(json.dumps(card, indent=2) + '\n')
-        (folder / 'card.md').write_text(cards.text(out.name, card))
-        if source:
-            shutil.copyfile(source / 'curve.png', folder / 'curve.png')
-        else:
-            cards.draw_curve(FLAGS.workdir, folder / 'curve.png')
-        results.draw(run, data, model, FLAGS.samples, temperature, folder / 'samples.png')
-    preset.write(run, data, model, out, fill)
+    out = files.check_new_folder(_OUT.value)
+    preset_folder.check_source(_WORKDIR.value, _PRESET.value)
+    program.start_tensorflow()
+    from zoo.evaluation import cards, families  # Late: a wrong flag is reported at once.
+    from zoo.runs import opening, publishing
+    trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
+    families.family_of(trained, program.given())
+    history = preset_folder.card(_PRESET.value) if _PRESET.value else cards.history(_WORKDIR.value)
+    family = families.family_of(publishing.with_averaged_weights(trained, _MANTISSA_BITS.value))
+    temperature = family.temperature(_TEMPERATURE.value)
+    card = cards.measure(family, history['epochs'], history['training_seconds'], _DRAWS.value,
+                         _IMPORTANCE_SAMPLES.value)
+    card |= {'licence': _LICENCE.value, 'note': _NOTE.value or history.get('note', ''),
+             'mantissa_bits': _MANTISSA_BITS.value,
+             'samples': f'{_SAMPLES.value} at temperature {temperature:g}'}
+    publishing.write(family.trained, out, lambda folder: _fill(folder, family, card, temperature))
     size = sum(p.stat().st_size for p in out.iterdir()) / 1e6
     print(f'{out}: {card["figure"]}, {size:.1f} MB')
+
+
+def _fill(folder: pathlib.Path, family: Any, card: dict, temperature: float) -> None:
+    """Writes the card and the pictures of a preset."""
+    from zoo.evaluation import cards
+    (folder / 'card.json').write_text(json.dumps(card, indent=2, allow_nan=False) + '\n')
+    (folder / 'card.md').write_text(cards.text(pathlib.Path(_OUT.value).name, card))
+    if _PRESET.value:
+        shutil.copyfile(preset_folder.find(_PRESET.value) / 'curve.png', folder / 'curve.png')
+    else:
+        cards.draw_curve(_WORKDIR.value, folder / 'curve.png')
+    family.draw_samples(_SAMPLES.value, temperature, folder / 'samples.png')
 
 
 if __name__ == '__main__':

@@ -2,88 +2,202 @@ r"""Trains a model on a data set; leaves a run directory with a SavedModel and s
 
     python -m zoo.train --model=glow --dataset=digits --workdir=runs/glow_digits
 
-Every hyper-parameter of the recipe is a flag. The run directory gets config.json, metrics.csv,
-TensorBoard events, checkpoints, samples.png, test.json and saved_model/1; that of a VAE
-reconstructions.png as well.
+Every hyper-parameter of the recipe is a flag, and only those of the model that --model names are.
+The run directory gets config.json, metrics.csv, TensorBoard events, checkpoints, samples.png,
+test.json and saved_model/1; that of a VAE reconstructions.png as well.
 """
+
+import dataclasses
+import os
+from typing import Any
 
 from absl import flags
 
-from zoo.cli import errors, program
+from zoo import data as zoo_data
+from zoo.cli import (
+    errors,
+    flagfiles,
+    help_text,
+    number_flags,
+    program,
+    ranges,
+    recipe_flags,
+    source_flags,
+)
+from zoo.data import dataset_names, densities
 from zoo.models import recipe, registry
 
-FLAGS = flags.FLAGS
-flags.DEFINE_string('model', 'glow', 'Name of the model.')
-flags.DEFINE_string('dataset', None, 'digits, photo_patches, or any TFDS image data set.')
-flags.DEFINE_string('recipe', None, 'Named hyper-parameters; by default the data set\'s.')
-flags.DEFINE_string('workdir', None, 'Run directory: new, or with --resume an interrupted run\'s.')
-flags.DEFINE_string('data_dir', None, 'Where TFDS finds and keeps prepared data sets.')
-flags.DEFINE_bool('pad', False, 'Pad images whose sides the model does not divide.')
-flags.DEFINE_bool('flips', None, 'Mirror half of the training images; default: where it suits.')
-flags.DEFINE_bool('resume', False, 'Go on with the run in --workdir.')
-flags.DEFINE_integer('stop_after', None, 'Stop after this epoch, to be resumed later.')
-flags.DEFINE_integer('sample_images', 64, 'Images in samples.png.')
-flags.DEFINE_float('sample_temperature', None, 'Their temperature. Default: .7; of VAEs 1.')
-flags.DEFINE_integer('importance_samples', None, 'Also evaluate a VAE by the importance-weighted '
-                                                 'bound of so many samples.')
-flags.DEFINE_integer('verbose', 1, 'Progress: 0 none, 1 a bar, 2 a line per epoch.')
-recipe.define_flags(recipe.Training, *(m.Config for m in registry.MODELS.values()))
+_DEFAULT = 'glow'
+_MODEL = flags.DEFINE_string('model', _DEFAULT, 'Name of the model, see below.')
+_DATASET = flags.DEFINE_string('dataset', None, 'Name or path of the data set, see below.')
+_RECIPE = flags.DEFINE_string(
+    'recipe', None, 'Named hyper-parameters, see below. Default: the data set\'s own, else small.')
+_WORKDIR = flags.DEFINE_string(
+    'workdir', None, 'Run directory: new, or with --resume an interrupted run\'s.')
+_DATA_DIR = source_flags.data_dir()
+_PAD = flags.DEFINE_bool('pad', False, 'Pad images whose sides the model does not divide.')
+_FLIPS = flags.DEFINE_bool('flips', None, 'Mirror half of the training images. Default: where the '
+                           'data set suits it.')
+_RESUME = flags.DEFINE_bool('resume', False, 'Go on with the run in --workdir.')
+_STOP_AFTER = number_flags.integer('stop_after', None,
+                                   'Stop after this epoch, to be resumed later.')
+_SAMPLE_IMAGES = number_flags.integer('sample_images', 64, 'Images in samples.png.')
+_SAMPLE_TEMPERATURE = number_flags.number('sample_temperature', None, 'Their temperature. '
+                                          'Default: .7; of VAEs 1.')
+_IMPORTANCE_SAMPLES = number_flags.integer(
+    'importance_samples', None, 'Also evaluate a VAE by the importance-weighted bound of so many '
+    'samples.')
+_VERBOSE = number_flags.integer('verbose', 1, 'Progress: 0 none, 1 a bar, 2 a line per epoch.',
+                                ranges.Range(0, 2))
+
+_RUN_FLAGS = ('model', 'recipe', 'workdir', 'resume', 'stop_after', 'sample_images',
+              'sample_temperature', 'importance_samples', 'verbose')
+_DATA_FLAGS = ('dataset', 'data_dir', 'pad', 'flips', *recipe.DATA_FIELDS)
+_EXAMPLES = '''
+python -m zoo.train --dataset=digits --workdir=runs/glow_digits
+python -m zoo.train --model=maf --dataset=table.csv --hidden=64,64 --workdir=runs/table
+'''
 
 
-def main(_):
+def main(argv: list[str]) -> None:
     """Trains, evaluates, exports, samples."""
+    del argv
     program.require('dataset', 'workdir')
-    from zoo.evaluation import vae_results
-    from zoo.runs import run as runs
-    name, config, training = registry.recipe(FLAGS.model, FLAGS.recipe, FLAGS.dataset)
-    training = recipe.overridden(training)
-    training.check()
-    for flag, least in (('sample_images', 1), ('sample_temperature', 0), ('stop_after', 1),
-                        ('importance_samples', 1)):
-        if FLAGS[flag].value is not None and not FLAGS[flag].value >= least:
-            raise errors.UsageError(f'--{flag} must be at least {least}; got {FLAGS[flag].value}.')
-    run = runs.Run(FLAGS.model, FLAGS.dataset, name, FLAGS.pad, FLAGS.flips,
-                   recipe.overridden(config), training)
-    vae_results.check_samples(run, FLAGS.importance_samples)
-    data = run.load_data(FLAGS.data_dir)
+    vectors = zoo_data.is_vectors(_DATASET.value)
+    chosen = registry.recipe(_MODEL.value, _RECIPE.value, _DATASET.value, vectors)
+    config = recipe_flags.overridden(chosen.config)
+    recipe_flags.check_used(config)
+    _check_flags(vectors, config, recipe_flags.overridden(chosen.training))
+    zoo_data.check(_DATASET.value, _DATA_DIR.value)
+    program.start_tensorflow()
+    from zoo.runs import opening, run  # Late: a wrong flag is reported at once.
+    from zoo.runs.directory import Directory
+    made = run.Run(_MODEL.value, _DATASET.value, chosen.name, _PAD.value, _FLIPS.value, config,
+                   recipe_flags.overridden(chosen.training), _absolute(_DATA_DIR.value))
+    data = made.load_data()
+    fitted = chosen.fitted(data.sizes['train'], flags.FLAGS['batch_size'].value)
+    made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
     with program.naming_flags():
-        model = run.build(data)
-    directory = runs.Directory(FLAGS.workdir)
-    directory.claim(run, FLAGS.resume)
+        model = made.build(data)
+    directory = Directory(_WORKDIR.value)
+    directory.create_or_resume(made, _RESUME.value)
     print(data.describe())
-    seconds = _train(run, data, model, directory)
+    seconds = _train(run.Trained(made, data, model), directory)
     if seconds is not None:
-        from zoo.evaluation import results
-        trained = runs.restored(run, data, directory)  # Which computes in float32.
-        results.leave(run, data, trained, directory, seconds, FLAGS.sample_images,
-                      results.temperature(run, FLAGS.sample_temperature),
-                      FLAGS.importance_samples)
+        from zoo.evaluation import families, results
+        trained = opening.restored(made, data, directory)  # Which computes in float32.
+        results.write_results(families.family_of(trained), directory, seconds,
+                              _SAMPLE_IMAGES.value, _SAMPLE_TEMPERATURE.value,
+                              _IMPORTANCE_SAMPLES.value)
 
 
-def _train(run, data, model, directory):
-    """Trains what is left of the run; the seconds that all its epochs took, if they are done."""
+def _train(trained: Any, directory: Any) -> float | None:
+    """Trains what is left of a run; returns the seconds that all its epochs took, if it is done."""
+    from zoo.evaluation import families
     from zoo.runs import callbacks
-    from zoo.runs import run as runs
-    manager = directory.checkpoints(model)
-    done = runs.restore(manager, directory)
+    run, data = trained.run, trained.data
+    family = families.family_of(trained, program.given())
+    manager = directory.checkpoints(trained.model)
+    done = directory.restore(manager)
     directory.keep_metrics(done)
     training = run.training
-    last = min(training.epochs, FLAGS.stop_after or training.epochs)
+    last = min(training.epochs, _STOP_AFTER.value or training.epochs)
     if done < last:
         batches = data.train(training.batch_size, training.seed, epoch=done, repeat=True,
                              labels=run.conditional)
-        model.fit(
-            batches.map(run.prepare), epochs=last, initial_epoch=done,
-            steps_per_epoch=data.steps_per_epoch(training.batch_size), verbose=FLAGS.verbose,
+        trained.model.fit(
+            batches, epochs=last, initial_epoch=done,
+            steps_per_epoch=data.steps_per_epoch(training.batch_size), verbose=_VERBOSE.value,
             shuffle=False,  # The data are shuffled, by seed and epoch.
-            validation_data=data.evaluation(
-                'validation', 250, labels=run.conditional).map(run.prepare),
-            callbacks=callbacks.for_run(run, data, model, directory, manager))
+            validation_data=data.evaluation('validation', 250, labels=run.conditional),
+            callbacks=callbacks.for_run(trained, directory, manager, family.watch(),
+                                        _announcement(run, done)))
     if last < training.epochs:
         print(f'stopped after epoch {last} of {training.epochs}; go on with --resume.')
         return None
     return float(manager.checkpoint.seconds)
 
 
+def _announcement(run: Any, done: int):
+    """Returns what says that the small recipe is used, and how long it takes, if it is so."""
+    if _RECIPE.value is not None or run.recipe not in ('small', 'vectors') or done:
+        return None
+    training = run.training
+    return lambda duration: print(
+        f'\nrecipe: {run.recipe}, since {run.dataset} has none of its own: {duration} for '
+        f'{training.epochs} epochs in batches of {training.batch_size}; --recipe=paper follows '
+        'the paper.', flush=True)
+
+
+def _check_flags(vectors: bool, config: Any, training: recipe.Training) -> None:
+    """Checks what flags need beside each other, which takes no TensorFlow."""
+    spec = registry.spec(_MODEL.value)
+    if vectors and not spec.vectors:
+        raise errors.UsageError(f'--dataset must be one of images for --model={spec.name}; '
+                                f'got {_DATASET.value!r}.')
+    if vectors:
+        program.refuse('for vectors', 'pad', 'flips', 'data_dir', *recipe.DATA_FIELDS, *(
+            f.name for f in dataclasses.fields(config) if f.metadata['images_only']))
+    if _STOP_AFTER.value is not None and _STOP_AFTER.value > training.epochs and (
+            not flags.FLAGS['epochs'].using_default_value):
+        raise errors.UsageError(f'--stop_after must be at most --epochs, {training.epochs}; '
+                                f'got {_STOP_AFTER.value}.')
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else os.path.abspath(os.path.expanduser(path))
+
+
+def _define_flags(arguments: list[str]) -> help_text.Help:
+    """Defines the flags of the model that the arguments name; returns how help is arranged."""
+    names = flagfiles.all_given(arguments, 'model')
+    if len(set(names)) > 1:
+        raise errors.UsageError('--model must be given one value, in flagfiles and on the command '
+                                f'line together; got {" and ".join(dict.fromkeys(names))}.')
+    spec = registry.spec(names[0] if names else _DEFAULT)
+    dataset = flagfiles.given(arguments, 'dataset') or ''
+    chosen = registry.recipe(spec.name, flagfiles.given(arguments, 'recipe'), dataset,
+                             zoo_data.is_vectors(dataset))
+    for config in (recipe.Training, spec.config):
+        kinds = recipe.types(config)
+        recipe_flags.define((f, kinds[f.name], recipe.limits_of(f, kinds[f.name]))
+                            for f in dataclasses.fields(config))
+    training = [f.name for f in dataclasses.fields(recipe.Training)
+                if f.name not in recipe.DATA_FIELDS]
+    own = [f.name for f in dataclasses.fields(spec.config)]
+    defaults = dataclasses.asdict(chosen.config) | dataclasses.asdict(chosen.training)
+    if chosen.steps:
+        defaults['epochs'] = f'fitted to the data, about {chosen.steps:,} steps in all'
+        defaults['batch_size'] = f'{chosen.training.batch_size}, less for few examples'
+    return help_text.Help(
+        groups={'run': _RUN_FLAGS, 'data': _DATA_FLAGS, 'training': training,
+                f'model {spec.name}, defaults of its recipe {chosen.name}': own},
+        defaults=defaults, conditions=_conditions(spec), notes=_notes(spec),
+        explain=lambda name: _explain(spec.name, name))
+
+
+def _conditions(spec: Any) -> dict[str, str]:
+    return {f.name: recipe.conditions(f) for f in dataclasses.fields(spec.config)}
+
+
+def _notes(spec: Any) -> dict[str, str]:
+    """Returns the paragraphs below the flags: models, recipes, data sets, examples."""
+    models = '\n'.join(f'{other.name:12}{other.about}' for other in registry.MODELS.values())
+    data = (f'images:  {", ".join(dataset_names.EMBEDDED)}, or any image data set of '
+            'TensorFlow Datasets by its name\n'
+            f'vectors: {", ".join(densities.NAMES)}, or the path of a .csv or .npz table')
+    return {'models (--model)': models, f'recipes of {spec.name} (--recipe)': ', '.join(
+        spec.recipes), 'data sets (--dataset)': data, 'examples': _EXAMPLES}
+
+
+def _explain(model: str, name: str) -> str | None:
+    """Returns what is wrong with a flag of another model."""
+    models = registry.models_with(name)
+    if not models:
+        return None
+    return (f'--{name} must be left out for --model={model}: it is a flag of '
+            f'{", ".join(models)}.')
+
+
 if __name__ == '__main__':
-    program.run(main)
+    program.run(main, define=_define_flags)

@@ -1,20 +1,16 @@
-"""Image files to `.tfg` files and back: what `zoo.compress` and `zoo.decompress` do."""
+"""The files that archives are made of and become again: PNG and npy."""
 
 import contextlib
 import os
 import pathlib
-import re
 import struct
 
 import numpy as np
 from PIL import Image
 
-from zoo.cli import errors
-from zoo.pictures import grids
+from zoo.cli import errors, files
 
 SUFFIXES = ('.png', '.npy')
-INSTRUCTIONS = 'AVX2'
-_ISA = 'ONEDNN_MAX_CPU_ISA'
 _PNG = b'\x89PNG\r\n\x1a\n'
 _COLOURS = {3: 'a palette', 4: 'grey with alpha', 6: 'RGB with alpha'}
 
@@ -78,7 +74,7 @@ def _check_png(path):
 def write_png(path, array):
     """Writes `[H, W]` or `[H, W, 1 or 3]` as a file that is there whole or not at all."""
     picture = Image.fromarray(array[..., 0] if array.shape[-1] == 1 and array.ndim == 3 else array)
-    grids.write_atomically(path, lambda file: picture.save(file, format='PNG'))
+    files.write_whole(path, lambda file: picture.save(file, format='PNG'))
 
 
 class Target:
@@ -143,55 +139,8 @@ class Target:
 
 @contextlib.contextmanager
 def removing(target):
-    """Within it a `Target` is written to; what is unfinished at its end goes."""
+    """Removes, at its end, the files of a `Target` that were begun and not finished."""
     try:
         yield target
     finally:
         target.remove_unfinished()
-
-
-def read_preset(name):
-    """The `zoo.preset.Preset` of a name, whose flow is one of integers.
-
-    Raises:
-        UsageError: there is no such preset, or it is of another kind.
-    """
-    # Late: a wrong flag is reported at once.
-    from tfp_glow import dequantization
-    from zoo.runs import preset
-    try:
-        found = preset.read(name)
-    except errors.UsageError as error:
-        raise errors.UsageError(re.sub('^preset', '--preset', str(error))) from None
-    if not dequantization.is_discrete(found.flow):
-        raise errors.UsageError('--preset must be of a flow of integers, such as idf; '
-                                f'got {name!r}, a {type(found.flow).__name__}.')
-    return found
-
-
-def limit_instructions(settings=None):
-    """Has oneDNN keep to what most machines have, or to what a file's settings say.
-
-    Different instructions sum in different orders: a file that one machine wrote with its widest
-    ones could not be read by a lesser machine. Called before any network has run.
-
-    Args:
-        settings: text of a file's header; None to write a file.
-    """
-    if settings is None:
-        os.environ.setdefault(_ISA, INSTRUCTIONS)
-    else:
-        found = re.match(r'\S+ ([A-Z]\w*)', settings)
-        os.environ[_ISA] = found[1] if found else 'ALL'
-
-
-def speeds(codec, source_bytes, coded_bytes):
-    """A line about bits/dim and where the time went."""
-    coders = list(codec.coders.values())
-    symbols, seconds, network, stored = (
-        sum(getattr(coder, name) for coder in coders)
-        for name in ('symbols', 'coder_seconds', 'network_seconds', 'stored'))
-    text = (f'{8 * coded_bytes / source_bytes:.4f} bits/dim, {coded_bytes} of {source_bytes} '
-            f'bytes; networks {network:.1f} s ({network / max(network + seconds, 1e-9):.1%}), '
-            f'coder {seconds:.2f} s, {symbols / max(seconds, 1e-9) / 1e6:.2f} M symbols/s')
-    return f'{text}; {stored} batches stored as they are' if stored else text

@@ -2,34 +2,81 @@
 
 import contextlib
 import logging
+import re
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 from absl import app, flags
 from absl import logging as absl_logging
 
-from zoo.cli import errors
+import zoo
+from zoo.cli import errors, flagfiles, help_text, quiet
+
+_HELP = ('--help', '-help', '-h', '--helpshort', '--helpfull', '--help=true')
+
+Main = Callable[[list[str]], None]
+# Defines flags that depend on the arguments; returns how the help is arranged.
+Define = Callable[[list[str]], help_text.Help]
 
 
-def run(main, operands=()):
-    """Runs `main(argv)` under absl; a user's mistake is printed in one line, exit status 2.
+def run(main: Main, operands: Sequence[str] = (), define: Define | None = None) -> None:
+    """Runs `main(argv)` under absl; prints a user's mistake in one line, with exit status 2.
 
     Args:
-        main: function of the program's name and its operands.
-        operands: names of what must be given beside the flags, such as a file to read.
+        main: Function of the program's name and its operands.
+        operands: Names of what must be given beside the flags, such as a file to read.
+        define: Called with the arguments before flags are parsed; see `Define`.
     """
-    app.run(lambda argv: _guarded(main, argv), flags_parser=lambda argv: _parse(argv, operands))
+    app.run(lambda argv: _guarded(main, argv),
+            flags_parser=lambda argv: _parse(argv, operands, define))
 
 
-def require(*names):
+def start_tensorflow() -> None:
+    """Imports TensorFlow, without the lines that it logs when it starts.
+
+    Programs call this once all that needs no TensorFlow is checked. What TensorFlow logs is shown
+    where the user has set TF_CPP_MIN_LOG_LEVEL.
+    """
+    quiet.import_tensorflow(show_log=not zoo.LOG_LEVEL_IS_OURS)
+    logging.getLogger('tensorflow').setLevel(logging.ERROR)
+
+
+def require(*names: str) -> None:
     """Raises a `UsageError` for a flag that must be given and is not."""
     for name in names:
-        if flags.FLAGS[name].value in (None, ''):
+        if flags.FLAGS[name].value in (None, '', []):
             raise errors.UsageError(f'--{name} must be given; see --help.')
 
 
+def is_given(name: str) -> bool:
+    """Returns whether the user gave the flag `name`."""
+    return flags.FLAGS[name].present > 0
+
+
+def given() -> Iterator[tuple[str, object]]:
+    """Yields the names and values of the program's flags that the user gave."""
+    for name, flag in help_text.program_flags().items():
+        if flag.present:
+            yield name, flag.value
+
+
+def refuse(rule: str, *names: str) -> None:
+    """Raises a `UsageError` for a flag among `names` that is given though it has no use.
+
+    Args:
+        rule: When it has none: 'for vectors' in '--pad must be left out for vectors'.
+        *names: Names of flags.
+    """
+    for name in names:
+        if is_given(name):
+            raise errors.UsageError(f'--{name} must be left out {rule}; '
+                                    f'got {flags.FLAGS[name].value!r}.')
+
+
 @contextlib.contextmanager
-def naming_flags():
-    """Within it, a library's complaint about an argument becomes one about the flag of its name."""
+def naming_flags() -> Iterator[None]:
+    """Turns a library's complaint about an argument into one about the flag of the same name."""
     try:
         yield
     except errors.UsageError:
@@ -40,11 +87,27 @@ def naming_flags():
         raise errors.UsageError(f'--{error}' if known else str(error)) from error
 
 
-def _parse(argv, operands):
+def _parse(argv: list[str], operands: Sequence[str], define: Define | None) -> list[str]:
+    arguments = [argument for argument in argv[1:] if argument not in _HELP]
+    wants_help = len(arguments) < len(argv) - 1
     try:
-        rest = flags.FLAGS(argv, known_only=False)
-    except flags.Error as error:
+        arguments = flagfiles.expand(arguments)
+        arrangement = define(arguments) if define else help_text.Help()
+    except errors.UsageError as error:
         _fail(error, 2)
+    if wants_help:
+        print(help_text.text(sys.modules['__main__'].__doc__ or '', arrangement))
+    try:
+        rest = flags.FLAGS([argv[0], *arguments], known_only=False)
+    except flags.UnrecognizedFlagError as error:
+        explain, name = arrangement.explain, error.flagname
+        _fail(explain(name) or explain(name.removeprefix('no')) or _unknown(error), 2)
+    except flags.Error as error:
+        _fail(_rule(str(error)), 2)
+    except ValueError as error:  # Of a boolean flag: --noflag=value.
+        _fail(error, 2)
+    if wants_help:
+        sys.exit(0)
     if len(rest) > 1 and not operands:
         _fail(f'every option must be a flag, --name=value; got {rest[1]!r}.', 2)
     if len(rest) != 1 + len(operands):
@@ -53,7 +116,28 @@ def _parse(argv, operands):
     return rest
 
 
-def _guarded(main, argv):
+def _unknown(error: flags.UnrecognizedFlagError) -> str:
+    near = re.search(r'Did you mean: (.*)\?', str(error))
+    return (f'--{error.flagname} is no flag of this program; see --help.'
+            + (f' Did you mean --{near[1].split()[0]}?' if near else ''))
+
+
+def _rule(text: str) -> str:
+    """absl's 'flag --x=0: must be ...' in the form of all our errors."""
+    parts = re.match(r'flag --(\w+)=(.*?): (.*)$', text, re.DOTALL)
+    if not parts:
+        return text
+    name, value, rule = parts.groups()
+    choices = re.match(r'value should be one of <(.*)>', rule)
+    if choices:
+        rule = f'must be one of {choices[1].replace("|", ", ")}'
+    elif not rule.startswith('must'):
+        rule = f'must be given another value ({rule.rstrip(".")})'
+    shown = value if re.fullmatch(r'[-+.\w]+', value) and not value.isidentifier() else repr(value)
+    return f'--{name} {rule}; got {shown}.'
+
+
+def _guarded(main: Main, argv: list[str]) -> None:
     absl_logging.set_verbosity(absl_logging.ERROR)
     logging.getLogger('tensorflow').setLevel(logging.ERROR)
     try:
@@ -66,6 +150,6 @@ def _guarded(main, argv):
         _fail('interrupted.', 130)
 
 
-def _fail(error, status):
+def _fail(error: object, status: int) -> NoReturn:
     print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
     sys.exit(status)

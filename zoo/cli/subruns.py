@@ -7,7 +7,7 @@ import sys
 from zoo.cli import errors
 
 
-def folder(workdir, resume):
+def folder(workdir: str, resume: bool) -> pathlib.Path:
     """The folder of the runs as a path.
 
     Raises:
@@ -20,7 +20,7 @@ def folder(workdir, resume):
     return out
 
 
-def train(workdir, title, words, optional):
+def train(workdir: pathlib.Path, title: str, words: list[str], optional: dict) -> None:
     """Runs zoo.train in `workdir`, or goes on with it, unless it has ended there.
 
     Args:

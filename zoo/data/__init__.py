@@ -2,10 +2,10 @@
 
 import importlib
 
-_HOMES = {'ImageData': 'image_data', 'VectorData': 'vector_data', 'is_vectors': 'vector_data',
-          'load': 'loading', 'load_vectors': 'vector_data', 'names': 'sources'}
+_HOMES = {'ImageData': 'image_data', 'VectorData': 'vector_data', 'check': 'dataset_names',
+          'is_vectors': 'dataset_names', 'load': 'loading', 'load_vectors': 'vector_data', 'names': 'sources'}
 
-__all__ = ['ImageData', 'VectorData', 'is_vectors', 'load', 'load_vectors', 'names']
+__all__ = ['ImageData', 'VectorData', 'check', 'is_vectors', 'load', 'load_vectors', 'names']
 
 
 def __getattr__(name):

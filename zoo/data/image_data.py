@@ -19,7 +19,8 @@ class ImageData(splits.Batches):
     epoch then shuffles it through a buffer of 256 MiB rather than as a whole, in an order that
     depends on TensorFlow's global seed besides the one given.
 
-    `binarize` says whether images are draws of black and white pixels, `shifts` how far training
+    `bins` counts the grey levels that are left where `bits` of a channel are kept, `original_bins`
+    those of the data set. `binarize` says whether images are draws of black and white pixels, `shifts` how far training
     moves them, `upside_down` whether it mirrors half of them top to bottom, see `load`.
     """
 
@@ -35,11 +36,27 @@ class ImageData(splits.Batches):
     binarize: str = ''
     shifts: float = 0.
     upside_down: bool = False
+    bits: int = 8
+    original_bins: int = 256
+
+    examples = 'images'
 
     @property
-    def event_shape(self):
+    def event_shape(self) -> tuple[int, ...]:
         """What the model sees: `image_shape`."""
         return self.image_shape
+
+    def serving_arguments(self, count: int) -> dict:
+        """Returns what `serving.export` is told of the data, with test images to check it with."""
+        return {'original_shape': self.original_shape,
+                'golden_images': self.crop(self.take('test', min(count, self.sizes['test'])))}
+
+    def keep_bits(self, images):
+        """Returns images of `original_bins` levels with `bins` levels: the lowest bits go."""
+        return images if self.bits == 8 else images // 2**(8 - self.bits)
+
+    def _as_modelled(self, examples):
+        return self.keep_bits(examples)
 
     @property
     def dims(self):
@@ -50,7 +67,7 @@ class ImageData(splits.Batches):
         """Returns in one line what is trained on, for logs and cards."""
         sizes = ', '.join(f'{s} {n:,} ({self.splits[s]})' for s, n in self.sizes.items())
         height, width, channels = self.original_shape
-        levels = {'': f'{self.bins} levels', 'static': 'binarised once',
+        levels = {'': f'{self.bins} levels' + f' of {self.original_bins}' * (self.bits < 8), 'static': 'binarised once',
                   'dynamic': 'binarised anew in each epoch'}[self.binarize]
         text = f'{self.name}: {height}x{width}x{channels}, {levels}; {sizes}; '
         text += 'half of the training images mirrored' if self.flips else 'no mirrored images'

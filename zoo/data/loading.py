@@ -13,7 +13,7 @@ _MIRRORED = ('cifar10', 'cifar100', 'cinic10', 'celeb_a', 'celeb_a_hq', 'lsun', 
 
 
 def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shifts=0.,
-         upside_down=False):
+         upside_down=False, bits=8):
     """Returns the data set `name` as an `ImageData`, prepared on first use.
 
     Args:
@@ -27,6 +27,7 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shi
             pixels, see `binarized.BinaryReader`: dynamic ones anew in each epoch of training.
         shifts: training moves images by up to this share of their sides, edges repeated.
         upside_down: whether training mirrors half of the images top to bottom as well.
+        bits: how many bits of each channel are kept, the highest ones; only of 256 levels.
 
     Raises:
         UsageError: one line that names the flag, the rule and the value.
@@ -49,6 +50,10 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shi
         flips = bool(metadata.get('flips', mirrored))
     has_labels = num_classes is not None
     bins = int(metadata.get('bins', 256))
+    shown = 2 if binarize else bins
+    if bits < 8 and shown != 256:
+        raise errors.UsageError(f'--bits needs data of 256 levels; {name} has {shown}; '
+                                f'got {bits}.')
     readers = {}
     for number, (split, part) in enumerate(splits.items()):
         where = (builder, part, image_key, has_labels, padding)
@@ -59,7 +64,9 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shi
         name=name,
         image_shape=(shape[0] + top + bottom, shape[1] + left + right, shape[2]),
         original_shape=tuple(shape),
-        bins=2 if binarize else bins,
+        bins=2**bits if bits < 8 else shown,
+        original_bins=shown,
+        bits=bits,
         num_classes=num_classes,
         sizes={split: reader.size for split, reader in readers.items()},
         splits=splits,

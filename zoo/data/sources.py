@@ -8,7 +8,7 @@ import urllib.request
 import tensorflow_datasets as tfds
 
 from zoo.cli import errors
-from zoo.data import embedded, folders
+from zoo.data import densities, embedded, folders
 
 _HINT = 'any image data set of TensorFlow Datasets by its name'
 _LOOKUP_SECONDS = 10  # for all of a data set's hosts together
@@ -39,13 +39,20 @@ def find_builder(name, data_dir=None):
         unknown = isinstance(error, tfds.core.DatasetNotFoundError)
         raise errors.UsageError(
             f'--dataset must be one of {known}, or {_HINT} (with --data_dir where it is prepared); '
-            f'got {name!r}' + ('.' if unknown else f' ({_first_line(error)}).')) from error
+            f'got {name!r}' + (f'.{errors.did_you_mean(name, _all_names(there))}' if unknown
+                               else f' ({_first_line(error)}).')) from error
     if builder.data_path.exists() or ':' in name:
         return builder
     # TFDS looks for the version of its own code only; older data on disk serves as well.
     others = sorted(builder.data_path.parent.glob('*.*.*/features.json'),
                     key=lambda p: tfds.core.Version(p.parent.name))
     return tfds.builder_from_directory(others[-1].parent) if others else builder
+
+
+def _all_names(prepared):
+    """Returns the names of all data sets that might have been meant."""
+    return [*embedded.BUILDERS, *densities.NAMES, *prepared,
+            *tfds.list_builders(with_community_datasets=False)]
 
 
 def require_prepared(builder):

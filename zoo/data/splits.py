@@ -87,4 +87,10 @@ class Batches:
     def _finish(self, data, labels):
         if labels and self.num_classes is None:
             raise ValueError(f'labels must be False: {self.name} has no classes; got {labels=}.')
-        return (data if labels else data.map(lambda example, label: example)).prefetch(2)
+        data = data.map(lambda example, label: (self._as_modelled(example), label) if labels
+                        else self._as_modelled(example))
+        return data.prefetch(2)
+
+    def _as_modelled(self, examples: tf.Tensor) -> tf.Tensor:
+        """Returns examples of a reader as a model sees them."""
+        return examples

@@ -9,8 +9,9 @@ import zlib
 import numpy as np
 
 from zoo.cli import errors
+from zoo.data import dataset_names
 
-SUFFIXES = ('.csv', '.npz')
+SUFFIXES = dataset_names.TABLES
 SPLITS = ('train', 'validation', 'test')
 MIN_ROWS, MIN_SPLIT_ROWS = 30, 3
 

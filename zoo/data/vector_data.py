@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from zoo.cli import errors
-from zoo.data import densities, reading, splits, tables
+from zoo.data import dataset_names, densities, reading, splits, tables
 
 _SHARES = {'validation': .1, 'test': .1}
 
@@ -47,6 +47,17 @@ class VectorData(splits.Batches):
         """-sum(log std), in nats: what standardising adds to the log-density of each vector."""
         return -float(np.sum(np.log(self.std)))
 
+    def serving_arguments(self, count: int) -> dict:
+        """Returns what `serving.export` is told of the data, with test rows to check it with."""
+        golden = self.unscale(self.take('test', min(count, self.sizes['test'])))
+        return {'mean': self.mean, 'std': self.std, 'columns': self.columns,
+                'golden_vectors': golden}
+
+    @property
+    def original_shape(self) -> tuple[int, ...]:
+        """The shape of the data as they came, (D,)."""
+        return self.event_shape
+
     def scale(self, x):
         """From the data's own units to the model's: [..., D] -> float32 [..., D]."""
         return ((np.asarray(x, np.float64) - self.mean) / self.std).astype(np.float32)
@@ -64,11 +75,6 @@ class VectorData(splits.Batches):
         return f'{text}; {sizes}.'
 
 
-def is_vectors(name):
-    """Returns whether `name` is one that `load_vectors` takes, by its looks."""
-    return name in densities.NAMES or str(name).endswith(tables.SUFFIXES)
-
-
 def load_vectors(name, flag='--dataset', label=None, seed=0):
     """Returns a density or a table as a `VectorData`.
 
@@ -84,7 +90,7 @@ def load_vectors(name, flag='--dataset', label=None, seed=0):
     Raises:
         UsageError: one line that names the flag, the rule and the value.
     """
-    if not is_vectors(name):
+    if not dataset_names.is_vectors(name):
         raise errors.UsageError(f'{flag} must be one of {", ".join(densities.NAMES)} or a file '
                                 f'that ends in {" or ".join(tables.SUFFIXES)}; got {str(name)!r}.')
     if name in densities.NAMES:

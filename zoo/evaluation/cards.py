@@ -1,11 +1,16 @@
 """Model cards: what is known of a trained model, measured, as a dictionary and as a text."""
 
 import dataclasses
+import os
 import pathlib
+from typing import Any
 
-from zoo.evaluation import metrics, results
+from zoo import data as zoo_data
+from zoo.evaluation import metrics
+from zoo.evaluation.family import Family
 from zoo.models import registry
 from zoo.pictures import learning_curves
+from zoo.runs.run import Run
 
 _ROUND_TRIP_EXAMPLES = 256
 # Test bits/dim in the literature, of (model, data set); each by a protocol of its own.
@@ -15,46 +20,57 @@ _PUBLISHED = {
     ('real_nvp', 'fashion_mnist'): '2.85 on a GPU'}
 
 
-def training(workdir):
-    """`epochs` and `training_seconds` of a run directory, as a dictionary."""
+def history(workdir: str | os.PathLike) -> dict[str, Any]:
+    """Returns `epochs` and `training_seconds` of a run directory."""
     last = learning_curves.read(pathlib.Path(workdir) / 'metrics.csv')[-1]
     return {'epochs': int(last['epoch']), 'training_seconds': float(last['seconds'])}
 
 
-def measure(run, data, model, epochs, seconds, draws=1, importance_samples=None):
-    """The card of a run as a dictionary, ready for JSON; figures are those of the test split."""
-    found = results.figures(run, data, model, 'test', draws, importance_samples=importance_samples)
-    count = min(_ROUND_TRIP_EXAMPLES, data.sizes['test'])
-    trips = {} if run.is_vae else metrics.round_trip_errors(
-        model, *run.examples(data, 'test', count))
+def measure(family: Family, epochs: int, seconds: float, draws: int = 1,
+            importance_samples: int | None = None) -> dict[str, Any]:
+    """Returns the card of a trained model, ready for JSON, with figures of the test split.
+
+    Args:
+        family: The trained model.
+        epochs: Those that it was trained for.
+        seconds: What they took.
+        draws: See `Family.figures`.
+        importance_samples: See `Family.figures`.
+    """
+    run, data, model = family.run, family.data, family.model
+    figures = family.figures('test', draws, importance_samples=importance_samples)
+    trips = family.round_trips('test', min(_ROUND_TRIP_EXAMPLES, data.sizes['test']))
     return {
         'model': run.model, 'dataset': run.dataset, 'recipe': run.recipe,
-        'figure': results.in_words(found), **found,
+        'figure': family.format_figures(figures), **figures,
         'round_trip': trips, 'data': data.describe(), 'seed': run.training.seed,
         'epochs': epochs, 'training_seconds': seconds,
         'weights': sum(int(v.shape.num_elements()) for v in model.trainable_variables),
-        'estimate': _estimate(run),
+        'estimate': family.estimate,
         'published': _PUBLISHED.get((run.model, run.dataset)) if run.training.bits == 8 else None,
-        'command': command(run, epochs)}
+        'command': command(run, epochs, data.sizes['train'])}
 
 
-def _estimate(run):
-    if run.is_vae:
-        return 'maximum of the ELBO'
-    return 'maximum a posteriori' if run.training.weight_prior else 'maximum likelihood'
+def command(run: Run, epochs: int, examples: int) -> str:
+    """Returns the command that trains so many epochs of a run.
 
+    It names the recipe where that is not the default, and what differs from the recipe.
 
-def command(run, epochs):
-    """The command that trains so many epochs of a run: the recipe, and what differs from it."""
-    _, config, training = registry.recipe(run.model, run.recipe, run.dataset)
+    Args:
+        run: The run.
+        epochs: Those that it was trained for.
+        examples: The number of training examples, which some recipes fit themselves to.
+    """
+    vectors = zoo_data.is_vectors(run.dataset)
+    recipe = registry.recipe(run.model, run.recipe, run.dataset, vectors).fitted(examples)
     words = [f'--model={run.model}', f'--dataset={run.dataset}']
-    if registry.recipe(run.model, None, run.dataset)[0] != run.recipe:
+    if registry.recipe(run.model, None, run.dataset, vectors).name != run.recipe:
         words.append(f'--recipe={run.recipe}')
     if run.pad:
         words.append('--pad')
     if run.flips is not None:
         words.append(f'--flips={run.flips}')
-    for own, other in ((run.config, config), (run.training, training)):
+    for own, other in ((run.config, recipe.config), (run.training, recipe.training)):
         words += [f'--{f.name}={getattr(own, f.name)}' for f in dataclasses.fields(own)
                   if getattr(own, f.name) != getattr(other, f.name)]
     if epochs < run.training.epochs:
@@ -62,14 +78,14 @@ def command(run, epochs):
     return f'python -m zoo.train {" ".join(words)} --workdir=RUN'
 
 
-def draw_curve(workdir, path):
+def draw_curve(workdir: str | os.PathLike, path: str | os.PathLike) -> None:
     """Draws the learning curve of a run directory."""
     learning_curves.draw_run(learning_curves.read(pathlib.Path(workdir) / 'metrics.csv'), path)
 
 
-def text(name, card):
-    """The card as Markdown; its pictures lie beside it."""
-    trips = '; '.join(f'{kind} {metrics.in_words(error)}'
+def text(name: str, card: dict[str, Any]) -> str:
+    """Returns the card as Markdown; its pictures lie beside it."""
+    trips = '; '.join(f'{kind} {metrics.format_error(error)}'
                       for kind, error in card['round_trip'].items())
     bits = card['mantissa_bits']
     published = card['published']

@@ -7,14 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 
-def bits_per_dim(model, data, split, draws=1, batch_size=250, limit=None, prepare=lambda *x: x):
+def bits_per_dim(model, data, split, draws=1, batch_size=250, limit=None):
     """`(mean, standard error, images)` of bits/dim over a split, with the averaged weights.
 
     Each image's bits are the mean over `draws` independent dequantization noises; the standard
     error is that of the mean over images.
     """
     batches = data.evaluation(split, batch_size, limit=limit, labels=model.objective.conditional)
-    batches = batches.map(prepare)
     bits = np.mean([np.concatenate(list(_per_example(model, batches, draw)))
                     for draw in range(draws)], axis=0)
     return bits.mean(), bits.std(ddof=1) / np.sqrt(len(bits)), len(bits)
@@ -46,7 +45,7 @@ def round_trip_errors(model, images, labels=None):
             for kind, x in kinds.items()}
 
 
-def in_words(error):
+def format_error(error):
     """A value of `round_trip_errors`."""
     return 'forward does not converge' if error is None else f'{error:.1e}'
 

@@ -7,92 +7,109 @@ rate that decays, fewer components, biases per position for objects that are cen
 
 import dataclasses
 
-import tfp_glow
-from zoo.models import recipe
+from zoo.cli import ranges
+from zoo.models import options, recipe
+from zoo.models.recipe import Recipe
+from zoo.models.spec import ModelSpec
 
-_NETWORKS = {'attention': tfp_glow.networks.gated_attention_network,
-             'conv': tfp_glow.networks.conv_network}
+_ATTENTION = {'network': ('attention',)}
+_LEARNED_NOISE = {'noise_steps': ranges.COUNT}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(recipe.Hyperparameters):
     """Hyper-parameters of the model; the defaults are the paper's."""
 
     levels: int = recipe.field(1, 'L: levels, each with half the side of the one before.')
-    steps_per_level: int = recipe.field(2, 'K: flow steps per level.')
-    checkerboards: int = recipe.field(3, 'Further steps per level, coupling pixels.')
-    first_checkerboards: int = recipe.field(4, 'Steps that couple pixels of the image itself.')
+    steps_per_level: int = recipe.field(2, 'K: flow steps per level.', ranges.WHOLE)
+    checkerboards: int = recipe.field(3, 'Further steps per level, coupling pixels.', ranges.WHOLE)
+    first_checkerboards: int = recipe.field(4, 'Steps that couple pixels of the image itself.',
+                                            ranges.WHOLE)
     width: int = recipe.field(96, 'Hidden channels of the coupling networks.')
     components: int = recipe.field(32, 'Logistics per mixture.')
     network: str = recipe.field(
-        'attention', 'attention (gated convolutions and attention) or conv (Glow\'s network).')
-    blocks: int = recipe.field(10, 'Residual blocks of the coupling networks; not of conv.')
-    heads: int = recipe.field(4, 'Heads of the attention, 0 for none.')
+        'attention', 'attention (gated convolutions and attention) or conv (Glow\'s network).',
+        choices=('attention', 'conv'))
+    blocks: int = recipe.field(10, 'Residual blocks of the coupling networks.', used_with=_ATTENTION)
+    heads: int = recipe.field(4, 'Heads of the attention, 0 for none.', ranges.WHOLE,
+                              used_with=_ATTENTION)
     top_prior: str = recipe.field(
-        'standard', 'Prior of the last latent, learned per channel or position, or standard.')
-    position_bias: bool = recipe.field(
-        False, 'Learn a bias per position in the networks (not in the paper): aligned images.')
-    network_dtype: str = recipe.field(
-        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
+        'standard', 'Prior of the last latent, learned per channel or position, or standard.',
+        choices=('channel', 'position', 'standard'))
+    position_bias: bool = options.position_bias_field()
+    network_dtype: str = options.network_dtype_field()
     noise_steps: int = recipe.field(
-        4, 'Steps of the flow whose samples dequantize; 0 for uniform noise.')
-    noise_width: int = recipe.field(96, 'Hidden channels of the networks of the noise.')
-    noise_blocks: int = recipe.field(2, 'Residual blocks of the networks of the noise.')
+        4, 'Steps of the flow whose samples dequantize; 0 for uniform noise.', ranges.WHOLE)
+    noise_width: int = recipe.field(96, 'Hidden channels of the networks of the noise.',
+                                    used_with=_LEARNED_NOISE)
+    noise_blocks: int = recipe.field(2, 'Residual blocks of the networks of the noise.',
+                                     used_with={**_ATTENTION, **_LEARNED_NOISE})
 
 
-def build(config, event_shape, seed):
-    """The flow over data of `event_shape` with initial weights drawn from the integer `seed`."""
+def build(config: Config, event_shape: tuple[int, ...], seed: int):
+    """Returns the flow over data of `event_shape`, its initial weights drawn from `seed`."""
+    import tfp_glow  # Late: a wrong flag is reported at once.
     return tfp_glow.flows.flow_pp(
         event_shape, config.levels, config.steps_per_level, config.checkerboards,
         config.first_checkerboards, config.width, top_prior=config.top_prior, seed=seed,
-        **_options(config))
+        **_arguments(config))
 
 
-def noise(config, event_shape, seed):
-    """q(u|x) of variational dequantization, or None where `noise_steps` is 0: uniform noise."""
+def noise(config: Config, event_shape: tuple[int, ...], seed: int):
+    """Returns q(u|x) of variational dequantization; None for uniform noise."""
+    import tfp_glow  # Late: a wrong flag is reported at once.
     if not config.noise_steps:
         return None
     # As the flow begins: between pixels, or between channels.
     steps = (config.noise_steps, 0) if config.first_checkerboards else (0, config.noise_steps)
-    options = _options(config)
-    options['network_options'].update({'blocks': config.noise_blocks}
+    arguments = _arguments(config)
+    arguments['network_options'].update({'blocks': config.noise_blocks}
                                       if config.network == 'attention' else {'act_norm': False})
     return tfp_glow.flows.flow_pp_noise(
-        event_shape, *steps, config.noise_width, seed=seed, **options)
+        event_shape, *steps, config.noise_width, seed=seed, **arguments)
 
 
-def divisor(config):
-    """What the sides of an image must be divisible by."""
+def divisor(config: Config) -> int:
+    """Returns what the sides of an image must be divisible by."""
     return 2**config.levels
 
 
-def _options(config):
-    """What the flow and its noise have in common."""
-    if config.network not in _NETWORKS:
-        raise ValueError(f'network must be one of {", ".join(sorted(_NETWORKS))}; '
-                         f'got {config.network!r}.')
-    options = {'position_bias': config.position_bias}
+def _arguments(config: Config) -> dict:
+    """Returns the arguments that the flow and its noise have in common."""
+    from tfp_glow import networks
+    network_options: dict = {'position_bias': config.position_bias}
     if config.network == 'attention':
-        options.update(blocks=config.blocks, heads=config.heads)
-    return {'components': config.components, 'network': _NETWORKS[config.network],
-            'network_options': options, 'network_dtype': config.network_dtype}
+        network_options.update(blocks=config.blocks, heads=config.heads)
+    network = {'attention': networks.gated_attention_network, 'conv': networks.conv_network}
+    return {'components': config.components, 'network': network[config.network],
+            'network_options': network_options, 'network_dtype': config.network_dtype}
 
 
 RECIPES = {
     # CIFAR-10, for GPUs; 2,000 steps of warm-up are 2.56 epochs of 50,000 images.
-    'paper': (Config(), recipe.Training(
-        learning_rate=3e-4, schedule='constant', warmup_epochs=2.56, batch_size=64, epochs=1500,
-        clip_norm=1., ema=.999)),
+    'paper': Recipe(Config(), recipe.Training(
+              learning_rate=3e-4, schedule='constant', warmup_epochs=2.56, batch_size=64, epochs=1500,
+              clip_norm=1., ema=.999)),
     # 8x8 digits: the paper's design in small, minutes on two cores.
-    'digits': (Config(first_checkerboards=2, steps_per_level=2, checkerboards=2, width=32,
-                      components=4, blocks=1, position_bias=True, noise_steps=2, noise_width=32,
-                      noise_blocks=1),
-               recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
+    'digits': Recipe(Config(first_checkerboards=2, steps_per_level=2, checkerboards=2, width=32,
+                            components=4, blocks=1, position_bias=True, noise_steps=2, noise_width=32,
+                            noise_blocks=1),
+                     recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
     # 28x28 clothing: two hours on one core. With Glow's networks, the better ones for the time.
-    'fashion_mnist': (Config(levels=2, steps_per_level=8, checkerboards=0, first_checkerboards=0,
-                             width=128, components=4, network='conv', top_prior='position',
-                             position_bias=True, network_dtype='mixed_bfloat16', noise_steps=2,
-                             noise_width=32),
-                      recipe.Training(learning_rate=2e-3, batch_size=64, epochs=15, clip_norm=1.,
-                                      ema=.999)),
+    'fashion_mnist': Recipe(Config(levels=2, steps_per_level=8, checkerboards=0, first_checkerboards=0,
+                                   width=128, components=4, network='conv', top_prior='position',
+                                   position_bias=True, network_dtype='mixed_bfloat16', noise_steps=2,
+                                   noise_width=32),
+                            recipe.Training(learning_rate=2e-3, batch_size=64, epochs=15, clip_norm=1.,
+                                            ema=.999)),
+    # For data without a recipe of their own: less than an hour of two cores for 32x32 images.
+    'small': Recipe(Config(levels=2, steps_per_level=4, checkerboards=0, first_checkerboards=0,
+                           width=64, components=4, network='conv', network_dtype='mixed_bfloat16',
+                           noise_steps=2, noise_width=32),
+                    recipe.Training(learning_rate=2e-3, batch_size=32, clip_norm=1., ema=.999),
+                    steps=5000),
 }
+
+SPEC = ModelSpec(
+    name='flow_pp', about='Flow++: couplings by mixtures of logistics, learned noise.',
+    config=Config, recipes=RECIPES, build=build, divisor=divisor, noise=noise)

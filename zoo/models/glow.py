@@ -6,43 +6,48 @@ and `fashion_mnist`, whose objects are centred, biases and a top prior per posit
 """
 
 import dataclasses
+from typing import Any
 
-import keras
-
-import tfp_glow
-from zoo.models import recipe
+from zoo.cli import ranges
+from zoo.models import options, recipe
+from zoo.models.recipe import Recipe
+from zoo.models.spec import ModelSpec
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(recipe.Hyperparameters):
     """Hyper-parameters of the model; the defaults are the paper's code's, affine."""
 
     levels: int = recipe.field(3, 'L: levels, each with half the side of the one before.')
     steps_per_level: int = recipe.field(32, 'K: flow steps per level.')
     width: int = recipe.field(512, 'Hidden channels of the coupling networks.')
-    coupling: str = recipe.field('affine', 'affine or additive.')
-    permutation: str = recipe.field('conv', 'conv, dense, shuffle or reverse.')
+    coupling: str = recipe.field('affine', 'What a coupling does.', choices=('affine', 'additive'))
+    permutation: str = recipe.field('conv', 'What mixes the channels between couplings: conv is an invertible 1x1 '
+                             'convolution by its LU factors, dense by its matrix.',
+                             choices=('conv', 'dense', 'shuffle', 'reverse'))
     top_prior: str = recipe.field(
-        'channel', 'Prior of the last latent, learned per channel or position, or standard.')
-    position_bias: bool = recipe.field(
-        False, 'Learn a bias per position in the networks (not in the paper): aligned images.')
+        'channel', 'Prior of the last latent, learned per channel or position, or standard.',
+        choices=('channel', 'position', 'standard'))
+    position_bias: bool = options.position_bias_field()
     minimum_scale: float = recipe.field(
-        0., 'Least scale of the affine coupling; the paper has 0.')
+        0., 'Least scale of the affine coupling; the paper has 0.', ranges.PART,
+        used_with={'coupling': ('affine',)})
     reversible: bool = recipe.field(
         True, 'Train at constant memory; false trades memory for less arithmetic.')
     conditional: bool = recipe.field(
         False, 'Model images given their labels, with a classifier of the last latent beside.')
     classification_weight: float = recipe.field(
-        .01, 'Weight of the classifier\'s loss of a conditional model.')
-    network_dtype: str = recipe.field(
-        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.')
+        .01, 'Weight of the classifier\'s loss of a conditional model.',
+        used_with={'conditional': (True,)})
+    network_dtype: str = options.network_dtype_field()
 
 
-def build(config, event_shape, seed, classes=None):
-    """The flow over data of `event_shape` with initial weights drawn from the integer `seed`.
+def build(config: Config, event_shape: tuple[int, ...], seed: int, classes: int | None = None):
+    """Returns the flow over data of `event_shape`, its initial weights drawn from `seed`.
 
-    With `classes` it is one given labels.
+    With `classes` it is a flow given labels.
     """
+    import tfp_glow  # Late: a wrong flag is reported at once.
     return tfp_glow.flows.glow(
         event_shape, config.levels, config.steps_per_level, config.width,
         coupling=config.coupling, permutation=config.permutation, top_prior=config.top_prior,
@@ -52,39 +57,50 @@ def build(config, event_shape, seed, classes=None):
         class_networks=False, seed=seed)
 
 
-def classifier(config, flow, classes):
-    """`(the classifier of a conditional model, the weight of its loss)`."""
+def classifier(config: Config, flow: Any, classes: int) -> tuple[Any, float]:
+    """Returns the classifier of a conditional model and the weight of its loss."""
+    import keras
+
+    import tfp_glow
     layer = keras.layers.Dense(classes, kernel_initializer='zeros', name='classifier')
     layer.build([None, flow.bijector.inverse_event_shape(flow.event_shape)[-1][-1]])
     return tfp_glow.flows.ClassFinder(flow, layer), config.classification_weight
 
 
-def divisor(config):
-    """What the sides of an image must be divisible by."""
+def divisor(config: Config) -> int:
+    """Returns what the sides of an image must be divisible by."""
     return 2**config.levels
 
 
 RECIPES = {
     # The paper's quantitative CIFAR-10 run: Adamax, 10 epochs of warm-up. For GPUs.
-    'paper': (Config(), recipe.Training(
-        optimizer='adamax', learning_rate=1e-3, schedule='constant', warmup_epochs=10.,
-        batch_size=64, epochs=1500)),
+    'paper': Recipe(Config(), recipe.Training(
+              optimizer='adamax', learning_rate=1e-3, schedule='constant', warmup_epochs=10.,
+              batch_size=64, epochs=1500)),
     # 8x8 digits: minutes on two cores.
-    'digits': (Config(levels=2, steps_per_level=8, width=64, top_prior='position',
-                      position_bias=True, minimum_scale=.1, reversible=False),
-               recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
-    'photo_patches': (Config(levels=3, steps_per_level=8, width=64, minimum_scale=.3),
-                      recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),
+    'digits': Recipe(Config(levels=2, steps_per_level=8, width=64, top_prior='position',
+                            position_bias=True, minimum_scale=.1, reversible=False),
+                     recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
+    'photo_patches': Recipe(Config(levels=3, steps_per_level=8, width=64, minimum_scale=.3),
+                            recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),
     # Six of them make the ablation of the paper's figure 3: minutes each on two cores.
-    'ablation': (Config(levels=2, steps_per_level=4, width=64, reversible=False),
-                 recipe.Training(learning_rate=1e-3, batch_size=64, epochs=4, ema=.99)),
+    'ablation': Recipe(Config(levels=2, steps_per_level=4, width=64, reversible=False),
+                       recipe.Training(learning_rate=1e-3, batch_size=64, epochs=4, ema=.99)),
     # The paper's conditional model: additive, with a classification loss.
-    'paper_conditional': (Config(coupling='additive', conditional=True), recipe.Training(
-        optimizer='adamax', learning_rate=1e-3, schedule='constant', warmup_epochs=10.,
-        batch_size=64, epochs=1500)),
+    'paper_conditional': Recipe(Config(coupling='additive', conditional=True), recipe.Training(
+              optimizer='adamax', learning_rate=1e-3, schedule='constant', warmup_epochs=10.,
+              batch_size=64, epochs=1500)),
     # 28x28 clothing: an hour on two cores.
-    'fashion_mnist': (Config(levels=2, steps_per_level=12, width=128, top_prior='position',
-                             position_bias=True, minimum_scale=.3, reversible=False,
-                             network_dtype='mixed_bfloat16'),
-                      recipe.Training(learning_rate=2e-3, batch_size=64, epochs=18, ema=.999)),
+    'fashion_mnist': Recipe(Config(levels=2, steps_per_level=12, width=128, top_prior='position',
+                                   position_bias=True, minimum_scale=.3, reversible=False,
+                                   network_dtype='mixed_bfloat16'),
+                            recipe.Training(learning_rate=2e-3, batch_size=64, epochs=18, ema=.999)),
+    # For data without a recipe of their own: less than an hour of two cores for 32x32 images.
+    'small': Recipe(Config(levels=2, steps_per_level=8, width=64, minimum_scale=.3),
+                    recipe.Training(learning_rate=1e-3, batch_size=32, ema=.999),
+                    steps=6000),
 }
+
+SPEC = ModelSpec(
+    name='glow', about='Glow: affine or additive couplings, invertible 1x1 convolutions, levels.',
+    config=Config, recipes=RECIPES, build=build, divisor=divisor, classifier=classifier)

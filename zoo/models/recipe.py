@@ -1,81 +1,188 @@
 """Hyper-parameters: frozen dataclasses whose fields become flags, and named sets of values."""
 
 import dataclasses
+import math
+import typing
+from collections.abc import Callable, Container, Mapping
+from typing import Any
 
-from absl import flags
-
-from zoo.cli import errors
+from zoo.cli import errors, ranges
 
 
-def field(default, help):  # pylint: disable=redefined-builtin
-    """A dataclass field with a default and the help text of its flag."""
-    return dataclasses.field(default=default, metadata={'help': help})
+def field(default: Any, help_text: str, limits: ranges.Range | None = None,
+          choices: tuple[str, ...] | None = None, check: Callable[[str], Any] | None = None,
+          used_with: Mapping[str, Container] | None = None, images_only: bool = False) -> Any:
+    """Returns a dataclass field with all that its flag needs to know.
+
+    Args:
+        default: The value without a recipe.
+        help_text: What `--help` says of the flag.
+        limits: The numbers that it takes; by default those of `ranges.COUNT` for an integer,
+            `ranges.NOT_NEGATIVE` for a float.
+        choices: The texts that it takes, if it does not take any.
+        check: Called with a text; raises a `ValueError`, 'must be ...', for one it does not take.
+        used_with: The values of other fields without which this one has no use:
+            `{'coupling': ('affine',)}`.
+        images_only: Whether it has no use for vectors.
+    """
+    return dataclasses.field(default=default, metadata={
+        'help': help_text, 'limits': limits, 'choices': choices, 'check': check,
+        'used_with': used_with or {}, 'images_only': images_only})
+
+
+def types(config: Any) -> dict[str, type]:
+    """Returns the type of each field of a dataclass of hyper-parameters."""
+    hints = typing.get_type_hints(config if isinstance(config, type) else type(config))
+    return {f.name: hints[f.name] for f in dataclasses.fields(config)}
+
+
+def limits_of(field_: dataclasses.Field, kind: type) -> ranges.Range | None:
+    """Returns the numbers that a field takes; None for a field of texts or truth values."""
+    default = {int: ranges.COUNT, float: ranges.NOT_NEGATIVE}.get(kind)
+    return field_.metadata.get('limits') or default
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
+class Hyperparameters:
+    """The base of all hyper-parameters: a value that its field does not take is refused.
+
+    Raises:
+        UsageError: If a value has another type than its field or is not among those it takes; the
+            message names the flag.
+    """
+
+    def __post_init__(self) -> None:
+        """Checks all values."""
+        kinds = types(self)
+        for f in dataclasses.fields(self):
+            rule = _broken_rule(f, kinds[f.name], getattr(self, f.name))
+            if rule:
+                raise errors.UsageError(f'--{f.name} {rule}; got {getattr(self, f.name)!r}.')
+
+    def unused(self, name: str) -> str | None:
+        """Returns why the field `name` has no use given the values of the others, or None."""
+        own = next(f for f in dataclasses.fields(self) if f.name == name)
+        for other, values in own.metadata['used_with'].items():
+            if getattr(self, other) not in values:
+                return (f'must be left out with --{other}={getattr(self, other)}: it is used with '
+                        f'{_condition(other, values)} only')
+        return None
+
+
+def conditions(field_: dataclasses.Field) -> str:
+    """Returns with which other flags a field is used: '--coupling=affine', or ''."""
+    return ' and '.join(_condition(*pair) for pair in field_.metadata['used_with'].items())
+
+
+def _condition(name: str, values: Container) -> str:
+    if isinstance(values, ranges.Range):
+        return f'--{name} {values}'
+    if values == (True,):
+        return f'--{name}'
+    if values == (False,):
+        return f'--no{name}'
+    return ' or '.join(f'--{name}={value}' for value in typing.cast(tuple, values))
+
+
+def _broken_rule(f: dataclasses.Field, kind: type, value: Any) -> str | None:
+    """Returns the rule that a value breaks, 'must be ...', or None."""
+    if kind is bool or isinstance(value, bool):
+        return None if kind is bool and isinstance(value, bool) else f'must be {_name(kind)}'
+    if kind is str:
+        if not isinstance(value, str):
+            return 'must be a text'
+        choices, check = f.metadata['choices'], f.metadata['check']
+        if choices and value not in choices:
+            return f'must be one of {", ".join(c or "nothing" for c in choices)}'
+        try:
+            if check:
+                check(value)
+        except ValueError as error:
+            return str(error)
+        return None
+    if not isinstance(value, int if kind is int else (int, float)):
+        return f'must be {_name(kind)}'
+    limits = limits_of(f, kind)
+    return None if limits is None or value in limits else limits.rule(value)
+
+
+def _name(kind: type) -> str:
+    return {bool: 'true or false', int: 'an integer', float: 'a number'}[kind]
+
+
+_OPTIMIZERS, _SCHEDULES = ('adam', 'adamax', 'rmsprop'), ('cosine', 'constant')
+
+
+@dataclasses.dataclass(frozen=True)
+class Training(Hyperparameters):
     """Hyper-parameters of the training; the same for every model."""
 
-    optimizer: str = field('adam', 'adam, adamax or rmsprop.')
-    learning_rate: float = field(1e-3, 'Peak learning rate.')
-    schedule: str = field('cosine', 'cosine (to zero over the run) or constant, after the warm-up.')
-    decay: float = field(1., 'Factor on the learning rate after each epoch, besides the schedule.')
+    optimizer: str = field('adam', 'Keras optimizer.', choices=_OPTIMIZERS)
+    learning_rate: float = field(1e-3, 'Greatest learning rate.', ranges.POSITIVE)
+    schedule: str = field('cosine', 'Learning rate after the warm-up: cosine falls to zero over '
+                          'the run.', choices=_SCHEDULES)
+    decay: float = field(1., 'Factor on the learning rate after each epoch, besides the schedule.',
+                         ranges.Range(0, 1, open_below=True))
     warmup_epochs: float = field(.25, 'Epochs over which the learning rate rises from zero.')
-    batch_size: int = field(64, 'Images per step.')
-    epochs: int = field(10, 'Passes over the training split.')
+    batch_size: int = field(64, 'Examples per step.')
+    epochs: int = field(10, 'Passes over the training split.', ranges.Range(1, 1_000_000))
     clip_norm: float = field(0., 'Clip the gradient to this global norm; 0 for no clipping.')
-    ema: float = field(.999, 'Decay of the averaged weights that are evaluated; 0 for none.')
+    ema: float = field(.999, 'Decay of the averaged weights that are evaluated; 0 for none.',
+                       ranges.PART)
     weight_prior: float = field(
         0., 'Deviation of a Gaussian prior on all weights (MAP); 0 for maximum likelihood.')
-    bits: int = field(8, 'Keep this many bits of each channel (256-level data only).')
+    bits: int = field(8, 'Keep this many bits of each channel (256-level data only).',
+                      ranges.Range(1, 8))
     binarize: str = field(
         '', 'Draw black and white pixels, likely as their levels say: dynamic, anew in each epoch; '
-        'static, once; none for the levels themselves.')
+        'static, once; nothing for the levels themselves.', choices=('', 'dynamic', 'static'))
     shifts: float = field(
-        0., 'Move training images by up to this share of their sides, edges repeated.')
+        0., 'Move training images by up to this share of their sides, edges repeated.',
+        ranges.PART)
     upside_down: bool = field(False, 'Turn half of the training images upside down, mirrored.')
     jit_compile: bool = field(False, 'Compile with XLA: for GPUs; loops crawl on CPUs.')
-    seed: int = field(0, 'Initial weights, order of the data, dequantization noise.')
-
-    def check(self):
-        """Raises a `UsageError` that names the flag when a value is out of its range."""
-        for name in ('batch_size', 'epochs'):
-            if getattr(self, name) < 1:
-                raise errors.UsageError(f'--{name} must be at least 1; got {getattr(self, name)}.')
-        if self.learning_rate <= 0:
-            raise errors.UsageError(f'--learning_rate must be positive; got {self.learning_rate}.')
-        for name in ('warmup_epochs', 'clip_norm', 'weight_prior'):
-            if getattr(self, name) < 0:
-                raise errors.UsageError(f'--{name} must be at least 0; got {getattr(self, name)}.')
-        if not 0 < self.decay <= 1:
-            raise errors.UsageError(f'--decay must be in (0, 1]; got {self.decay}.')
-        for name in ('ema', 'shifts'):
-            if not 0 <= getattr(self, name) < 1:
-                raise errors.UsageError(f'--{name} must be in [0, 1); got {getattr(self, name)}.')
-        if not 1 <= self.bits <= 8:
-            raise errors.UsageError(f'--bits must be in 1 .. 8; got {self.bits}.')
-        for name, choices in (('optimizer', ('adam', 'adamax', 'rmsprop')),
-                              ('schedule', ('cosine', 'constant'))):
-            if getattr(self, name) not in choices:
-                raise errors.UsageError(f'--{name} must be one of {", ".join(choices)}; '
-                                        f'got {getattr(self, name)!r}.')
+    seed: int = field(0, 'Initial weights, order of the data, dequantization noise.',
+                      ranges.WHOLE)
 
 
-def define_flags(*configs):
-    """One flag per field of the dataclasses; unset flags leave the recipe's value."""
-    defined = set()
-    for config in configs:
-        for f in dataclasses.fields(config):
-            if f.name in defined:
-                continue
-            defined.add(f.name)
-            define = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer,
-                      float: flags.DEFINE_float, str: flags.DEFINE_string}[f.type]
-            define(f.name, None, f'{f.metadata["help"]} Default: the recipe\'s.')
+DATA_FIELDS = ('bits', 'binarize', 'shifts', 'upside_down')  # Of `Training`: about the data.
 
 
-def overridden(config):
-    """`config` with the values of the flags that were given."""
-    given = {f.name: flags.FLAGS[f.name].value for f in dataclasses.fields(config)
-             if flags.FLAGS[f.name].value is not None}
-    return dataclasses.replace(config, **given)
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A named set of hyper-parameters of a model.
+
+    Attributes:
+        config: Those of the model.
+        training: Those of its training.
+        steps: If given, `batch_size` is the largest and `epochs` none of the recipe's: both are
+            fitted to the number of training examples so that training takes about so many steps.
+        name: Its name, once it was looked up.
+    """
+
+    config: Any
+    training: Training
+    steps: int | None = None
+    name: str = ''
+
+    def fitted(self, examples: int, batch_size: int | None = None) -> 'Recipe':
+        """Returns the recipe for so many training examples: itself if `steps` is None.
+
+        There are at least one and at most 200 epochs.
+
+        Args:
+            examples: The number of training examples.
+            batch_size: That of each step; by default the recipe's or, if there are less than eight
+                such batches, the largest power of two of which there are eight.
+        """
+        if self.steps is None:
+            return self
+        batch = batch_size or self.training.batch_size
+        if batch_size is None and examples < 8 * batch:
+            batch = 2**int(math.log2(max(1, examples / 8)))
+        epochs = min(max(1, round(self.steps / max(1, examples // batch))), _MOST_EPOCHS)
+        return dataclasses.replace(self, training=dataclasses.replace(
+            self.training, batch_size=batch, epochs=epochs))
+
+
+_MOST_EPOCHS = 200

@@ -1,6 +1,7 @@
 """Names: models, and which recipe a data set gets by default."""
 
-from zoo import data as zoo_data
+import dataclasses
+
 from zoo.cli import errors
 from zoo.models import (
     conv_vae,
@@ -16,32 +17,55 @@ from zoo.models import (
     real_nvp,
     resnet_vae,
 )
+from zoo.models.recipe import Recipe
+from zoo.models.spec import ModelSpec
 
-MODELS = {'conv_vae': conv_vae, 'dense_vae': dense_vae, 'flow_pp': flow_pp, 'glow': glow,
-          'iaf': iaf, 'idf': idf, 'made': made, 'maf': maf, 'nice': nice, 'pixel_vae': pixel_vae,
-          'real_nvp': real_nvp, 'resnet_vae': resnet_vae}
+MODELS: dict[str, ModelSpec] = {
+    module.SPEC.name: module.SPEC
+    for module in (conv_vae, dense_vae, flow_pp, glow, iaf, idf, made, maf, nice, pixel_vae,
+                   real_nvp, resnet_vae)}
 
 
-def model(name):
-    """The module of model `name`: `Config`, `build`, `divisor`, `RECIPES`."""
+def spec(name: str) -> ModelSpec:
+    """Returns the model of this name.
+
+    Raises:
+        UsageError: If there is none.
+    """
     if name not in MODELS:
         raise errors.UsageError(f'--model must be one of {", ".join(sorted(MODELS))}; '
-                                f'got {name!r}.')
+                                f'got {name!r}.{errors.did_you_mean(name, MODELS)}')
     return MODELS[name]
 
 
-def is_vae(name):
-    """Whether model `name` is a VAE, which `build` makes for a number of grey levels, or a flow."""
-    return getattr(model(name), 'VAE', False)
+def recipe(model: str, name: str | None, dataset: str, vectors: bool = False) -> Recipe:
+    """Returns a recipe of a model, with its name.
 
+    Args:
+        model: A name in `MODELS`.
+        name: That of the recipe. Without one, it is the data set's own if it has one, else
+            `small`. For vectors, the small one is called `vectors`.
+        dataset: The name of a data set.
+        vectors: Whether it is one of vectors.
 
-def recipe(model_name, name, dataset):
-    """`(model config, training config)` of a recipe; without a name, the data set's own if any."""
-    recipes = model(model_name).RECIPES
+    Raises:
+        UsageError: If the model has no recipe of this name; the message says which models have.
+    """
+    recipes = spec(model).recipes
     if name is None:
-        kind = 'vectors' if zoo_data.is_vectors(dataset) else 'paper'
-        name = dataset if dataset in recipes else kind if kind in recipes else 'paper'
+        name = dataset if dataset in recipes else 'small'
+    if name == 'small' and vectors and 'vectors' in recipes:
+        name = 'vectors'
     if name not in recipes:
-        raise errors.UsageError(f'--recipe must be one of {", ".join(sorted(recipes))}; '
-                                f'got {name!r}.')
-    return name, *recipes[name]
+        others = sorted(other.name for other in MODELS.values() if name in other.recipes)
+        of_others = f' It is a recipe of {", ".join(others)}.' if others else errors.did_you_mean(
+            name, recipes)
+        raise errors.UsageError(f'--recipe must be one of {", ".join(sorted(recipes))} for '
+                                f'--model={model}; got {name!r}.{of_others}')
+    return dataclasses.replace(recipes[name], name=name)
+
+
+def models_with(flag: str) -> list[str]:
+    """Returns the names of the models that have a hyper-parameter of this name."""
+    return sorted(other.name for other in MODELS.values()
+                  if flag in {f.name for f in dataclasses.fields(other.config)})

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from zoo.pictures import grids
+from zoo.cli import files
 
 _CELLS = 60
 SHOWN = 6  # Images of each kind.
@@ -27,7 +27,7 @@ def histograms(path, bits):
                       alpha=.4 if not index else 1., label=name, color=f'C{index}')
     axes.set(xlabel='bits/dim', ylabel='density', yticks=[])
     axes.legend()
-    grids.write_atomically(path, lambda file: figure.savefig(file, format='png'))
+    files.write_whole(path, lambda file: figure.savefig(file, format='png'))
 
 
 def maps(path, kinds, bins):
@@ -53,4 +53,4 @@ def maps(path, kinds, bins):
                                  vmin=0, vmax=1)
             drawn = below[column].imshow(bits, cmap='inferno', vmin=low, vmax=high)
         figure.colorbar(drawn, ax=below, label='bits')
-    grids.write_atomically(path, lambda file: figure.savefig(file, format='png'))
+    files.write_whole(path, lambda file: figure.savefig(file, format='png'))

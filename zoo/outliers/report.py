@@ -1,23 +1,26 @@
 """The out-of-distribution report as a dictionary and as a text."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from zoo.outliers import scores
+from zoo.runs.run import Trained
 
 PICTURES = '\n![bits/dim](histograms.png)\n\n![bits of each pixel](bits_map.png)\n'
 _SCORES = {'bits': 'bits', 'typicality': 'typicality', 'compressor': 'ratio to {}',
            'background': 'ratio to background'}
 
 
-def make(run, data, model, kinds, bits, groups, compressor, background=None):
+def make(trained: Trained, kinds: dict[str, np.ndarray], bits: dict[str, np.ndarray],
+         groups: Sequence[int], compressor: str,
+         background: dict[str, np.ndarray] | None = None) -> dict[str, Any]:
     """Returns the report, ready for JSON.
 
     Args:
-        run: the `Run`.
-        data: its data.
-        model: its `FlowModel`.
+        trained: The run, its data and its model.
         kinds: `{name: uint8 [N, H, W, C]}`: train, validation, test, then others.
         bits: `{name: [N]}`, the model's bits/dim of them.
         groups: numbers of images that the typicality test sees together.
@@ -27,7 +30,7 @@ def make(run, data, model, kinds, bits, groups, compressor, background=None):
     Raises:
         ValueError: one of the model's own images has no finite likelihood.
     """
-    dims = model.counted_dims
+    run, dims = trained.run, trained.model.counted_dims
     nats = {name: values * dims * math.log(2) for name, values in bits.items()}
     test = scores.Typicality.fit(nats['train'], nats['validation'], groups)
     names = [name for name in kinds if name not in ('train', 'validation')]
@@ -43,7 +46,7 @@ def make(run, data, model, kinds, bits, groups, compressor, background=None):
              'auroc': None if name == 'test' else {
                  score: scores.auroc(by_name['test'][score], values)
                  for score, values in by_name[name].items()}} for name in names]
-    return {'model': run.model, 'dataset': run.dataset, 'data': data.describe(), 'dims': dims,
+    return {'model': run.model, 'dataset': run.dataset, 'data': trained.data.describe(), 'dims': dims,
             'compressor': compressor, 'entropy_nats': test.entropy,
             'entropy_standard_error': test.standard_error,
             'entropy_images': len(kinds['train']), 'validation_images': len(kinds['validation']),

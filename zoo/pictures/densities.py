@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from zoo.cli import errors
-from zoo.pictures import grids
+from zoo.cli import errors, files
 
 _CELLS = 200  # Along a side of the density's grid.
 _PAIRS = 5  # Columns of a plot by pairs.
@@ -43,7 +42,7 @@ def density(path, samples, log_prob=None, data=None, columns=None):
     columns = columns or [f'x{i + 1}' for i in range(dims['samples'])]
     draw = _panels if dims['samples'] == 2 else _pairs
     figure = draw(Figure, points, log_prob, columns)
-    grids.write_atomically(path, lambda file: figure.savefig(file, format='png'))
+    files.write_whole(path, lambda file: figure.savefig(file, format='png'))
 
 
 def _panels(make_figure, points, log_prob, columns):

@@ -1,13 +1,11 @@
 """Grids of images as PNG files, and series of grids as GIF animations."""
 
 import math
-import os
-import pathlib
 
 import numpy as np
 from PIL import Image
 
-from zoo.cli import errors
+from zoo.cli import files
 
 _READABLE = 64  # Pixels that a small image's longer side is enlarged to, about.
 _TINY = 16  # Below this side, blocks of pixels hide from the eye what they show.
@@ -30,7 +28,7 @@ def save_grid(images, path, bins=256, scale=None, columns=None):
         ValueError: an argument out of its range.
     """
     picture = Image.fromarray(grid(images, bins, scale, columns))
-    write_atomically(path, lambda file: picture.save(file, format='PNG'))
+    files.write_whole(path, lambda file: picture.save(file, format='PNG'))
 
 
 def save_animation(frames, path, bins=256, scale=None, columns=None, milliseconds=120):
@@ -54,7 +52,7 @@ def save_animation(frames, path, bins=256, scale=None, columns=None, millisecond
         raise ValueError(f'milliseconds must be at least 20; got {milliseconds=}.')
     first, *rest = [Image.fromarray(grid(frame, bins, scale, columns)) for frame in frames]
     durations = [milliseconds] * len(rest) + [5 * milliseconds]
-    write_atomically(path, lambda file: first.save(
+    files.write_whole(path, lambda file: first.save(
         file, format='GIF', save_all=True, append_images=rest, duration=durations, loop=0))
 
 
@@ -120,29 +118,6 @@ def read_png(path, shape, bins=256):
     return np.round(pixels * ((bins - 1) / 255.)).astype(np.uint8).reshape(shape)
 
 
-def check_output(path, suffixes, overwrite=False):
-    """Raises a `UsageError` about --out unless `path` can become a new file of one of `suffixes`.
-    """
-    out = pathlib.Path(path)
-    if out.suffix not in suffixes:
-        raise errors.UsageError(f'--out must end in {" or ".join(suffixes)}; got {path!r}.')
-    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise errors.UsageError(f'--out must be in a folder that is there and can be written; '
-                                f'got {path!r}.')
-    if out.is_dir():
-        raise errors.UsageError(f'--out must be a file; got the folder {path!r}.')
-    if out.exists() and not overwrite:
-        raise errors.UsageError(f'--out must be a new file, or give --overwrite; {path!r} is '
-                                'there.')
-
-
-def write_atomically(path, write):
-    """Calls `write(file)` on a binary file that becomes `path` when it is whole."""
-    path = pathlib.Path(path)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        with unfinished.open('wb') as file:
-            write(file)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+def greys(pictures: np.ndarray, bins: int) -> np.ndarray:
+    """Returns real numbers of 0 .. bins-1 as 256 levels of grey, uint8."""
+    return np.round(np.clip(np.asarray(pictures) / (bins - 1), 0, 1) * 255).astype(np.uint8)

@@ -3,8 +3,7 @@
 import csv
 import pathlib
 
-from zoo.cli import errors
-from zoo.pictures import grids
+from zoo.cli import errors, files
 
 
 def read(path):
@@ -36,7 +35,7 @@ def draw(curves, path, unit='bits/dim', title=None):
     axes.set(xlabel='epoch' + (f' ({title})' if title else ''), ylabel=unit)
     axes.grid(alpha=.3)
     axes.legend()
-    grids.write_atomically(path, lambda file: figure.savefig(file, format='png'))
+    files.write_whole(path, lambda file: figure.savefig(file, format='png'))
 
 
 def unit(rows):

@@ -1,104 +1,128 @@
 """What happens after each epoch of a run: figures, pictures, a checkpoint, a look at its health."""
 
+import os
 import time
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-import tfp_glow
 from zoo.cli import errors
-from zoo.evaluation import metrics
+from zoo.runs.directory import Directory
+from zoo.runs.run import Trained
 
-_SHOWN = 16  # Images.
 _RECONSTRUCTION_LIMIT = 1e-3  # Of the pixel range: beyond it constant-memory gradients suffer.
+_WARM_STEPS, _TIMED_STEPS = 5, 10  # The first steps trace graphs; the next ones are timed.
 
 
-def for_run(run, data, model, directory, manager):
-    """The callbacks of a run."""
-    return [_Health(), _Record(run, data, model, directory, manager)]
+class Watch(Protocol):
+    """What a family of models looks at after each epoch."""
+
+    def figures(self) -> dict[str, float]:
+        """Returns further figures of the epoch."""
+
+    def samples(self) -> Any:
+        """Returns a few sampled images, float32 [N, H, W, C] of 0 .. bins-1; None of vectors."""
+
+
+def for_run(trained: Trained, directory: Directory, manager: tf.train.CheckpointManager,
+            watch: Watch, announce: Callable[[str], None] | None = None,
+            ) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks of a run.
+
+    Args:
+        trained: The run, its data and the model that is trained.
+        directory: Where the run is kept.
+        manager: Of its checkpoints.
+        watch: What is looked at after each epoch.
+        announce: If given, called once with the expected time of the run in words, after the first
+            steps.
+    """
+    callbacks = [_Health(), _Record(trained, directory, manager, watch)]
+    return callbacks + ([_ExpectedTime(announce)] if announce else [])
 
 
 class _Health(keras.callbacks.Callback):
-    """Stops a run whose loss is no number."""
+    """Stops a run whose loss is not finite."""
 
-    def on_train_batch_end(self, batch, logs=None):
-        if batch % 50 == 0 and not np.isfinite(logs['loss']):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        loss = (logs or {}).get('loss', 0.)
+        if batch % 50 == 0 and not np.isfinite(loss):
             raise errors.Failure(
-                f'the loss became {logs["loss"]} at step {batch}: lower --learning_rate, or give '
+                f'the loss became {loss} at step {batch}: lower --learning_rate, or give '
                 f'--clip_norm or --minimum_scale; the last checkpoint is kept.')
 
 
-class _Record(keras.callbacks.Callback):
-    """Metrics, TensorBoard scalars and images, checkpoints."""
+class _ExpectedTime(keras.callbacks.Callback):
+    """Times a few steps and says how long all epochs will take."""
 
-    def __init__(self, run, data, model, directory, manager):
+    def __init__(self, announce: Callable[[str], None]) -> None:
         super().__init__()
-        self._run, self._data, self._trained = run, data, model
+        self._announce, self._seen, self._start = announce, 0, 0.
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self._seen += 1
+        if self._seen == _WARM_STEPS:
+            self._start = time.monotonic()
+        elif self._seen == _WARM_STEPS + _TIMED_STEPS:
+            step = (time.monotonic() - self._start) / _TIMED_STEPS
+            steps = self.params['epochs'] * self.params['steps']
+            self._announce(f'about {_duration(step * steps)} on {_cores()} cores')
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (
+        os.cpu_count() or 1)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f'{max(1, round(seconds))} seconds'
+    if seconds < 5400:
+        return f'{seconds / 60:.0f} minutes'
+    return f'{seconds / 3600:.1f} hours' if seconds < 172800 else f'{seconds / 86400:.0f} days'
+
+
+class _Record(keras.callbacks.Callback):
+    """Keeps metrics, TensorBoard scalars and images, and checkpoints."""
+
+    def __init__(self, trained: Trained, directory: Directory,
+                 manager: tf.train.CheckpointManager, watch: Watch) -> None:
+        super().__init__()
+        self._trained, self._watch = trained, watch
         self._directory, self._manager = directory, manager
         self._writer = tf.summary.create_file_writer(str(directory.path / 'tensorboard'))
-        self._look = (_VAELook if run.is_vae else _FlowLook)(run, data, model)
+        self._start = 0.
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._start = time.time()
 
-    def on_epoch_end(self, epoch, logs=None):
-        model, checkpoint = self._trained, self._manager.checkpoint
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        model, checkpoint = self._trained.model, self._manager.checkpoint
         checkpoint.seconds.assign_add(time.time() - self._start)
-        looked = self._look.figures()
+        figures = self._watch.figures()
         row = {'epoch': epoch + 1, 'step': int(model.optimizer.iterations),
                'seconds': round(float(checkpoint.seconds), 1),
                'learning_rate': float(model.optimizer.learning_rate),
-               **{name: float(value) for name, value in logs.items()},
-               **looked}
+               **{name: float(value) for name, value in (logs or {}).items()},
+               **figures}
         self._directory.add_metrics(row)
         with self._writer.as_default(step=epoch + 1):
             for name, value in row.items():
                 tf.summary.scalar(name, value)
-            if model.bins is not None:
-                pictures = self._data.crop(self._look.samples())
+            samples = self._watch.samples()
+            if samples is not None:
+                pictures = self._trained.data.crop(samples)
                 tf.summary.image('samples', pictures / (model.bins - 1), max_outputs=16)
         self._writer.flush()
         checkpoint.epoch.assign(epoch + 1)
         self._manager.save()
-        error = looked.get('reconstruction_error')
-        if getattr(self._run.config, 'reversible', False) and not error <= _RECONSTRUCTION_LIMIT:
+        self._warn(figures.get('reconstruction_error'))
+
+    def _warn(self, error: float | None) -> None:
+        reversible = getattr(self._trained.run.config, 'reversible', False)
+        if reversible and error is not None and not error <= _RECONSTRUCTION_LIMIT:
             print(f'\nwarning: the round trip of validation images errs by {error:.1e} of the '
                   f'pixel range; raise --minimum_scale or give --noreversible.')
-
-
-class _FlowLook:
-    """The round trip of a flow's images, and samples."""
-
-    def __init__(self, run, data, model):
-        self._model = model
-        self._probe = run.examples(data, 'validation', min(_SHOWN, data.sizes['validation']))
-        self._round_trip = metrics.RoundTrip(model)
-        tempered, given = tfp_glow.with_temperature(model.flow, .7), {}
-        if run.conditional:
-            given['condition'] = tf.range(_SHOWN) % data.num_classes
-        self._draw = tf.function(lambda: tempered.sample(_SHOWN, seed=[0, 1], **given))
-
-    def figures(self):
-        return {'reconstruction_error': self._round_trip.error(*self._probe)}
-
-    def samples(self):
-        with self._model.averaged_weights():
-            data = self._draw()
-        return tf.cast(self._model.to_images(data), tf.float32)
-
-
-class _VAELook:
-    """Pictures of latents from a VAE's prior."""
-
-    def __init__(self, run, data, model):
-        del run, data
-        self._model = model
-        self._draw = tf.function(lambda: model.vae.sample(_SHOWN, [0, 1], mean=True))
-
-    def figures(self):
-        return {}
-
-    def samples(self):
-        with self._model.averaged_weights():
-            return self._draw()

@@ -1,0 +1,109 @@
+"""Files of flags: `--flagfile=FILE` stands for the flags in FILE, one a line."""
+
+import pathlib
+import stat
+
+from zoo.cli import errors
+
+_LARGEST = 2**20  # Bytes: no file of flags is as large.
+
+
+def expand(arguments: list[str]) -> list[str]:
+    """Returns the arguments with each `--flagfile=FILE` replaced by the flags in FILE.
+
+    The flags of files come first, in their order, so that a flag on the command line wins over the
+    same flag in a file. Empty lines and lines that begin with `#` or `//` are comments. A file may
+    name other files, relative to the current folder, but not itself.
+
+    Args:
+        arguments: What follows the name of the program.
+
+    Raises:
+        UsageError: If a file cannot be read as UTF-8, holds something else than flags, or includes
+            itself.
+    """
+    from_files: list[str] = []
+    own: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        name = _file_name(argument, rest)
+        if name is None:
+            own.append(argument)
+        else:
+            from_files += _read(name)
+        if argument == '--':  # What follows are operands.
+            own += rest
+    return from_files + own
+
+
+def all_given(arguments: list[str], flag: str) -> list[str]:
+    """Returns the values that the arguments give to `--flag=value`, in their order."""
+    values, rest = [], iter(arguments)
+    for argument in rest:
+        name, equals, text = argument.lstrip('-').partition('=')
+        if argument.startswith('-') and name == flag:
+            values.append(text if equals else next(rest, ''))
+    return values
+
+
+def given(arguments: list[str], flag: str) -> str | None:
+    """Returns the last of the values of `all_given`, which is the one that counts, or None."""
+    return (all_given(arguments, flag) or [None])[-1]
+
+
+def _read(name: str) -> list[str]:
+    """Returns the flags of a file and of those that it names, read without recursion."""
+    flags: list[str] = []
+    open_files = [(name, iter(_lines(name)))]
+    while open_files:
+        line = next(open_files[-1][1], None)
+        if line is None:
+            open_files.pop()
+            continue
+        inner = _file_name(line, open_files[-1][1])
+        if inner is None:
+            flags.append(line)
+            continue
+        path = pathlib.Path(inner).resolve()
+        if any(pathlib.Path(outer).resolve() == path for outer, _ in open_files):
+            raise errors.UsageError(f'--flagfile must not include itself; {inner!r} is included '
+                                    f'by {open_files[-1][0]!r} and includes it.')
+        open_files.append((inner, iter(_lines(inner))))
+    return flags
+
+
+def _file_name(argument: str, rest) -> str | None:
+    """Returns FILE of `--flagfile=FILE` or `--flagfile FILE`; None of any other argument."""
+    name, equals, value = argument.lstrip('-').partition('=')
+    if not argument.startswith('-') or name != 'flagfile':
+        return None
+    value = value if equals else next(rest, '')
+    if not value:
+        raise errors.UsageError('--flagfile must name a file of flags; got nothing.')
+    return value
+
+
+def _lines(name: str) -> list[str]:
+    path = pathlib.Path(name).expanduser()
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise errors.UsageError(f'--flagfile must be a regular file; got {name!r}.')
+        if status.st_size > _LARGEST:
+            raise errors.UsageError(f'--flagfile must be a file of at most {_LARGEST:,} bytes; '
+                                    f'{name!r} has {status.st_size:,}.')
+        text = path.read_text(encoding='utf-8-sig')
+    except (OSError, ValueError) as error:
+        if isinstance(error, errors.UsageError):
+            raise
+        reason = 'it is not UTF-8' if isinstance(error, UnicodeError) else (
+            getattr(error, 'strerror', None) or error)
+        raise errors.UsageError(f'--flagfile must be a text file in UTF-8 that can be read '
+                                f'({reason}); got {name!r}.') from None
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(('#', '//'))]
+    for line in lines:
+        if not line.startswith('-'):
+            raise errors.UsageError(f'--flagfile must hold flags, --name=value, one a line; '
+                                    f'{name!r} holds {line[:60]!r}.')
+    return lines

@@ -1,0 +1,31 @@
+"""What a data set is, by the looks of its name. Needs no TensorFlow."""
+
+import pathlib
+
+from zoo.cli import errors
+from zoo.data import densities
+
+TABLES = ('.csv', '.npz')
+EMBEDDED = ('digits', 'photo_patches')
+
+
+def is_vectors(name: str) -> bool:
+    """Returns whether `name` is one of vectors: a density, or the path of a table."""
+    return name in densities.NAMES or str(name).endswith(TABLES)
+
+
+def check(name: str, data_dir: str | None = None) -> None:
+    """Checks that there is a data set of this name, which takes less than a second.
+
+    Raises:
+        UsageError: If there is none; the message names the nearest one.
+    """
+    if name in densities.NAMES or name in EMBEDDED:
+        return
+    if is_vectors(name):
+        if not pathlib.Path(name).is_file():
+            raise errors.UsageError(f'--dataset={name}: it must be a file that can be read; there '
+                                    'is none.')
+        return
+    from zoo.data import sources  # Late: TFDS takes half a second.
+    sources.find_builder(name, data_dir)

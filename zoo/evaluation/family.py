@@ -1,0 +1,88 @@
+"""`Family`: what differs between kinds of trained models in figures, pictures and diagnosis."""
+
+import abc
+import os
+import pathlib
+from typing import Any
+
+from zoo.runs.callbacks import Watch
+from zoo.runs.run import Trained
+
+
+class Family(abc.ABC):
+    """A trained model, measured and drawn as models of its kind are.
+
+    Args:
+        trained: The run, its data and its model.
+
+    Attributes:
+        name: The kind in a word: 'flow' or 'VAE'.
+        default_temperature: That of pictures of samples, unless one is asked for.
+        diagnosed_examples: How many a diagnosis looks at by default.
+        least_diagnosed_examples: How many it needs.
+    """
+
+    name = 'flow'
+    default_temperature = .7
+    diagnosed_examples = 64
+    least_diagnosed_examples = 1
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained = trained
+        self.run, self.data, self.model = trained.run, trained.data, trained.model
+
+    @property
+    def estimate(self) -> str:
+        """What training has found, in words."""
+        return 'maximum likelihood'
+
+    @abc.abstractmethod
+    def figures(self, split: str, draws: int = 1, limit: int | None = None,
+                importance_samples: int | None = None) -> dict[str, Any]:
+        """Returns the likelihood on a split, or its bounds, as a dictionary ready for JSON.
+
+        Args:
+            split: 'train', 'validation' or 'test'.
+            draws: Draws for each example, averaged: of dequantization noise, or of latents.
+            limit: Use the first examples only.
+            importance_samples: Also give the importance-weighted bound of a VAE, of so many.
+        """
+
+    @abc.abstractmethod
+    def format_figures(self, figures: dict[str, Any]) -> str:
+        """Returns what `figures` returned in one line."""
+
+    @abc.abstractmethod
+    def draw_samples(self, count: int, temperature: float, path: str | os.PathLike) -> None:
+        """Writes a picture of samples."""
+
+    @abc.abstractmethod
+    def watch(self) -> Watch:
+        """Returns what is looked at after each epoch of training."""
+
+    @abc.abstractmethod
+    def diagnose(self, split: str, count: int, draws: int) -> tuple[str, dict[str, Any]]:
+        """Returns a report on the first examples of a split: a text, and a dictionary for JSON.
+
+        Args:
+            split: 'train', 'validation' or 'test'.
+            count: Examples.
+            draws: Of a VAE's posterior for each of them.
+        """
+
+    def draw_more(self, folder: pathlib.Path) -> None:
+        """Writes the further pictures that a finished run keeps; most families have none."""
+        del folder
+
+    def round_trips(self, split: str, count: int) -> dict[str, float | None]:
+        """Returns the largest error of `forward(inverse(y))` by kind of example, if it has one."""
+        del split, count
+        return {}
+
+    def refusals(self) -> dict[str, str]:
+        """Returns `{flag: why it has no use for this model}` of the flags of several programs."""
+        return {}
+
+    def temperature(self, given: float | None) -> float:
+        """Returns the temperature of pictures of samples."""
+        return self.default_temperature if given is None else given

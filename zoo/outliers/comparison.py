@@ -1,0 +1,111 @@
+"""What a model of images is compared on: its own images, those of other data sets, strange ones."""
+
+import contextlib
+import dataclasses
+import pathlib
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from zoo import data as zoo_data
+from zoo.cli import errors
+from zoo.data import synthetic
+from zoo.models.spec import Kind
+from zoo.outliers.likelihoods import ImageLikelihood
+from zoo.runs import opening, preset_folder
+from zoo.runs.run import Trained
+
+
+def check_model(trained: Trained, flag: str, least: int) -> None:
+    """Checks that a model is a flow of images, with at least so many in each split.
+
+    Raises:
+        UsageError: If it is not; the message names `flag`.
+    """
+    _check_flow(trained, flag)
+    if trained.kind is Kind.VECTOR_FLOW or min(trained.data.sizes.values()) < least:
+        raise errors.UsageError(f'--{flag} must be of a model of images, {least} or more a split; '
+                                f'it is one of {trained.data.describe()}')
+
+
+def open_background(trained: Trained, source: str, data_dir: str | None) -> ImageLikelihood:
+    """Returns the likelihood of images under a background model.
+
+    Args:
+        trained: The model that it is compared with.
+        source: The name or folder of a preset, or a run directory.
+        data_dir: Where TFDS keeps the data sets.
+
+    Raises:
+        UsageError: If it is no flow of the same images.
+    """
+    path = pathlib.Path(source)
+    of_run = path.is_dir() and not (path / preset_folder.SUMS).exists()
+    with _naming('background'):
+        other = opening.open_run_or_preset(source if of_run else None,
+                                           None if of_run else source, data_dir)
+    _check_flow(other, 'background')
+    own, its = ((t.model.bins, tuple(t.model.flow.event_shape)) for t in (trained, other))
+    if own != its:
+        raise errors.UsageError(f'--background must be a model of {own[0]} levels and images '
+                                f'{own[1]}; {source!r} is one of {its}.')
+    return ImageLikelihood(other.model, other.classes)
+
+
+def own_images(trained: Trained, limit: int) -> dict[str, np.ndarray]:
+    """Returns at most so many images of each split, by its name."""
+    sizes = trained.data.sizes
+    return {split: trained.data.take(split, min(limit, sizes[split]))
+            for split in ('train', 'validation', 'test')}
+
+
+def other_images(trained: Trained, name: str, own: np.ndarray, limit: int, least: int,
+                 data_dir: str | None) -> np.ndarray:
+    """Returns test images of another data set, or synthetic ones, as the model takes them.
+
+    Args:
+        trained: The model.
+        name: That of a data set, or a kind in `synthetic.KINDS`.
+        own: Test images of the model's data, from which synthetic ones are made.
+        limit: At most so many are returned.
+        least: At least so many are needed.
+        data_dir: Where TFDS keeps the data sets.
+
+    Raises:
+        UsageError: If the images have another size or other levels, or are too few.
+    """
+    if name in synthetic.KINDS:
+        return synthetic.make(name, own, trained.model.bins)
+    run, data = trained.run, trained.data
+    with _naming('against'):
+        other = zoo_data.load(name, data_dir or run.data_dir, binarize=run.training.binarize)
+        wanted, got = ((d.original_shape, d.original_bins) for d in (data, other))
+        if wanted != got:
+            raise errors.UsageError(
+                f'--against must name images like those of {data.name}, {_size(*wanted)}; '
+                f'{name} has {_size(*got)}.')
+        if other.sizes['test'] < least:
+            raise errors.UsageError(f'--against must name data with {least} test images or '
+                                    f'more; {name} has {other.sizes["test"]}.')
+        other = dataclasses.replace(run, dataset=name).load_data(data_dir)  # Which pads.
+        return other.take('test', min(limit, other.sizes['test']))
+
+
+def _check_flow(trained: Trained, flag: str) -> None:
+    if trained.kind is Kind.VAE:
+        raise errors.UsageError(f'--{flag} must be of a flow; {trained.run.model} is a VAE.')
+
+
+def _size(shape: tuple[int, ...], bins: int) -> str:
+    return f'{"x".join(map(str, shape))} with {bins} levels'
+
+
+@contextlib.contextmanager
+def _naming(flag: str) -> Iterator[None]:
+    """Turns what is wrong with a data set, preset or run into a complaint about the flag."""
+    try:
+        yield
+    except errors.UsageError as error:
+        raise errors.UsageError(
+            re.sub(r'^(--dataset|--workdir|preset)\b', f'--{flag}', str(error))) from None

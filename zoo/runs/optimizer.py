@@ -1,0 +1,44 @@
+"""`make`: the Keras optimizer of a run, with its schedule and averages."""
+
+import math
+
+import keras
+
+from zoo.models.recipe import Training
+
+
+def make(training: Training, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that `training` asks for.
+
+    The learning rate rises linearly over the warm-up. After it, it stays or falls as half a cosine
+    to zero at the end of the last epoch, times `decay` for each epoch that is over.
+    """
+    warmup = max(1, math.ceil(training.warmup_epochs * steps_per_epoch))
+    total = max(1, training.epochs * steps_per_epoch - warmup)
+    alpha = 0. if training.schedule == 'cosine' else 1.
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0., total, alpha=alpha, warmup_target=training.learning_rate, warmup_steps=warmup)
+    if training.decay < 1:
+        schedule = _Decayed(schedule, training.decay, steps_per_epoch)
+    kind = {'adam': keras.optimizers.Adam, 'adamax': keras.optimizers.Adamax,
+            'rmsprop': keras.optimizers.RMSprop}[training.optimizer]
+    return kind(schedule, global_clipnorm=training.clip_norm or None, use_ema=training.ema > 0,
+                ema_momentum=training.ema or .99)
+
+
+class _Decayed(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule times `factor` for each epoch, of so many steps, that is over."""
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float,
+                 steps_per_epoch: int) -> None:
+        super().__init__()
+        self._schedule, self._factor, self._steps = schedule, factor, steps_per_epoch
+
+    def __call__(self, step):
+        epochs = keras.ops.cast(step // self._steps, 'float32')
+        return self._schedule(step) * self._factor**epochs
+
+    def get_config(self) -> dict:
+        """Returns the arguments of the constructor."""
+        return {'schedule': self._schedule, 'factor': self._factor,
+                'steps_per_epoch': self._steps}

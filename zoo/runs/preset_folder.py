@@ -1,0 +1,98 @@
+"""The folders of presets: their names, their files, their sums. Needs no TensorFlow."""
+
+import difflib
+import hashlib
+import json
+import os
+import pathlib
+from typing import Any
+
+from zoo.cli import errors
+
+FOLDER = pathlib.Path(__file__).parents[1] / 'presets'  # Of those that come with the package.
+FILES = ('config.json', 'weights.npz', 'card.json', 'card.md', 'curve.png', 'samples.png')
+SUMS = 'sha256.json'
+
+
+def names() -> list[str]:
+    """Returns the names of the presets that come with the package."""
+    return sorted(p.parent.name for p in FOLDER.glob('*/config.json'))
+
+
+def described() -> dict[str, str]:
+    """Returns `{name: what it is, in one line}`."""
+    lines = {}
+    for name in names():
+        card = read_json(FOLDER / name / 'card.json')
+        lines[name] = (f'{card["model"]} on {card["dataset"]}: {card["figure"]}, '
+                       f'{card["training_seconds"] / 60:.0f} minutes of training')
+    return lines
+
+
+def find(name_or_path: str | os.PathLike) -> pathlib.Path:
+    """Returns the folder of a preset.
+
+    Args:
+        name_or_path: A name in `names()`, or the path of a folder.
+
+    Raises:
+        UsageError: If there is none; the message names the nearest one.
+    """
+    known = names()
+    if str(name_or_path) in known:
+        return FOLDER / str(name_or_path)
+    path = pathlib.Path(name_or_path)
+    if path.is_dir():
+        return path
+    near = difflib.get_close_matches(str(name_or_path), known, n=1, cutoff=0.)
+    meant = f' Did you mean {near[0]!r}?' if near else ''
+    listed = f'one of {", ".join(known)}, or ' if known else ''
+    raise errors.UsageError(f'preset must be {listed}a folder; '
+                            f'got {str(name_or_path)!r}.{meant}')
+
+
+def check_source(workdir: str | None, preset: str | None) -> None:
+    """Checks that one of a run directory and a preset is given, and that there is such a preset.
+
+    Raises:
+        UsageError: If both are given, or neither, or there is no such preset.
+    """
+    if bool(workdir) == bool(preset):
+        raise errors.UsageError('give --workdir=RUN, a run directory of zoo.train, or '
+                                f'--preset=NAME; got {"both" if workdir else "neither"}.')
+    if preset:
+        find(preset)
+
+
+def check_sums(folder: pathlib.Path) -> None:
+    """Raises a `UsageError` unless all files of a preset are there and as they were written."""
+    try:
+        sums = read_json(folder / SUMS)
+        wrong = [name for name in FILES if sums[name] != _sum(folder / name)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise errors.UsageError(f'preset must be a folder with {", ".join(FILES)} and {SUMS}; '
+                                f'{str(folder)!r} lacks something ({error}).') from None
+    if wrong:
+        raise errors.UsageError(f'preset {folder.name!r} must be as it was written; '
+                                f'{", ".join(wrong)} is cut short or changed (SHA-256).')
+
+
+def write_sums(folder: pathlib.Path) -> None:
+    """Writes the sums of all files of a preset."""
+    sums = {name: _sum(folder / name) for name in FILES}
+    (folder / SUMS).write_text(json.dumps(sums, indent=2) + '\n')
+
+
+def card(name_or_path: str | os.PathLike) -> dict:
+    """Returns the card of a preset, without its weights."""
+    return read_json(find(name_or_path) / 'card.json')
+
+
+def read_json(path: pathlib.Path) -> Any:
+    """Returns what a JSON file holds."""
+    return json.loads(path.read_text(encoding='utf-8'))
+
+
+def _sum(path: pathlib.Path) -> str:
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()

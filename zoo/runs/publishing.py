@@ -1,0 +1,64 @@
+"""Writes presets: the averaged weights of a trained model, as arrays in an npz."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Callable
+
+import numpy as np
+
+from zoo.runs import preset, preset_folder
+from zoo.runs.run import Trained
+
+MANTISSA_BITS = 23  # Of float32.
+
+
+def write(trained: Trained, folder: str | os.PathLike,
+          fill: Callable[[pathlib.Path], None]) -> None:
+    """Writes the averaged weights of a trained model as a preset.
+
+    Args:
+        trained: The run, its data and its model.
+        folder: A folder that is not there, or is empty.
+        fill: Called with the folder before the sums are made; writes the card and the pictures.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    run = dataclasses.replace(trained.run, data_dir=None)  # A folder of this machine's only.
+    events = run.events(trained.data)
+    config = {'preset_format': preset.FORMAT, 'run': run.to_json(), 'data': events.to_json()}
+    (folder / 'config.json').write_text(json.dumps(config, indent=2, allow_nan=False) + '\n')
+    with trained.averaged_weights():
+        values: dict[str, np.ndarray] = {}
+        trained.model.save_own_variables(values)
+        _save(folder / 'weights.npz', values)
+    fill(folder)
+    preset_folder.write_sums(folder)
+
+
+def with_averaged_weights(trained: Trained, mantissa_bits: int = MANTISSA_BITS) -> Trained:
+    """Returns a copy of a trained model that has the averaged weights as its own.
+
+    Its trained weights are rounded to so many of the 23 bits of their mantissas.
+    """
+    values: dict[str, np.ndarray] = {}
+    with trained.averaged_weights():
+        trained.model.save_own_variables(values)
+    copy = trained.run.build(trained.data, for_training=False)
+    copy.load_own_variables(values)
+    dropped = MANTISSA_BITS - mantissa_bits
+    for weight in copy.trainable_variables if dropped else ():
+        bits = np.asarray(weight, np.float32).view(np.uint32)
+        bits = (bits + np.uint32(1 << dropped - 1)) >> dropped << dropped  # Ties away from zero.
+        weight.assign(bits.view(np.float32))
+    return dataclasses.replace(trained, model=copy)
+
+
+def _save(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+    """Writes an npz for `np.load`, smaller than NumPy's own: of rounded weights by a fifth."""
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_LZMA) as archive:
+        for name, array in arrays.items():
+            with archive.open(f'{name}.npy', 'w', force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
