@@ -1,6 +1,10 @@
 """How a condition enters a network: as a bias per class, or as a map added to a hidden layer."""
 
+from typing import Any
+
 import keras
+
+from tfp_glow.networks.types import BatchShape, Config, Initializer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -24,13 +28,14 @@ class ConditionBias(keras.layers.Layer):
       ValueError: not exactly one of `classes` and `channels` is given, or it is not positive.
     """
 
-    def __init__(self, filters, classes=None, channels=None, side=None, initializer='zeros',
-                 **kwargs):
+    def __init__(self, filters: int, classes: int | None = None, channels: int | None = None,
+                 side: Shape | None = None, initializer: Initializer = 'zeros',
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if (classes is None) == (channels is None):
             raise ValueError('exactly one of classes and channels must be given; '
                              f'got {classes=}, {channels=}.')
-        if (channels if classes is None else classes) < 1:
+        if any(size is not None and size < 1 for size in (classes, channels)):
             raise ValueError(f'classes and channels must be positive; got {classes=}, {channels=}.')
         if channels is not None and side is None:
             raise ValueError(f'side must be given with channels; got {side=}.')
@@ -38,11 +43,11 @@ class ConditionBias(keras.layers.Layer):
         self.side = None if side is None else tuple(side)
         self.kernel_initializer = keras.initializers.get(initializer)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         self.kernel = self.add_weight(name='kernel', initializer=self.kernel_initializer,
                                       shape=(self.classes or self.channels, self.filters))
 
-    def call(self, condition):
+    def call(self, condition: Tensor) -> Tensor:
         ops = keras.ops
         kernel = ops.convert_to_tensor(self.kernel)
         if self.classes is not None:
@@ -54,15 +59,16 @@ class ConditionBias(keras.layers.Layer):
         if len(condition.shape) != 4 or condition.shape[-1] != self.channels:
             raise ValueError(f'condition must be a map [B, h, w, {self.channels}]; '
                              f'got shape={tuple(condition.shape)}.')
-        return ops.matmul(_resized(ops.cast(condition, kernel.dtype), self.side), kernel)
+        return ops.matmul(_resized(ops.cast(condition, kernel.dtype), tuple(self.side or ())),
+                          kernel)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), filters=self.filters, classes=self.classes,
                     channels=self.channels, side=self.side,
                     initializer=keras.initializers.serialize(self.kernel_initializer))
 
 
-def required(condition, name):
+def required(condition: Tensor | None, name: str) -> Tensor:
     """`condition`, of a network that was built for one.
 
     Raises:
@@ -73,7 +79,7 @@ def required(condition, name):
     return condition
 
 
-def _resized(images, side):
+def _resized(images: Tensor, side: tuple[int, ...]) -> Tensor:
     given = tuple(images.shape[1:3])
     if given == side:
         return images

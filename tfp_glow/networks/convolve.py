@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 
+from tfp_glow.networks.types import Tensor
+
 FEW = 4  # Measured on CPUs: up to here the matmul forms win, gradients included.
 
 
-def convolve(images, kernel):
+def convolve(images: Tensor, kernel: Tensor) -> Tensor:
     """`[B, H, W, C] * [k, k, C, D] -> [B, H, W, D]`, stride 1, padding 'same', k odd.
 
     Direct convolution with a handful of input or output channels, and even more its gradients, run
@@ -28,17 +30,17 @@ def convolve(images, kernel):
     return ops.conv(_mix(images, flat), _constant(scatter, images), padding='same')
 
 
-def _mix(images, matrix):
+def _mix(images: Tensor, matrix: Tensor) -> Tensor:
     shape = keras.ops.shape(images)
     flat = keras.ops.matmul(keras.ops.reshape(images, (-1, matrix.shape[0])), matrix)
     return keras.ops.reshape(flat, (-1, *shape[1:3], matrix.shape[1]))
 
 
-def _constant(value, like):
+def _constant(value: np.ndarray, like: Tensor) -> Tensor:
     return keras.ops.convert_to_tensor(value, dtype=like.dtype)
 
 
-def _gather(size, channels):
+def _gather(size: int, channels: int) -> np.ndarray:
     """`[k, k, C, k*k*C]`: output (i, j, c) copies channel c of the neighbour at (i, j)."""
     kernel = np.zeros([size, size, channels, size, size, channels], np.float32)
     for i in range(size):

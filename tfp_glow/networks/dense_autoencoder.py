@@ -1,12 +1,16 @@
 """Encoders of images to vectors and decoders back, of dense layers."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfp_glow.networks.mlp import MLPNetwork
+from tfp_glow.networks.types import Activation, DType, Shape
 
 
-def dense_encoder(input_shape, outputs, hidden=(512, 512), activation='relu', seed=0, dtype=None,
-                  name='encoder'):
+def dense_encoder(input_shape: Shape, outputs: int, hidden: Sequence[int] = (512, 512),
+                  activation: Activation = 'relu', seed: int = 0, dtype: DType | None = None,
+                  name: str = 'encoder') -> keras.Sequential:
     """A built network of dense layers: `[B, H, W, C] -> [B, outputs]`.
 
     Args:
@@ -35,8 +39,9 @@ def dense_encoder(input_shape, outputs, hidden=(512, 512), activation='relu', se
                    name='mlp')], name=name)
 
 
-def dense_decoder(inputs, output_shape, hidden=(512, 512), activation='relu', seed=0, dtype=None,
-                  name='decoder'):
+def dense_decoder(inputs: int, output_shape: Shape, hidden: Sequence[int] = (512, 512),
+                  activation: Activation = 'relu', seed: int = 0, dtype: DType | None = None,
+                  name: str = 'decoder') -> keras.Sequential:
     """A built network of dense layers: `[B, inputs] -> [B, H, W, C]`.
 
     Args:

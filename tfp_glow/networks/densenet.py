@@ -1,9 +1,12 @@
 """The networks of integer discrete flows: densely connected convolutions."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from tfp_glow.networks.scaled_conv import ScaledConv2D
+from tfp_glow.networks.types import BatchShape, Config, Shape, Tensor
 
 _ACTIVATIONS = ('relu', 'swish')
 _GROUPS = (1, 2, 4, 8)  # Of the group normalisation: as many as divide the channels.
@@ -52,8 +55,9 @@ class DenseNetwork(keras.Model):
       the refinements.
     """
 
-    def __init__(self, outputs, width, depth=12, activation='relu', normalise=False, rezero=False,
-                 position_bias=False, project=None, seed=0, **kwargs):
+    def __init__(self, outputs: int, width: int, depth: int = 12, activation: str = 'relu',
+                 normalise: bool = False, rezero: bool = False, position_bias: bool = False,
+                 project: int | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if min(outputs, depth) < 1 or width < depth:
             raise ValueError('outputs and depth must be positive and width at least depth; '
@@ -63,12 +67,12 @@ class DenseNetwork(keras.Model):
         if activation not in _ACTIVATIONS:
             raise ValueError(f'activation must be one of {", ".join(_ACTIVATIONS)}; '
                              f'got {activation!r}.')
-        self._config = {'outputs': outputs, 'width': width, 'depth': depth,
-                        'activation': activation, 'normalise': normalise, 'rezero': rezero,
-                        'position_bias': position_bias, 'project': project, 'seed': seed}
+        self._config: Config = {'outputs': outputs, 'width': width, 'depth': depth,
+                                'activation': activation, 'normalise': normalise, 'rezero': rezero,
+                                'position_bias': position_bias, 'project': project, 'seed': seed}
         self.gate_initializer = keras.initializers.Zeros()
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         config, channels = self._config, input_shape[-1]
         depth, bias = config['depth'], config['position_bias']
         seeds = [int(s) for s in np.random.SeedSequence(config['seed']).generate_state(
@@ -96,13 +100,13 @@ class DenseNetwork(keras.Model):
                                         initializer=self.gate_initializer, autocast=False)
         self.built = True
 
-    def _output(self, size, seed, name, **options):
+    def _output(self, size: int, seed: int, name: str, **options: Any) -> ScaledConv2D:
         """In the precision of the weights: in bfloat16 a shift of 100 would err by up to .25."""
         start = _glorot(seed) if self._config['rezero'] else 'zeros'
         return ScaledConv2D(self._config['outputs'], size, start, None, dtype=self.variable_dtype,
                             name=name, **options)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         hidden = self.project(inputs) if self.projected else inputs
         for block in self.blocks:
             hidden = block(hidden)
@@ -111,7 +115,7 @@ class DenseNetwork(keras.Model):
             outputs = outputs + self.bypass(keras.ops.cast(inputs, self.variable_dtype))
         return outputs * self.gate if self._config['rezero'] else outputs
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
@@ -119,14 +123,14 @@ class DenseNetwork(keras.Model):
 class DenseLayer(keras.layers.Layer):
     """One layer of a `DenseNetwork`: `[B, H, W, C] -> [B, H, W, C + growth]`."""
 
-    def __init__(self, growth, activation='relu', normalise=False, position_bias=False, seed=0,
-                 **kwargs):
+    def __init__(self, growth: int, activation: str = 'relu', normalise: bool = False,
+                 position_bias: bool = False, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._config = {'growth': growth, 'activation': activation, 'normalise': normalise,
-                        'position_bias': position_bias, 'seed': seed}
+        self._config: Config = {'growth': growth, 'activation': activation, 'normalise': normalise,
+                                'position_bias': position_bias, 'seed': seed}
         self._activation = getattr(keras.ops, activation)
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         *rest, channels = input_shape
         growth, seed, kind = self._config['growth'], self._config['seed'], self.dtype_policy
         self.mix = ScaledConv2D(channels, 1, _glorot(seed), None, dtype=kind, name='mix')
@@ -138,7 +142,7 @@ class DenseLayer(keras.layers.Layer):
         for layer, count in zip((self.mix, self.conv, *self.norms), 3 * (channels,) + (growth,)):
             layer.build((*rest, count))
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         hidden = inputs
         for i, layer in enumerate((self.mix, self.conv)):
             hidden = layer(hidden)
@@ -147,11 +151,11 @@ class DenseLayer(keras.layers.Layer):
             hidden = self._activation(hidden)
         return keras.ops.concatenate([inputs, hidden], axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
-def dense_network(input_shape, outputs, width, **options):
+def dense_network(input_shape: Shape, outputs: int, width: int, **options: Any) -> DenseNetwork:
     """A built `DenseNetwork` for images of `input_shape = (H, W, C)`; `options` are its own.
 
     ```python
@@ -167,5 +171,5 @@ def dense_network(input_shape, outputs, width, **options):
     return network
 
 
-def _glorot(seed):
+def _glorot(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)

@@ -1,10 +1,20 @@
 """The gated PixelCNN: outputs for a pixel see all pixels before it within reach, and no other."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
 from tfp_glow.networks.condition import ConditionBias, required
 from tfp_glow.networks.past_conv import PastConv2D
+from tfp_glow.networks.types import BatchShape, Config, Shape, Tensor
+
+# What a condition adds to v and to h; zeros for a network that takes none.
+Biases = Sequence[float | Tensor]
+# See `GatedPixelCNN.incremental`.
+NextRow = Callable[[list[Tensor], Tensor, Tensor], tuple[list[Tensor], list[Tensor]]]
+NextPixel = Callable[[list[Tensor], list[Tensor], Tensor, Tensor], tuple[list[Tensor], Tensor]]
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -27,13 +37,15 @@ class GatedBlock(keras.layers.Layer):
       seed: integer for the initial weights.
     """
 
-    def __init__(self, width, kernel_size, first=False, seed=0, **kwargs):
+    def __init__(self, width: int, kernel_size: int, first: bool = False, seed: int = 0,
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._config = {'width': width, 'kernel_size': kernel_size, 'first': first, 'seed': seed}
+        self._config: Config = {'width': width, 'kernel_size': kernel_size, 'first': first,
+                                'seed': seed}
         self.first, self.reach = first, kernel_size // 2
         seeds = np.random.SeedSequence(seed).generate_state(4) >> 1
 
-        def options(k, name):
+        def options(k: int, name: str) -> Config:
             return {'kernel_initializer': keras.initializers.GlorotUniform(int(seeds[k])),
                     'dtype': self.dtype_policy, 'name': name}
         depth = self.reach + (not first)
@@ -42,32 +54,32 @@ class GatedBlock(keras.layers.Layer):
         self.across = keras.layers.Dense(2 * width, **options(2, 'across'))
         self.mix = keras.layers.Dense(width, **options(3, 'mix'))
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         width = self._config['width']
         self.vertical.build(input_shape)
         self.horizontal.build(input_shape)
         self.across.build((*input_shape[:-1], 2 * width))
         self.mix.build((*input_shape[:-1], width))
 
-    def call(self, v, h, biases):
+    def call(self, v: Tensor, h: Tensor, biases: Biases) -> tuple[Tensor, Tensor]:
         """`v [B, H, W, I], h [B, H, W, I]` and [a, b] to v' and h'."""
         window = keras.ops.pad(v, ((0, 0), (self.reach, 0), (0, 0), (0, 0)))
         v, cross = self.rows(window[:, :-1] if self.first else window, biases)
         window = keras.ops.pad(h, ((0, 0), (0, 0), (self.reach, 0), (0, 0)))
         return v, self.pixels(window[:, :, :-1] if self.first else window, cross)
 
-    def rows(self, window, biases):
+    def rows(self, window: Tensor, biases: Biases) -> tuple[Tensor, Tensor]:
         """v' and cross of the rows whose own and earlier rows are `window [B, depth.., W, I]`."""
         sides = (self.reach, self.reach)
-        found = self.vertical(keras.ops.pad(window, ((0, 0), (0, 0), sides, (0, 0)))) + biases[0]
-        return gate(found), self.across(found) + biases[1]
+        v = self.vertical(keras.ops.pad(window, ((0, 0), (0, 0), sides, (0, 0)))) + biases[0]
+        return gate(v), self.across(v) + biases[1]
 
-    def pixels(self, window, cross):
+    def pixels(self, window: Tensor, cross: Tensor) -> Tensor:
         """h' of the pixels whose own and earlier h are `window [B, H, depth.., I]`."""
-        found = self.mix(gate(self.horizontal(window) + cross))
-        return found if self.first else found + window[:, :, self.reach:]
+        h = self.mix(gate(self.horizontal(window) + cross))
+        return h if self.first else h + window[:, :, self.reach:]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
@@ -106,9 +118,10 @@ class GatedPixelCNN(keras.Model):
     arXiv:1606.05328, equations 2 to 5 and figure 2.
     """
 
-    def __init__(self, event_shape, outputs, width=32, blocks=5, kernel_size=3,
-                 first_kernel_size=7, classes=None, condition_size=None, condition_channels=None,
-                 seed=0, **kwargs):
+    def __init__(self, event_shape: Shape, outputs: int, width: int = 32, blocks: int = 5,
+                 kernel_size: int = 3, first_kernel_size: int = 7, classes: int | None = None,
+                 condition_size: int | None = None, condition_channels: int | None = None,
+                 seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         event_shape = tuple(event_shape)
         if len(event_shape) != 3 or None in event_shape or min(event_shape) < 1:
@@ -125,16 +138,16 @@ class GatedPixelCNN(keras.Model):
             raise ValueError('at most one of classes, condition_size and condition_channels may '
                              f'be given, and it must be positive; got {classes=}, '
                              f'{condition_size=}, {condition_channels=}.')
-        self._config = {'event_shape': event_shape, 'outputs': outputs, 'width': width,
-                        'blocks': blocks, 'kernel_size': kernel_size,
-                        'first_kernel_size': first_kernel_size, 'classes': classes,
-                        'condition_size': condition_size,
-                        'condition_channels': condition_channels, 'seed': seed}
+        self._config: Config = {'event_shape': event_shape, 'outputs': outputs, 'width': width,
+                                'blocks': blocks, 'kernel_size': kernel_size,
+                                'first_kernel_size': first_kernel_size, 'classes': classes,
+                                'condition_size': condition_size,
+                                'condition_channels': condition_channels, 'seed': seed}
         self.event_shape, self.outputs, self.takes_condition = event_shape, outputs, bool(given)
         self._connect([int(s) for s in np.random.SeedSequence(seed).generate_state(
             2 * blocks + 1) >> 1])
 
-    def _connect(self, seeds):
+    def _connect(self, seeds: list[int]) -> None:
         config, policy = self._config, self.dtype_policy
         width, count = config['width'], config['blocks']
         self.blocks = [
@@ -155,7 +168,7 @@ class GatedPixelCNN(keras.Model):
         self.last = keras.layers.Dense(self.outputs, kernel_initializer='zeros', dtype=policy,
                                        name='last')
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         *side, channels = self.event_shape
         hidden = (None, *side, self._config['width'])
         for k, block in enumerate(self.blocks):
@@ -165,14 +178,15 @@ class GatedPixelCNN(keras.Model):
         for layer in self.condition_layers:
             layer.build()
 
-    def call(self, inputs, condition=None):
+    def call(self, inputs: Tensor, condition: Tensor | None = None) -> Tensor:
         self._check(inputs)
         v = h = _with_ones(inputs, 1.)
         for block, biases in zip(self.blocks, self._biases(condition), strict=True):
             v, h = block(v, h, biases=biases)
         return self._outputs(h)
 
-    def incremental(self, batch, condition=None):
+    def incremental(self, batch: int | Tensor, condition: Tensor | None = None,
+                    ) -> tuple[list[Tensor], NextRow, list[Tensor], NextPixel]:
         """The network one row and one pixel at a time, in all at about the arithmetic of one call.
 
         The last rows of v and the last pixels of h that a block needs are kept: no feature of any
@@ -195,16 +209,18 @@ class GatedPixelCNN(keras.Model):
         conditions = self._biases(condition)
         depths = [channels + 1] + [self._config['width']] * (len(self.blocks) - 1)
 
-        def zeros(*shape):
+        def zeros(*shape: int) -> Tensor:
             return ops.zeros((batch, *shape), self.compute_dtype)
 
-        def moved(window, new, axis, block):
+        def moved(window: Tensor, new: Tensor, axis: int, block: GatedBlock,
+                  ) -> tuple[Tensor, Tensor]:
             """The window with `new` at its end, as a block takes it; and what is kept of it."""
             window = ops.concatenate([window, new], axis)
             kept = window[:, -block.reach:] if axis == 1 else window[:, :, -block.reach:]
             return (kept if block.first else window), kept
 
-        def next_row(rows, i, above):
+        def next_row(rows: list[Tensor], i: Tensor, above: Tensor,
+                     ) -> tuple[list[Tensor], list[Tensor]]:
             v, kept, given = _with_ones(above[:, None], i > 0), [], []
             for block, window, biases in zip(self.blocks, rows, conditions, strict=True):
                 window, keep = moved(window, ops.cast(v, self.compute_dtype), 1, block)
@@ -213,7 +229,8 @@ class GatedPixelCNN(keras.Model):
                 given.append(cross)
             return kept, given
 
-        def next_pixel(pixels, given, j, before):
+        def next_pixel(pixels: list[Tensor], given: list[Tensor], j: Tensor, before: Tensor,
+                       ) -> tuple[list[Tensor], Tensor]:
             h, kept = _with_ones(before[:, None, None], j > 0), []
             for block, window, cross in zip(self.blocks, pixels, given, strict=True):
                 window, keep = moved(window, ops.cast(h, self.compute_dtype), 2, block)
@@ -224,7 +241,7 @@ class GatedPixelCNN(keras.Model):
         pixels = [zeros(1, block.reach, depth) for block, depth in zip(self.blocks, depths)]
         return rows, next_row, pixels, next_pixel
 
-    def _biases(self, condition):
+    def _biases(self, condition: Tensor | None) -> list[Biases]:
         """Of each block, what the condition adds to v and to h."""
         if not self.takes_condition:
             return [[0., 0.]] * len(self.blocks)
@@ -236,19 +253,20 @@ class GatedPixelCNN(keras.Model):
             condition = condition[:, None, None]
         return [keras.ops.split(layer(condition), 2, -1) for layer in self.condition_layers]
 
-    def _outputs(self, h):
+    def _outputs(self, h: Tensor) -> Tensor:
         return self.last(keras.ops.relu(self.top(keras.ops.relu(h))))
 
-    def _check(self, inputs):
+    def _check(self, inputs: Tensor) -> None:
         if tuple(inputs.shape[1:]) != self.event_shape:
             raise ValueError(f'inputs must be [B, {", ".join(map(str, self.event_shape))}]; '
                              f'got shape={tuple(inputs.shape)}.')
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
-def gated_pixelcnn(event_shape, outputs, width=32, **options):
+def gated_pixelcnn(event_shape: Shape, outputs: int, width: int = 32,
+                   **options: Any) -> GatedPixelCNN:
     """A built `GatedPixelCNN` for images of `event_shape = (H, W, C)`; `options` are its own.
 
     ```python
@@ -265,19 +283,19 @@ def gated_pixelcnn(event_shape, outputs, width=32, **options):
     return network
 
 
-def gate(hidden):
+def gate(hidden: Tensor) -> Tensor:
     """tanh(s) * sigmoid(t) of `hidden = [s, t]`, halves of the channels."""
     s, t = keras.ops.split(hidden, 2, -1)
     return keras.ops.tanh(s) * keras.ops.sigmoid(t)
 
 
-def _with_ones(images, real):
+def _with_ones(images: Tensor, real: float | Tensor) -> Tensor:
     """`images` and a channel of ones, or of zeros where they are not `real` but padding."""
     ones = keras.ops.ones_like(images[..., :1]) * keras.ops.cast(real, images.dtype)
     return keras.ops.concatenate([images, ones], -1)
 
 
-def _row(bias, i):
+def _row(bias: float | Tensor, i: Tensor) -> float | Tensor:
     """Row i of a bias `[B, H, W, c]`, with H = 1 if it is the same for all rows."""
     if not hasattr(bias, 'shape') or bias.shape[1] == 1:
         return bias

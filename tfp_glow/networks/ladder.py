@@ -1,8 +1,12 @@
 """Networks of one layer of a ladder VAE: ELU pre-activation residual blocks, weight-normalised."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from tfp_glow.networks.resampled_conv import ResampledConv2D
+from tfp_glow.networks.types import Apply, BatchShape, Config, DType, Shape, Tensor
 
 _RESIDUAL = .1  # Factor of what a block adds.
 
@@ -10,27 +14,28 @@ _RESIDUAL = .1  # Factor of what a block adds.
 class _LadderNetwork(keras.Model):
     """What the networks of a layer share: convolutions run, or initialised, one after the other."""
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for key, least in (('width', 1), ('latent_channels', 1), ('context_channels', 0)):
             if config.get(key, least) < least:
                 raise ValueError(f'{key} must be at least {least}; got {config[key]}.')
         self._config = config
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
         return self._run(inputs, lambda layer, x: layer(x))
 
-    def initialize(self, inputs):
+    def initialize(self, inputs: Tensor | list[Tensor]) -> None:
         """Sets gains and biases from `inputs`, layer by layer, once."""
         dtype = self.compute_dtype
         inputs = [keras.ops.cast(x, dtype) for x in inputs] if isinstance(
             inputs, (list, tuple)) else keras.ops.cast(inputs, dtype)
         self._run(inputs, lambda layer, x: layer.initialize(x))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
-    def _convolution(self, filters, name, seed=0, **options):
+    def _convolution(self, filters: int, name: str, seed: int = 0,
+                     **options: Any) -> ResampledConv2D:
         return ResampledConv2D(filters, activation='elu', seed=self._config['seed'] + seed,
                                dtype=self.dtype_policy, name=name, **options)
 
@@ -65,8 +70,8 @@ class LadderUp(_LadderNetwork):
     arXiv:1606.04934, section 5.3 and figure 3.
     """
 
-    def __init__(self, side, width, latent_channels, context_channels=0, shrink=1, top=False,
-                 seed=0, **kwargs):
+    def __init__(self, side: Shape, width: int, latent_channels: int, context_channels: int = 0,
+                 shrink: int = 1, top: bool = False, seed: int = 0, **kwargs: Any) -> None:
         super().__init__({'side': tuple(side), 'width': width, 'latent_channels': latent_channels,
                           'context_channels': context_channels, 'shrink': shrink, 'top': top,
                           'seed': seed}, **kwargs)
@@ -74,13 +79,13 @@ class LadderUp(_LadderNetwork):
         self.first = self._convolution(sum(self.sizes), 'conv_in', shrink=shrink)
         self.second = None if top else self._convolution(width, 'conv_out', seed=1)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         side, width, shrink = (self._config[key] for key in ('side', 'width', 'shrink'))
         self.first.build((None, *side, width))
         if self.second is not None:
             self.second.build((None, side[0] // shrink, side[1] // shrink, width))
 
-    def _run(self, inputs, apply):
+    def _run(self, inputs: Tensor, apply: Apply) -> list[Tensor]:
         mean, log_sd, context, *hidden = _split(apply(self.first, inputs), self.sizes)
         shrink = self._config['shrink']
         if shrink > 1:
@@ -116,18 +121,18 @@ class LadderDown(_LadderNetwork):
     See `LadderUp`.
     """
 
-    def __init__(self, side, width, latent_channels, context_channels=0, position_bias=False,
-                 seed=0, **kwargs):
+    def __init__(self, side: Shape, width: int, latent_channels: int, context_channels: int = 0,
+                 position_bias: bool = False, seed: int = 0, **kwargs: Any) -> None:
         super().__init__({'side': tuple(side), 'width': width, 'latent_channels': latent_channels,
                           'context_channels': context_channels, 'position_bias': position_bias,
                           'seed': seed}, **kwargs)
         self.sizes = [latent_channels] * 4 + [context_channels, width]
         self.first = self._convolution(sum(self.sizes), 'conv_in', position_bias=position_bias)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         self.first.build((None, *self._config['side'], self._config['width']))
 
-    def _run(self, inputs, apply):
+    def _run(self, inputs: Tensor, apply: Apply) -> list[Tensor]:
         return _split(apply(self.first, inputs), self.sizes)
 
 
@@ -155,16 +160,17 @@ class LadderMerge(_LadderNetwork):
     See `LadderUp`.
     """
 
-    def __init__(self, side, width, latent_channels, grow=1, seed=0, **kwargs):
+    def __init__(self, side: Shape, width: int, latent_channels: int, grow: int = 1, seed: int = 0,
+                 **kwargs: Any) -> None:
         super().__init__({'side': tuple(side), 'width': width, 'latent_channels': latent_channels,
                           'grow': grow, 'seed': seed}, **kwargs)
         self.first = self._convolution(width, 'conv_out', grow=grow)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         config = self._config
         self.first.build((None, *config['side'], config['latent_channels'] + config['width']))
 
-    def _run(self, inputs, apply):
+    def _run(self, inputs: list[Tensor], apply: Apply) -> Tensor:
         features, latents, hidden = inputs
         change = apply(self.first, keras.ops.concatenate([latents, hidden], axis=-1))
         grow = self._config['grow']
@@ -173,8 +179,9 @@ class LadderMerge(_LadderNetwork):
         return features + _RESIDUAL * change
 
 
-def ladder_layer(side, width, latent_channels, context_channels=0, factor=1, top=False,
-                 position_bias=False, seed=0, dtype=None):
+def ladder_layer(side: Shape, width: int, latent_channels: int, context_channels: int = 0,
+                 factor: int = 1, top: bool = False, position_bias: bool = False, seed: int = 0,
+                 dtype: DType | None = None) -> tuple[LadderUp, LadderDown, LadderMerge]:
     """The built networks `(up, down, merge)` of one layer of a ladder.
 
     Args:
@@ -214,6 +221,6 @@ def ladder_layer(side, width, latent_channels, context_channels=0, factor=1, top
     return up, down, merge
 
 
-def _split(images, sizes):
+def _split(images: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     ends = [sum(sizes[:k]) for k in range(1, len(sizes))]
     return list(keras.ops.split(images, ends, axis=-1))

@@ -1,12 +1,19 @@
 """MADE: a dense network whose outputs for one dimension see only the dimensions before it."""
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
 from tfp_glow.networks.condition import ConditionBias, required
+from tfp_glow.networks.types import Activation, BatchShape, Config, Initializer, Tensor
 
 ORDERS = ('natural', 'reversed', 'random')
 DEGREES = ('equal', 'random')
+
+# See `MaskedDenseNetwork.incremental`.
+Step = Callable[[list[Tensor], Tensor, Tensor], tuple[list[Tensor], Tensor]]
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -27,15 +34,16 @@ class MaskedDense(keras.layers.Layer):
     Germain et al., *MADE*, 2015, arXiv:1502.03509, section 4.
     """
 
-    def __init__(self, in_degrees, out_degrees, strict=False, use_bias=True,
-                 kernel_initializer='glorot_uniform', **kwargs):
+    def __init__(self, in_degrees: Iterable[int], out_degrees: Iterable[int], strict: bool = False,
+                 use_bias: bool = True, kernel_initializer: Initializer = 'glorot_uniform',
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.in_degrees = tuple(map(int, in_degrees))
         self.out_degrees = tuple(map(int, out_degrees))
         self.strict, self.use_bias = strict, use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         inputs, outputs = len(self.in_degrees), len(self.out_degrees)
         self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: inputs})
         self.kernel = self.add_weight(name='kernel', shape=(inputs, outputs),
@@ -43,11 +51,11 @@ class MaskedDense(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(name='bias', shape=(outputs,), initializer='zeros')
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         outputs = keras.ops.matmul(inputs, self.masked_kernel())
         return outputs + self.bias if self.use_bias else outputs
 
-    def masked_kernel(self):
+    def masked_kernel(self) -> Tensor:
         """`[I, J]`: the kernel, zero where it does not count."""
         ops = keras.ops
         kernel = ops.convert_to_tensor(self.kernel)
@@ -56,7 +64,7 @@ class MaskedDense(keras.layers.Layer):
         seen = ops.greater(high, low) if self.strict else ops.greater_equal(high, low)
         return ops.where(seen, kernel, ops.zeros_like(kernel))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), in_degrees=self.in_degrees, out_degrees=self.out_degrees,
                     strict=self.strict, use_bias=self.use_bias,
                     kernel_initializer=keras.initializers.serialize(self.kernel_initializer))
@@ -94,9 +102,10 @@ class MaskedDenseNetwork(keras.Model):
     Germain et al., *MADE*, 2015, arXiv:1502.03509, section 4.
     """
 
-    def __init__(self, event_size, outputs_per_dim, hidden=(64, 64), order='natural',
-                 degrees='equal', activation='relu', classes=None, condition_size=None,
-                 direct=False, seed=0, **kwargs):
+    def __init__(self, event_size: int, outputs_per_dim: int, hidden: Sequence[int] = (64, 64),
+                 order: str = 'natural', degrees: str = 'equal', activation: Activation = 'relu',
+                 classes: int | None = None, condition_size: int | None = None,
+                 direct: bool = False, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         hidden = tuple(hidden)
         if min(event_size, outputs_per_dim) < 1:
@@ -112,17 +121,17 @@ class MaskedDenseNetwork(keras.Model):
         if any(size is not None and size < 1 for size in (classes, condition_size)):
             raise ValueError('classes and condition_size must be positive; '
                              f'got {classes=}, {condition_size=}.')
-        self._config = {'event_size': event_size, 'outputs_per_dim': outputs_per_dim,
-                        'hidden': hidden, 'order': order, 'degrees': degrees,
-                        'activation': activation, 'classes': classes,
-                        'condition_size': condition_size, 'direct': direct, 'seed': seed}
+        self._config: Config = {'event_size': event_size, 'outputs_per_dim': outputs_per_dim,
+                                'hidden': hidden, 'order': order, 'degrees': degrees,
+                                'activation': activation, 'classes': classes,
+                                'condition_size': condition_size, 'direct': direct, 'seed': seed}
         self.outputs_per_dim = outputs_per_dim
         self.event_shape = (event_size,)
         self.order = dimension_order(event_size, order, seed)
         self.activation = keras.activations.get(activation)
         self._connect(np.argsort(self.order) + 1)
 
-    def _connect(self, inputs):
+    def _connect(self, inputs: np.ndarray) -> None:
         """Makes the layers, given the degrees of the inputs."""
         config, policy = self._config, self.dtype_policy
         outputs = np.repeat(inputs, self.outputs_per_dim)
@@ -144,22 +153,23 @@ class MaskedDenseNetwork(keras.Model):
             before, least = after, min(after)
         self.last = MaskedDense(before, outputs, strict=True, dtype=policy, name='last',
                                 kernel_initializer='zeros')
-        self.direct = None
+        self.direct: MaskedDense | None = None
         if config['direct']:
             self.direct = MaskedDense(inputs, outputs, strict=True, use_bias=False, dtype=policy,
                                       name='direct', kernel_initializer='zeros')
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         """Whether the network is called with `condition=`."""
         return any(self._config[key] is not None for key in ('classes', 'condition_size'))
 
-    def build(self, input_shape=None):
-        layers = [*self.hidden_layers, *self.condition_layers, self.last, self.direct]
+    def build(self, input_shape: BatchShape | None = None) -> None:
+        layers: list[keras.Layer | None] = [
+            *self.hidden_layers, *self.condition_layers, self.last, self.direct]
         for layer in filter(None, layers):
             layer.build()
 
-    def call(self, inputs, condition=None):
+    def call(self, inputs: Tensor, condition: Tensor | None = None) -> Tensor:
         biases = self._biases(condition)
         hidden = inputs
         for layer, bias in zip(self.hidden_layers, biases, strict=True):
@@ -169,7 +179,8 @@ class MaskedDenseNetwork(keras.Model):
             outputs = outputs + self.direct(inputs)
         return keras.ops.reshape(outputs, (-1, *self.event_shape, self.outputs_per_dim))
 
-    def incremental(self, batch, condition=None):
+    def incremental(self, batch: int | Tensor,
+                    condition: Tensor | None = None) -> tuple[list[Tensor], Step] | None:
         """The network one dimension at a time, in all at about the arithmetic of one call.
 
         Each hidden unit is computed once, as soon as what it sees is known.
@@ -197,7 +208,7 @@ class MaskedDenseNetwork(keras.Model):
                   for layer in self.hidden_layers]
         order = ops.convert_to_tensor(self.order)
 
-        def step(state, t, before):
+        def step(state: list[Tensor], t: Tensor, before: Tensor) -> tuple[list[Tensor], Tensor]:
             totals, before = list(state), ops.cast(before, self.compute_dtype)[:, None]
             last = order[ops.maximum(t - 1, 0)]
             totals[0] = totals[0] + before * kernels[0][last]
@@ -212,7 +223,7 @@ class MaskedDenseNetwork(keras.Model):
             return totals, ops.take(raw, order[t], axis=1)
         return state, step
 
-    def _biases(self, condition):
+    def _biases(self, condition: Tensor | None) -> list[float | Tensor]:
         """What the condition adds to each hidden layer."""
         if not self.takes_condition:
             return [0.] * len(self.hidden_layers)
@@ -225,12 +236,13 @@ class MaskedDenseNetwork(keras.Model):
             condition = condition[:, None, None]
         return [layer(condition)[:, 0, 0] for layer in self.condition_layers]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **dict(
             self._config, activation=keras.activations.serialize(self.activation)))
 
 
-def made(event_size, outputs_per_dim, hidden=(64, 64), **options):
+def made(event_size: int, outputs_per_dim: int, hidden: Sequence[int] = (64, 64),
+         **options: Any) -> MaskedDenseNetwork:
     """A built `MaskedDenseNetwork` for vectors of `event_size` dimensions; `options` are its own.
 
     ```python
@@ -248,7 +260,8 @@ def made(event_size, outputs_per_dim, hidden=(64, 64), **options):
     return network
 
 
-def dimension_order(size, order, seed=0, choices=ORDERS):
+def dimension_order(size: int, order: str, seed: int = 0,
+                    choices: Sequence[str] = ORDERS) -> np.ndarray:
     """`[size]`, int32: the dimensions from the first determined to the last.
 
     Raises:
@@ -262,7 +275,8 @@ def dimension_order(size, order, seed=0, choices=ORDERS):
     return dimensions[::-1] if order == 'reversed' else dimensions
 
 
-def hidden_degrees(units, least, greatest, rng=None):
+def hidden_degrees(units: int, least: int, greatest: int,
+                   rng: np.random.Generator | None = None) -> np.ndarray:
     """`[units]`, ascending in `least .. greatest`: in equal shares, or drawn by `rng`."""
     if rng is not None:
         return np.sort(rng.integers(least, greatest, units, endpoint=True))
@@ -270,7 +284,8 @@ def hidden_degrees(units, least, greatest, rng=None):
     return np.minimum(least + steps, greatest)
 
 
-def units_by_degree(degrees, size):
+def units_by_degree(degrees: Sequence[int] | np.ndarray,
+                    size: int) -> tuple[np.ndarray, np.ndarray]:
     """Which units have degree 0, ..., size-1, in rows of one length.
 
     Args:

@@ -1,11 +1,15 @@
 """Masked convolutions: outputs for one value of an image see only the values before it."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import keras
 import numpy as np
 
 from tfp_glow.networks.condition import ConditionBias, required
 from tfp_glow.networks.convolve import convolve
 from tfp_glow.networks.made import dimension_order
+from tfp_glow.networks.types import Activation, BatchShape, Config, Initializer, Shape, Tensor
 
 ORDERS = ('natural', 'reversed')
 
@@ -34,8 +38,9 @@ class MaskedConv2D(keras.layers.Layer):
     arXiv:1601.06759, section 3.4.
     """
 
-    def __init__(self, in_degrees, out_degrees, kernel_size, strict=False, backward=False,
-                 kernel_initializer='glorot_uniform', **kwargs):
+    def __init__(self, in_degrees: Iterable[int], out_degrees: Iterable[int], kernel_size: int,
+                 strict: bool = False, backward: bool = False,
+                 kernel_initializer: Initializer = 'glorot_uniform', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd and positive; got {kernel_size=}.')
@@ -44,7 +49,7 @@ class MaskedConv2D(keras.layers.Layer):
         self.kernel_size, self.strict, self.backward = kernel_size, strict, backward
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         inputs, outputs = len(self.in_degrees), len(self.out_degrees)
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: inputs})
         self.kernel = self.add_weight(
@@ -52,13 +57,13 @@ class MaskedConv2D(keras.layers.Layer):
             initializer=self.kernel_initializer)
         self.bias = self.add_weight(name='bias', shape=(outputs,), initializer='zeros')
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         ops = keras.ops
         kernel = ops.convert_to_tensor(self.kernel)
         kernel = ops.where(self._mask(), kernel, ops.zeros_like(kernel))
         return convolve(inputs, kernel) + self.bias
 
-    def _mask(self):
+    def _mask(self) -> np.ndarray:
         size, middle = self.kernel_size, self.kernel_size // 2
         low, high = np.array(self.in_degrees)[:, None], np.array(self.out_degrees)
         mask = np.zeros([size, size, len(self.in_degrees), len(self.out_degrees)], bool)
@@ -68,7 +73,7 @@ class MaskedConv2D(keras.layers.Layer):
         mask[middle, middle] = low < high if self.strict else low <= high
         return mask
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), in_degrees=self.in_degrees, out_degrees=self.out_degrees,
                     kernel_size=self.kernel_size, strict=self.strict, backward=self.backward,
                     kernel_initializer=keras.initializers.serialize(self.kernel_initializer))
@@ -105,9 +110,10 @@ class MaskedConvNetwork(keras.Model):
     arXiv:1601.06759, table 1.
     """
 
-    def __init__(self, event_shape, outputs_per_dim, width=32, blocks=2, kernel_size=3,
-                 order='natural', activation='relu', classes=None, condition_channels=None,
-                 seed=0, **kwargs):
+    def __init__(self, event_shape: Shape, outputs_per_dim: int, width: int = 32, blocks: int = 2,
+                 kernel_size: int = 3, order: str = 'natural', activation: Activation = 'relu',
+                 classes: int | None = None, condition_channels: int | None = None, seed: int = 0,
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         event_shape = tuple(event_shape)
         if len(event_shape) != 3 or None in event_shape or min(event_shape) < 1:
@@ -121,27 +127,29 @@ class MaskedConvNetwork(keras.Model):
         if any(size is not None and size < 1 for size in (classes, condition_channels)):
             raise ValueError('classes and condition_channels must be positive; '
                              f'got {classes=}, {condition_channels=}.')
-        self._config = {'event_shape': event_shape, 'outputs_per_dim': outputs_per_dim,
-                        'width': width, 'blocks': blocks, 'kernel_size': kernel_size,
-                        'order': order, 'activation': activation, 'classes': classes,
-                        'condition_channels': condition_channels, 'seed': seed}
+        self._config: Config = {'event_shape': event_shape, 'outputs_per_dim': outputs_per_dim,
+                                'width': width, 'blocks': blocks, 'kernel_size': kernel_size,
+                                'order': order, 'activation': activation, 'classes': classes,
+                                'condition_channels': condition_channels, 'seed': seed}
         self.event_shape, self.outputs_per_dim = event_shape, outputs_per_dim
         self.order = dimension_order(int(np.prod(event_shape)), order, choices=ORDERS)
         self.activation = keras.activations.get(activation)
         self._connect(dimension_order(event_shape[2], order))
 
-    def _connect(self, inputs):
+    def _connect(self, inputs: np.ndarray) -> None:
         """Makes the layers, given the degrees of the channels."""
         config, seed = self._config, self._config['seed']
         width, size = config['width'], config['kernel_size']
         hidden = np.arange(width) * len(inputs) // width
         outputs = np.repeat(inputs, self.outputs_per_dim)
 
-        def convolution(name, *args, initializer=None, **options):
-            return MaskedConv2D(*args, name=name, backward=config['order'] == 'reversed',
-                                kernel_initializer=initializer, dtype=self.dtype_policy, **options)
+        def convolution(name: str, in_degrees: np.ndarray, out_degrees: np.ndarray, side: int,
+                        initializer: Initializer, strict: bool = False) -> MaskedConv2D:
+            return MaskedConv2D(in_degrees, out_degrees, side, strict,
+                                backward=config['order'] == 'reversed', name=name,
+                                kernel_initializer=initializer, dtype=self.dtype_policy)
 
-        def glorot(k):
+        def glorot(k: int) -> keras.initializers.Initializer:
             return keras.initializers.GlorotUniform(seed + k)
         self.first = convolution('conv_in', inputs, hidden, size, strict=True,
                                  initializer=glorot(0))
@@ -150,7 +158,7 @@ class MaskedConvNetwork(keras.Model):
             convolution(f'block_{k}_b', hidden, hidden, 1, initializer=glorot(2 * k + 2))]
             for k in range(config['blocks'])]
         self.last = convolution('conv_out', hidden, outputs, 1, initializer='zeros')
-        self.condition_bias = None
+        self.condition_bias: ConditionBias | None = None
         if self.takes_condition:
             self.condition_bias = ConditionBias(
                 width, config['classes'], config['condition_channels'], self.event_shape[:2],
@@ -158,30 +166,32 @@ class MaskedConvNetwork(keras.Model):
                 dtype=self.dtype_policy, name='condition_bias')
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         """Whether the network is called with `condition=`."""
         return any(self._config[key] is not None for key in ('classes', 'condition_channels'))
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         blocks = [layer for block in self.blocks for layer in block]
-        for layer in filter(None, [self.first, self.condition_bias, *blocks, self.last]):
+        layers: list[keras.Layer | None] = [self.first, self.condition_bias, *blocks, self.last]
+        for layer in filter(None, layers):
             layer.build()
 
-    def call(self, inputs, condition=None):
+    def call(self, inputs: Tensor, condition: Tensor | None = None) -> Tensor:
         hidden = self.first(inputs)
-        if self.takes_condition:
+        if self.condition_bias is not None:
             hidden = hidden + self.condition_bias(required(condition, self.name))
         for one, other in self.blocks:
             hidden = hidden + other(self.activation(one(self.activation(hidden))))
         outputs = self.last(self.activation(hidden))
         return keras.ops.reshape(outputs, (-1, *self.event_shape, self.outputs_per_dim))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **dict(
             self._config, activation=keras.activations.serialize(self.activation)))
 
 
-def masked_conv(event_shape, outputs_per_dim, width=32, **options):
+def masked_conv(event_shape: Shape, outputs_per_dim: int, width: int = 32,
+                **options: Any) -> MaskedConvNetwork:
     """A built `MaskedConvNetwork` for images of `event_shape = (H, W, C)`; `options` are its own.
 
     ```python

@@ -1,8 +1,12 @@
 """A convolution that sees what lies above and to the left only, by the shape of its kernel."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from tfp_glow.networks.convolve import FEW
+from tfp_glow.networks.types import BatchShape, Config, Initializer, Tensor
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -20,19 +24,20 @@ class PastConv2D(keras.layers.Layer):
       kernel_initializer: a Keras initialiser.
     """
 
-    def __init__(self, filters, kernel_size, kernel_initializer='glorot_uniform', **kwargs):
+    def __init__(self, filters: int, kernel_size: Sequence[int],
+                 kernel_initializer: Initializer = 'glorot_uniform', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.kernel_size = filters, tuple(kernel_size)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
         self.kernel = self.add_weight(
             name='kernel', shape=(*self.kernel_size, input_shape[-1], self.filters),
             initializer=self.kernel_initializer)
         self.bias = self.add_weight(name='bias', shape=(self.filters,), initializer='zeros')
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         ops, (rows, columns) = keras.ops, self.kernel_size
         if inputs.shape[-1] > FEW and tuple(inputs.shape[1:3]) != self.kernel_size:
             return ops.conv(inputs, self.kernel, padding='valid') + self.bias
@@ -42,6 +47,6 @@ class PastConv2D(keras.layers.Layer):
         kernel = ops.reshape(self.kernel, (-1, self.filters))
         return ops.matmul(neighbours, kernel) + self.bias
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), filters=self.filters, kernel_size=self.kernel_size,
                     kernel_initializer=keras.initializers.serialize(self.kernel_initializer))

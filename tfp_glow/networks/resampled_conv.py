@@ -1,7 +1,11 @@
 """A weight-normalised convolution that halves or doubles the sides of images."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
+from tfp_glow.networks.types import Activation, BatchShape, Config, Shape, Tensor
 from tfp_glow.networks.weight_norm import WeightNormConv2D
 
 
@@ -32,15 +36,16 @@ class ResampledConv2D(keras.layers.Layer):
         or not divisible by `shrink`.
     """
 
-    def __init__(self, filters, kernel_size=3, shrink=1, grow=1, activation=None, scale=.1,
-                 position_bias=False, seed=0, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, shrink: int = 1, grow: int = 1,
+                 activation: Activation | None = None, scale: float = .1,
+                 position_bias: bool = False, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if min(filters, shrink, grow) < 1:
             raise ValueError('filters, shrink and grow must be positive; '
                              f'got {filters=}, {shrink=}, {grow=}.')
-        self._config = {'filters': filters, 'kernel_size': kernel_size, 'shrink': shrink,
-                        'grow': grow, 'activation': activation, 'scale': scale,
-                        'position_bias': position_bias, 'seed': seed}
+        self._config: Config = {'filters': filters, 'kernel_size': kernel_size, 'shrink': shrink,
+                                'grow': grow, 'activation': activation, 'scale': scale,
+                                'position_bias': position_bias, 'seed': seed}
         self.filters, self.shrink, self.grow = filters, shrink, grow
         self.activation = keras.activations.get(activation)
         self.convolution = WeightNormConv2D(
@@ -48,7 +53,7 @@ class ResampledConv2D(keras.layers.Layer):
             keras.initializers.RandomNormal(0., .05, seed=seed), dtype=self.dtype_policy,
             name='conv')
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         batch, *side, channels = input_shape
         if any(length is None or length % self.shrink for length in side):
             raise ValueError(f'the sides of the images must be divisible by {self.shrink}, shrink; '
@@ -56,23 +61,23 @@ class ResampledConv2D(keras.layers.Layer):
         self.convolution.build((batch, *(length // self.shrink for length in side),
                                 channels * self.shrink**2))
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self._run(inputs, self.convolution)
 
-    def initialize(self, inputs):
+    def initialize(self, inputs: Tensor) -> Tensor:
         """Sets gain and bias from `inputs` once; returns the output."""
         return self._run(keras.ops.cast(inputs, self.compute_dtype), self.convolution.initialize)
 
-    def _run(self, inputs, convolution):
+    def _run(self, inputs: Tensor, convolution: Callable[[Tensor], Tensor]) -> Tensor:
         coarse = _space_to_depth(self.activation(inputs), self.shrink)
         return _depth_to_space(convolution(coarse), self.grow)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **dict(
             self._config, activation=keras.activations.serialize(self.activation)))
 
 
-def resampled_conv(input_shape, filters, **options):
+def resampled_conv(input_shape: Shape, filters: int, **options: Any) -> ResampledConv2D:
     """A built `ResampledConv2D` for images of `input_shape = (H, W, C)`; `options` are its own.
 
     ```python
@@ -88,7 +93,7 @@ def resampled_conv(input_shape, filters, **options):
     return layer
 
 
-def _space_to_depth(images, factor):
+def _space_to_depth(images: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return images
     _, height, width, channels = images.shape
@@ -98,7 +103,7 @@ def _space_to_depth(images, factor):
                              (-1, height, width, factor**2 * channels))
 
 
-def _depth_to_space(images, factor):
+def _depth_to_space(images: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return images
     _, height, width, channels = images.shape

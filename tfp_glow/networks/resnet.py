@@ -1,9 +1,13 @@
 """RealNVP's coupling network."""
 
+from typing import Any
+
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from tfp_glow.networks.condition import ConditionBias, required
+from tfp_glow.networks.types import Apply, BatchShape, Config, Shape, Tensor
 from tfp_glow.networks.weight_norm import WeightNormConv2D
 
 
@@ -50,8 +54,10 @@ class ResidualNetwork(keras.Model):
     `resnet`.
     """
 
-    def __init__(self, outputs, width, blocks=4, bottleneck=False, mask=None, position_bias=False,
-                 zero_outputs=None, classes=None, condition_channels=None, seed=0, **kwargs):
+    def __init__(self, outputs: int, width: int, blocks: int = 4, bottleneck: bool = False,
+                 mask: npt.ArrayLike | None = None, position_bias: bool = False,
+                 zero_outputs: int | None = None, classes: int | None = None,
+                 condition_channels: int | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if outputs < 1 or width < 1:
             raise ValueError(f'outputs and width must be positive; got {outputs=}, {width=}.')
@@ -62,15 +68,15 @@ class ResidualNetwork(keras.Model):
             raise ValueError(f'zero_outputs must be in 0 .. {outputs}, the outputs; '
                              f'got {zero_outputs=}.')
         self._mask = None if mask is None else np.asarray(mask, np.float32)
-        self._config = {'outputs': outputs, 'width': width, 'blocks': blocks,
-                        'bottleneck': bottleneck,
-                        'mask': None if mask is None else self._mask.tolist(),
-                        'position_bias': position_bias, 'zero_outputs': zero_outputs,
-                        'classes': classes, 'condition_channels': condition_channels,
-                        'seed': seed}
+        self._config: Config = {'outputs': outputs, 'width': width, 'blocks': blocks,
+                                'bottleneck': bottleneck,
+                                'mask': None if self._mask is None else self._mask.tolist(),
+                                'position_bias': position_bias, 'zero_outputs': zero_outputs,
+                                'classes': classes, 'condition_channels': condition_channels,
+                                'seed': seed}
         seeds = iter(range(seed, seed + 4 * blocks + 3))
 
-        def convolution(filters, size, name, **options):
+        def convolution(filters: int, size: int, name: str, **options: Any) -> WeightNormConv2D:
             return WeightNormConv2D(
                 filters, size, dtype=self.dtype_policy, name=name, **options,
                 kernel_initializer=keras.initializers.RandomNormal(0., .05, seed=next(seeds)))
@@ -84,14 +90,14 @@ class ResidualNetwork(keras.Model):
             scale=[0.] * zero_outputs + [1.] * (outputs - zero_outputs))
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         """Whether the network is called with `condition=`."""
         return any(self._config[key] is not None for key in ('classes', 'condition_channels'))
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         batch, *side, channels = input_shape
-        width, masked = self._config['width'], self._mask is not None
-        if masked and self._mask.shape != tuple(side):
+        width = self._config['width']
+        if self._mask is not None and self._mask.shape != tuple(side):
             raise ValueError(f'mask must have the height and width of the images, {tuple(side)}; '
                              f'got shape={self._mask.shape}.')
         if self.takes_condition:
@@ -100,20 +106,20 @@ class ResidualNetwork(keras.Model):
                 keras.initializers.RandomNormal(0., .05, seed=self._config['seed'] - 1),
                 dtype=self.dtype_policy, name='condition_bias')
             self.condition_bias.build()
-        self.first.build((batch, *side, 2 * channels + masked))
+        self.first.build((batch, *side, 2 * channels + (self._mask is not None)))
         for layer in [*(layer for block in self.blocks for layer in block), *self.skips, self.last]:
             layer.build((batch, *side, width))
         self.built = True
 
-    def call(self, inputs, condition=None):
+    def call(self, inputs: Tensor, condition: Tensor | None = None) -> Tensor:
         return self._run(inputs, condition, lambda layer, x: layer(x))
 
-    def initialize(self, inputs, condition=None):
+    def initialize(self, inputs: Tensor, condition: Tensor | None = None) -> None:
         """Sets gains and biases from `inputs`, layer by layer, once."""
         self._run(keras.ops.cast(inputs, self.compute_dtype), condition,
                   lambda layer, x: layer.initialize(x))
 
-    def _run(self, inputs, condition, apply):
+    def _run(self, inputs: Tensor, condition: Tensor | None, apply: Apply) -> Tensor:
         relu = keras.ops.relu
         hidden = apply(self.first, self._features(inputs))
         if self.takes_condition:
@@ -127,7 +133,7 @@ class ResidualNetwork(keras.Model):
             total = total + apply(skip, hidden)
         return apply(self.last, relu(total))
 
-    def _features(self, inputs):
+    def _features(self, inputs: Tensor) -> Tensor:
         ops = keras.ops
         features = [ops.relu(inputs), ops.relu(-inputs)]
         if self._mask is not None:
@@ -135,11 +141,12 @@ class ResidualNetwork(keras.Model):
             features.append(ops.broadcast_to(mask, (*ops.shape(inputs)[:-1], 1)))
         return ops.concatenate(features, axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
-def residual_network(input_shape, outputs, width, **options):
+def residual_network(input_shape: Shape, outputs: int, width: int,
+                     **options: Any) -> ResidualNetwork:
     """A built `ResidualNetwork` for images of `input_shape = (H, W, C)`; `options` are its own.
 
     ```python

@@ -1,9 +1,12 @@
 """The convolution of Glow's networks: scaled per output channel, with an edge indicator."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from tfp_glow.networks import convolve
+from tfp_glow.networks.types import BatchShape, Config, Initializer, Tensor
 
 _EPSILON = 1e-6  # The reference's, added to the standard deviation.
 
@@ -32,8 +35,10 @@ class ScaledConv2D(keras.layers.Layer):
     openai/glow, `tfops.py`: `conv2d` with actnorm, `conv2d_zeros`, `add_edge_padding`.
     """
 
-    def __init__(self, filters, kernel_size, kernel_initializer='glorot_uniform', rate=1.,
-                 normalise=False, edge_indicator=False, position_bias=False, **kwargs):
+    def __init__(self, filters: int, kernel_size: int,
+                 kernel_initializer: Initializer = 'glorot_uniform', rate: float | None = 1.,
+                 normalise: bool = False, edge_indicator: bool = False, position_bias: bool = False,
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if normalise and rate is None:
             raise ValueError(f'normalise needs a rate; got {normalise=}, {rate=}.')
@@ -46,7 +51,7 @@ class ScaledConv2D(keras.layers.Layer):
         self.edge_indicator = edge_indicator and kernel_size > 1
         self.position_bias = position_bias
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
         side = (self.kernel_size, self.kernel_size)
         self.kernel = self.add_weight(
@@ -67,7 +72,7 @@ class ScaledConv2D(keras.layers.Layer):
             self.initialized = self.add_weight(
                 name='initialized', shape=(), initializer='zeros', trainable=False)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         ops = keras.ops
         kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
         if self.edge_indicator:
@@ -79,7 +84,7 @@ class ScaledConv2D(keras.layers.Layer):
             kernel, bias = kernel * scale, bias * scale
         return convolve.convolve(inputs, kernel) + bias
 
-    def _edge(self, side):
+    def _edge(self, side: BatchShape) -> Tensor:
         """The indicator's share of the output, `[1, H, W, filters]`: the same for each image."""
         if None in side:
             raise ValueError(f'edge_indicator needs a known height and width; got {side}.')
@@ -89,7 +94,7 @@ class ScaledConv2D(keras.layers.Layer):
         return keras.ops.conv(frame, keras.ops.convert_to_tensor(self.edge_kernel),
                               padding='valid')
 
-    def initialize(self, inputs):
+    def initialize(self, inputs: Tensor) -> Tensor:
         """Sets bias and scale from `inputs` once; returns the output."""
         ops = keras.ops
         if self.normalise:
@@ -105,7 +110,7 @@ class ScaledConv2D(keras.layers.Layer):
             self.initialized.assign(1.)
         return self(inputs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), filters=self.filters, kernel_size=self.kernel_size,
                     kernel_initializer=keras.initializers.serialize(self.kernel_initializer),
                     rate=self.rate, normalise=self.normalise, edge_indicator=self.edge_indicator,
