@@ -1,14 +1,20 @@
 """Images as a chain of pixels: the likelihood that a PixelCNN gives."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
+from tfp_glow import types
+from tfp_glow.distributions.pixels import BernoulliPixel, LogisticMixturePixel
 from tfp_glow.internal import keras_bridge, tfp_compat
 
 _TRACED = 64  # Pixels that take longer one by one in eager mode than to trace.
+# From a pixel's distribution and its index to values of it.
+_Draw = Callable[[tfd.Distribution, tf.Tensor], tf.Tensor]
 
 
 class AutoregressiveImage(tfd.Distribution):
@@ -58,17 +64,22 @@ class AutoregressiveImage(tfd.Distribution):
     ```
     """
 
-    def __init__(self, network, pixel, side=None, condition=None, centre=None, caching=True,
-                 name='autoregressive_image'):
+    def __init__(self, network: Callable[..., tf.Tensor],
+                 pixel: BernoulliPixel | LogisticMixturePixel, side: types.Shape | None = None,
+                 condition: types.TensorLike | None = None,
+                 centre: Callable[[tf.Tensor], tf.Tensor] | None = None, caching: bool = True,
+                 name: str = 'autoregressive_image') -> None:
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             self._network = keras_bridge.as_module(network, 'network')
             described = getattr(self._network, 'layer', self._network)
             shape = getattr(described, 'event_shape', None)
-            if side is None and shape is None:
-                raise ValueError('side must be given for a network without event_shape; '
-                                 'got side=None.')
-            shape = (*side, pixel.channels) if shape is None else tuple(shape)
+            if shape is None:
+                if side is None:
+                    raise ValueError('side must be given for a network without event_shape; '
+                                     'got side=None.')
+                shape = (*side, pixel.channels)
+            shape = tuple(shape)
             if shape[2] != pixel.channels or (side is not None and shape[:2] != tuple(side)):
                 raise ValueError(f'network must be for images of {side or shape[:2]} pixels of '
                                  f'{pixel.channels} channels; got event_shape={shape}.')
@@ -84,21 +95,22 @@ class AutoregressiveImage(tfd.Distribution):
                 validate_args=False, allow_nan_stats=True, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: types.DType,
+                              num_classes: int | None = None) -> dict[str, Any]:
         return {'condition': tfp_compat.ParameterProperties(
             event_ndims=lambda self: self._condition.shape.rank - 1)}
 
     @property
-    def network(self):
+    def network(self) -> Callable[..., tf.Tensor]:
         """The network, as given or wrapped."""
         return self._network
 
     @property
-    def pixel(self):
+    def pixel(self) -> BernoulliPixel | LogisticMixturePixel:
         """What makes a pixel's distribution of the network's outputs."""
         return self._pixel
 
-    def from_noise(self, noise):
+    def from_noise(self, noise: types.TensorLike) -> tf.Tensor:
         """A draw for given noise, the same for all of the batch: `[*batch, H, W, C]`.
 
         Value t is the quantile `noise[t]` of its distribution given the values before. Noise that
@@ -117,27 +129,27 @@ class AutoregressiveImage(tfd.Distribution):
         noise = tf.reshape(noise, [-1])
         levels = tf.range(self._pixel.bins, dtype=self.dtype)
 
-        def quantile(distribution, index):
+        def quantile(distribution: tfd.Distribution, index: tf.Tensor) -> tf.Tensor:
             shape = tf.concat([[-1], tf.ones_like(distribution.batch_shape_tensor())], 0)
             below = tf.cumsum(tf.exp(distribution.log_prob(tf.reshape(levels, shape))))
-            found = tf.reduce_sum(tf.cast(below <= noise[index], self.dtype), 0)
-            return tf.minimum(found, levels[-1])
+            level = tf.reduce_sum(tf.cast(below <= noise[index], self.dtype), 0)
+            return tf.minimum(level, levels[-1])
         return self._drawn([], quantile)
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return self._shape
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant(self._shape.as_list(), tf.int32)
 
-    def _batch_shape(self):
+    def _batch_shape(self) -> tf.TensorShape:
         return tf.TensorShape([]) if self._condition is None else self._condition.shape[:1]
 
-    def _batch_shape_tensor(self):
+    def _batch_shape_tensor(self) -> tf.Tensor:
         return tf.shape(self._condition)[:1] if self._condition is not None else tf.zeros(
             [0], tf.int32)
 
-    def _log_prob(self, x):
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         x = tf.cast(x, self.dtype)
         if not x.shape[-3:].is_compatible_with(self._shape):
             raise ValueError(f'images must end in the event shape {tuple(self._shape)}; '
@@ -150,15 +162,15 @@ class AutoregressiveImage(tfd.Distribution):
                     for c in range(self._pixel.channels))
         return tf.ensure_shape(tf.reshape(total, lead), static)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: types.Seed | None = None) -> tf.Tensor:
         seed = tfp_random.sanitize_seed(seed)
 
-        def draw(distribution, index):
+        def draw(distribution: tfd.Distribution, index: tf.Tensor) -> tf.Tensor:
             return distribution.sample(
                 seed=tf.random.experimental.stateless_fold_in(seed, index))
         return self._drawn([n], draw)
 
-    def _drawn(self, sample_shape, draw):
+    def _drawn(self, sample_shape: types.TensorLike, draw: _Draw) -> tf.Tensor:
         """`[*sample_shape, *batch, H, W, C]`: images of which value t is `draw(p, t)`.
 
         p is its distribution given the values before, for all images at once.
@@ -173,23 +185,26 @@ class AutoregressiveImage(tfd.Distribution):
         batch = [None] * lead.shape[0] if known is None else known.tolist()
         return tf.ensure_shape(steps(), [*batch, *self._shape])
 
-    def _steps(self, lead, count, draw):
+    def _steps(self, lead: tf.Tensor, count: int | tf.Tensor, draw: _Draw) -> tf.Tensor:
         condition, run = self._conditions(lead), None
         if self._caching and hasattr(self._network, 'incremental'):
             run = self._network.incremental(count, **condition)
         images = (self._by_runs(count, condition, draw) if run is None
-                  else self._by_increments(count, *run, draw))
+                  else self._by_increments(count, run, draw))
         return tf.reshape(images, tf.concat([lead, self._shape], 0))
 
-    def _by_increments(self, count, rows, next_row, start, next_pixel, draw):
-        """Images `[B, H, W, C]`; see the network's `incremental`."""
+    def _by_increments(self, count: int | tf.Tensor, run: tuple, draw: _Draw) -> tf.Tensor:
+        """Returns images `[B, H, W, C]`; `run` comes of the network's `incremental`."""
+        rows, next_row, start, next_pixel = run
         height, width, channels = self._shape
         static = tf.TensorShape([count if isinstance(count, int) else None])
 
-        def row(i, rows, above, image):
+        def row(i: tf.Tensor, rows: list[tf.Tensor], above: tf.Tensor, image: tf.TensorArray,
+                ) -> tuple:
             rows, given = next_row(rows, i, above)
 
-            def pixel(j, pixels, before, line):
+            def pixel(j: tf.Tensor, pixels: list[tf.Tensor], before: tf.Tensor,
+                      line: tf.TensorArray) -> tuple:
                 pixels, raw = next_pixel(pixels, given, j, before)
                 new = self._values(raw, i * width + j, draw)
                 return j + 1, pixels, self._centre(new), line.write(j, new)
@@ -201,28 +216,29 @@ class AutoregressiveImage(tfd.Distribution):
         *_, image = _loop(height, row, rows, tf.zeros([count, width, channels], self.dtype), image)
         return tf.transpose(image.stack(), [1, 0, 2, 3])
 
-    def _by_runs(self, count, condition, draw):
+    def _by_runs(self, count: int | tf.Tensor, condition: dict[str, tf.Tensor],
+                 draw: _Draw) -> tf.Tensor:
         """The same images `[B, H * W, C]` by one run of the whole network a pixel."""
         size, channels = self._shape[:2].num_elements(), self._pixel.channels
         pixels = tf.range(size)[:, tf.newaxis]
 
-        def body(t, images):
+        def body(t: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             raw = self._raw(tf.reshape(images, [-1, *self._shape]), condition)
             raw = tf.gather(tf.reshape(raw, [-1, size, self._pixel.outputs]), t, axis=1)
             new = self._values(raw, t, draw)
             return t + 1, tf.where(pixels == t, new[:, tf.newaxis], images)
         return _loop(size, body, tf.zeros([count, size, channels], self.dtype))[1]
 
-    def _values(self, raw, t, draw):
+    def _values(self, raw: tf.Tensor, t: tf.Tensor, draw: _Draw) -> tf.Tensor:
         """Pixel t of all images, channel after channel: `raw [B, outputs]` to `[B, C]`."""
         raw, channels = tf.cast(raw, self.dtype), self._pixel.channels
-        found = tf.zeros_like(raw[:, :0])
+        earlier = tf.zeros_like(raw[:, :0])
         for c in range(channels):
-            new = tf.cast(draw(self._pixel(raw, found), t * channels + c), self.dtype)
-            found = tf.concat([found, tf.reshape(new, [-1, 1])], 1)
-        return tf.ensure_shape(found, raw.shape[:1] + [channels])
+            new = tf.cast(draw(self._pixel(raw, earlier), t * channels + c), self.dtype)
+            earlier = tf.concat([earlier, tf.reshape(new, [-1, 1])], 1)
+        return tf.ensure_shape(earlier, raw.shape[:1] + [channels])
 
-    def _raw(self, images, condition):
+    def _raw(self, images: tf.Tensor, condition: dict[str, tf.Tensor]) -> tf.Tensor:
         raw = tf.cast(self._network(self._centre(images), **condition), self.dtype)
         wanted = [*self._shape[:2], self._pixel.outputs]
         if not raw.shape[1:].is_compatible_with(wanted):
@@ -230,7 +246,7 @@ class AutoregressiveImage(tfd.Distribution):
                              f'got shape={raw.shape}.')
         return raw
 
-    def _conditions(self, lead):
+    def _conditions(self, lead: tf.Tensor) -> dict[str, tf.Tensor]:
         """The condition of a batch of `lead` images, flattened, as the network is given it."""
         if self._condition is None:
             return {}
@@ -239,7 +255,7 @@ class AutoregressiveImage(tfd.Distribution):
         return {'condition': tf.reshape(given, [-1, *one])}
 
 
-def _loop(times, body, *state):
+def _loop(times: int, body: Callable[..., tuple], *state: Any) -> tuple:
     """The state after `body(t, *state)` for t = 0 .. times-1."""
     return tf.while_loop(lambda t, *_: t < times, body, (tf.constant(0), *state),
                          parallel_iterations=1, maximum_iterations=times)

@@ -2,12 +2,15 @@
 
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 from tensorflow_probability import util as tfp_util
+
+from tfp_glow import types
 
 
 class Dequantized(tfd.Distribution):
@@ -69,8 +72,9 @@ class Dequantized(tfd.Distribution):
     ```
     """
 
-    def __init__(self, flow, bins, noise=None, importance_samples=1, validate_args=False,
-                 name='dequantized'):
+    def __init__(self, flow: tfd.Distribution, bins: int, noise: tfd.Distribution | None = None,
+                 importance_samples: int = 1, validate_args: bool = False,
+                 name: str = 'dequantized') -> None:
         parameters = dict(locals())
         shape = flow.event_shape
         if not isinstance(shape, tf.TensorShape) or not shape.is_fully_defined():
@@ -89,30 +93,33 @@ class Dequantized(tfd.Distribution):
                 name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: types.DType,
+                              num_classes: int | None = None) -> dict[str, Any]:
         return {'flow': tfp_util.BatchedComponentProperties()}
 
     @property
-    def flow(self):
+    def flow(self) -> tfd.Distribution:
         """The distribution p over continuous data."""
         return self._flow
 
     @property
-    def noise(self):
+    def noise(self) -> tfd.Distribution | None:
         """The distribution q of the noise, None if it is uniform."""
         return self._noise
 
     @property
-    def bins(self):
+    def bins(self) -> int:
         """Number of grey levels."""
         return self._bins
 
     @property
-    def importance_samples(self):
+    def importance_samples(self) -> int:
         """Draws of the noise per image, unless a call asks for others."""
         return self._importance_samples
 
-    def log_prob_lower_bound(self, x, seed, importance_samples=None, condition=None):
+    def log_prob_lower_bound(self, x: types.TensorLike, seed: types.Seed | None,
+                             importance_samples: int | None = None,
+                             condition: types.Condition | None = None) -> tf.Tensor:
         """One draw of the lower bound of log P(x), in nats: `[..., *event_shape] -> [...]`.
 
         Differentiable in all variables of the flow and of the noise. The first of k draws is that
@@ -132,7 +139,7 @@ class Dequantized(tfd.Distribution):
         kwargs = {} if condition is None else {'condition': condition}
         batch_shape = values.shape[:values.shape.rank - self.event_shape.rank]
 
-        def log_weight(i):
+        def log_weight(i: int | tf.Tensor) -> tf.Tensor:
             return self._log_weight(
                 values, tf.random.experimental.stateless_fold_in(seed, i), kwargs)
         if samples == 1:
@@ -140,7 +147,7 @@ class Dequantized(tfd.Distribution):
         else:
             static = tf.broadcast_static_shape(batch_shape, self.batch_shape)
 
-            def add(i, total):
+            def add(i: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
                 both = tf.stack([total, tf.ensure_shape(log_weight(i), static)])
                 return i + 1, tf.reduce_logsumexp(both, 0)
             nothing = tf.fill(tf.broadcast_dynamic_shape(
@@ -151,7 +158,10 @@ class Dequantized(tfd.Distribution):
                 parallel_iterations=1, maximum_iterations=samples)
         return total - (math.log(samples) + self._dims * math.log(self._bins))
 
-    def bits_per_dim(self, x, seed, importance_samples=None, condition=None, counted=None):
+    def bits_per_dim(self, x: types.TensorLike, seed: types.Seed | None,
+                     importance_samples: int | None = None,
+                     condition: types.Condition | None = None,
+                     counted: int | None = None) -> tf.Tensor:
         """One draw of the upper bound of the bits per dimension of x: `[...]`.
 
         Args:
@@ -165,41 +175,45 @@ class Dequantized(tfd.Distribution):
         return -bound / ((counted or self._dims) * math.log(2))
 
     @property
-    def _dims(self):
+    def _dims(self) -> int:
         return self.event_shape.num_elements()
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return self._flow.event_shape
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant(self.event_shape.as_list(), tf.int32)
 
-    def _call_log_prob(self, value, name, **kwargs):
+    def _call_log_prob(self, value: types.TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
         # TFP would convert floats to this distribution's integers without a word.
         return super()._call_log_prob(tf.convert_to_tensor(value), name, **kwargs)
 
-    def _call_prob(self, value, name, **kwargs):
+    def _call_prob(self, value: types.TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
         return super()._call_prob(tf.convert_to_tensor(value), name, **kwargs)
 
-    def _log_prob(self, x, seed=None, condition=None):
+    def _log_prob(self, x: types.TensorLike, seed: types.Seed | None = None,
+                  condition: types.Condition | None = None) -> tf.Tensor:
         """`log_prob_lower_bound(x, seed, condition=condition)`; the seed must be given."""
         if seed is None:
             raise ValueError(f'seed must be given to log_prob of {self.name}, for it is a bound '
                              'that depends on noise; got None.')
         return self.log_prob_lower_bound(x, seed, condition=condition)
 
-    def _call_sample_n(self, sample_shape, seed, condition=None):
+    def _call_sample_n(self, sample_shape: types.TensorLike, seed: types.Seed | None,
+                       condition: types.Condition | None = None) -> tf.Tensor:
         kwargs = {} if condition is None else {'condition': condition}
         data = self._flow.sample(sample_shape, seed=seed, **kwargs)
         levels = tf.floor((data + .5) * self._bins)
         return tf.cast(tf.clip_by_value(levels, 0, self._bins - 1), self.dtype)
 
-    def _sample_and_log_prob(self, sample_shape, seed, condition=None):
+    def _sample_and_log_prob(self, sample_shape: types.TensorLike, seed: types.Seed | None,
+                             condition: types.Condition | None = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         for_sample, for_noise = tfp_random.split_seed(seed)
         x = self._call_sample_n(sample_shape, for_sample, condition)
         return x, self.log_prob_lower_bound(x, for_noise, condition=condition)
 
-    def _values(self, x):
+    def _values(self, x: types.TensorLike) -> tf.Tensor:
         """Images as floats, checked as far as they are known."""
         x = tf.convert_to_tensor(x)
         if not x.dtype.is_integer:
@@ -223,7 +237,8 @@ class Dequantized(tfd.Distribution):
                 values = tf.identity(values)
         return values
 
-    def _log_weight(self, values, seed, kwargs):
+    def _log_weight(self, values: tf.Tensor, seed: tf.Tensor,
+                    kwargs: dict[str, types.Condition]) -> tf.Tensor:
         """log p((x + u) / bins - 1/2) - log q(u|x) for one draw of u."""
         u, log_q = self._draw(values, seed)
         # The sum may round up to the edge of the cell, which is the next grey level's.
@@ -231,7 +246,7 @@ class Dequantized(tfd.Distribution):
         data = tf.minimum((values + u) / self._bins - .5, edge)
         return self._flow.log_prob(data, **kwargs) - log_q
 
-    def _draw(self, values, seed):
+    def _draw(self, values: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The noise of all images, and its log-density."""
         shape, dtype = tf.shape(values), values.dtype
         if self._noise is None:
@@ -246,7 +261,7 @@ class Dequantized(tfd.Distribution):
                                   values.shape[:batch_ndims])
 
 
-def _integer(name, value, least):
+def _integer(name: str, value: object, least: int) -> int:
     if not isinstance(value, numbers.Integral) or value < least:
         raise ValueError(f'{name} must be an integer of at least {least}; got {name}={value}.')
     return int(value)

@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_glow import types
 from tfp_glow.distributions import grid
 
 _WINDOW = 9  # Steps on either side that the mean of a narrow logistic is summed over.
@@ -56,11 +57,12 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
     ```
     """
 
-    def __init__(self, loc, scale, low=None, high=None, validate_args=False,
-                 name='discretized_logistic'):
+    def __init__(self, loc: types.TensorLike, scale: types.TensorLike,
+                 low: types.TensorLike | None = None, high: types.TensorLike | None = None,
+                 validate_args: bool = False, name: str = 'discretized_logistic') -> None:
         super().__init__(loc, scale, low, high, validate_args, dict(locals()), name)
 
-    def log_mass(self, k):
+    def log_mass(self, k: tf.Tensor) -> tf.Tensor:
         scale = tf.convert_to_tensor(self._scale)
         below = tf.math.log_sigmoid(self._upper_edge(k))
         above = tf.math.log_sigmoid(1 / scale - self._upper_edge(k))
@@ -71,25 +73,25 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
         return (tf.where(last, zero, below) + tf.where(first, zero, above)
                 + tf.where(first | last, zero, width))
 
-    def _upper_edge(self, k):
+    def _upper_edge(self, k: tf.Tensor) -> tf.Tensor:
         """Where the cell of k ends, in scales from loc."""
         return self._scaled(k + .5)
 
-    def _cdf_inside(self, k):
+    def _cdf_inside(self, k: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(self._upper_edge(k))
 
-    def _survival_inside(self, k):
+    def _survival_inside(self, k: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(-self._upper_edge(k))
 
-    def _log_cdf(self, k):
+    def _log_cdf(self, k: tf.Tensor) -> tf.Tensor:
         k = tf.floor(tf.cast(k, self.dtype))
         return self._with_ends(k, tf.math.log_sigmoid(self._upper_edge(k)), -math.inf, 0.)
 
-    def _log_survival_function(self, k):
+    def _log_survival_function(self, k: tf.Tensor) -> tf.Tensor:
         k = tf.floor(tf.cast(k, self.dtype))
         return self._with_ends(k, tf.math.log_sigmoid(-self._upper_edge(k)), 0., -math.inf)
 
-    def _quantile(self, p):
+    def _quantile(self, p: tf.Tensor) -> tf.Tensor:
         p = tf.cast(p, self.dtype)
         logit = tf.math.log(p) - tf.math.log1p(-p)
         k = tf.math.ceil(self._loc + self._scale * logit - .5)
@@ -97,16 +99,16 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
         k = tf.where(self._cdf_inside(k) < p, k + 1, k)
         return self._clipped(tf.where(self._cdf_inside(k - 1) >= p, k - 1, k))
 
-    def _unclipped_sample(self, n, seed):
+    def _unclipped_sample(self, n: int | tf.Tensor, seed: types.Seed | None) -> tf.Tensor:
         return tfd.Logistic(self._loc, self._scale).sample(n, seed)
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         if self.low is not None:
             return self._mean_between_ends()
         return _unbounded_mean(*map(tf.convert_to_tensor, (self._loc, self._scale)))
 
 
-def _unbounded_mean(loc, scale):
+def _unbounded_mean(loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
     """E[round(X)] of a logistic X, right to 1e-7: loc, or the nearest integer if it is narrow.
 
     Narrow ones are summed step by step. Of wide ones, E[round(X) - X] is the Fourier series of the

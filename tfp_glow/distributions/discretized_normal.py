@@ -3,6 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_glow import types
 from tfp_glow.distributions import grid
 
 
@@ -40,10 +41,12 @@ class DiscretizedNormal(grid.LocScaleDistribution):
     ```
     """
 
-    def __init__(self, loc, scale, low, high, validate_args=False, name='discretized_normal'):
+    def __init__(self, loc: types.TensorLike, scale: types.TensorLike, low: types.TensorLike,
+                 high: types.TensorLike, validate_args: bool = False,
+                 name: str = 'discretized_normal') -> None:
         super().__init__(loc, scale, low, high, validate_args, dict(locals()), name)
 
-    def log_mass(self, k):
+    def log_mass(self, k: tf.Tensor) -> tf.Tensor:
         standard = self._standard()
         start, stop = self._scaled(k - .5), self._scaled(k + .5)
         mirrored = start + stop > 0
@@ -57,17 +60,17 @@ class DiscretizedNormal(grid.LocScaleDistribution):
         between = log_stop + tf.math.log(-tf.math.expm1(difference))
         return tf.where(below, log_stop, tf.where(above, standard.log_cdf(-start), between))
 
-    def _cdf_inside(self, k):
+    def _cdf_inside(self, k: tf.Tensor) -> tf.Tensor:
         return self._standard().cdf(self._scaled(k + .5))
 
-    def _survival_inside(self, k):
+    def _survival_inside(self, k: tf.Tensor) -> tf.Tensor:
         return self._standard().cdf(-self._scaled(k + .5))
 
-    def _unclipped_sample(self, n, seed):
+    def _unclipped_sample(self, n: int | tf.Tensor, seed: types.Seed | None) -> tf.Tensor:
         return tfd.Normal(self._loc, self._scale).sample(n, seed)
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         return self._mean_between_ends()
 
-    def _standard(self):
+    def _standard(self) -> tfd.Normal:
         return tfd.Normal(tf.zeros([], self.dtype), tf.ones([], self.dtype))

@@ -1,16 +1,23 @@
 """Bases of flows: one latent, or one Normal per level of a multi-scale flow; their temperature."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
+from tfp_glow import types
 from tfp_glow.internal import tfp_compat
 
-_PRIORS = {'normal': tfd.Normal, 'logistic': tfd.Logistic}
+_PRIORS: dict[str, Any] = {'normal': tfd.Normal, 'logistic': tfd.Logistic}
+_FAMILIES: tuple[Any, ...] = tuple(_PRIORS.values())
 
 
-def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
+def latents(event_shapes: Iterable[types.Shape], top_loc: types.TensorLike | None = None,
+            top_log_scale: types.TensorLike | None = None,
+            dtype: types.DType = tf.float32) -> tfd.JointDistribution:
     """A `tfd.JointDistributionSequential` of Normals, one part per level.
 
     ```none
@@ -29,7 +36,8 @@ def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
     return tfp_compat.Joint(parts, name='latents')
 
 
-def latent(event_shape, prior='normal', dtype=tf.float32):
+def latent(event_shape: types.Shape, prior: str = 'normal',
+           dtype: types.DType = tf.float32) -> tfd.Independent:
     """A `tfd.Independent` of standard Normals or Logistics: one latent of `event_shape`.
 
     ```none
@@ -61,7 +69,7 @@ def latent(event_shape, prior='normal', dtype=tf.float32):
                            reinterpreted_batch_ndims=len(shape), name='latent')
 
 
-def with_temperature(flow, temperature):
+def with_temperature(flow: tfd.Distribution, temperature: types.TensorLike) -> tfd.Distribution:
     """`flow` with its base's scales multiplied by `temperature`; shares variables.
 
     Args:
@@ -103,7 +111,8 @@ def with_temperature(flow, temperature):
     return flow.copy(distribution=base)
 
 
-def _normal(shape, loc, log_scale, dtype):
+def _normal(shape: tuple[int, ...], loc: types.TensorLike | None,
+            log_scale: types.TensorLike | None, dtype: types.DType) -> tfd.Independent:
     loc = tf.zeros([], dtype) if loc is None else loc
     log_scale = tf.zeros([], dtype) if log_scale is None else log_scale
     return tfd.Independent(
@@ -114,16 +123,15 @@ def _normal(shape, loc, log_scale, dtype):
         reinterpreted_batch_ndims=len(shape))
 
 
-def temperatures(temperature, levels):
+def temperatures(temperature: types.TensorLike, levels: int) -> list[float | tf.Tensor]:
     """The temperature of each of `levels`, as a list of numbers and scalar tensors.
 
     Raises:
       ValueError: one that is known and negative, or a wrong number or shape of them.
     """
-    shape = () if isinstance(temperature, (list, tuple)) else np.shape(temperature)
     if isinstance(temperature, (list, tuple)):
         each = list(temperature)
-    elif len(shape) == 1:
+    elif len(shape := np.shape(temperature)) == 1:
         each = tf.unstack(temperature, levels if shape[0] is None else shape[0])
     else:
         each = [temperature] * levels
@@ -133,7 +141,7 @@ def temperatures(temperature, levels):
     return [_checked(t) for t in each]
 
 
-def _checked(temperature):
+def _checked(temperature: float | tf.Tensor | tf.Variable) -> float | tf.Tensor:
     if isinstance(temperature, tf.Variable):
         temperature = tf.convert_to_tensor(temperature)
     if len(np.shape(temperature)) > 0:
@@ -145,10 +153,10 @@ def _checked(temperature):
     return temperature
 
 
-def _tempered(part, temperature):
+def _tempered(part: tfd.Distribution, temperature: float | tf.Tensor) -> tfd.Distribution:
     if isinstance(part, (tfd.Independent, tfd.Sample)):
         return part.copy(distribution=_tempered(part.distribution, temperature))
-    if not isinstance(part, tuple(_PRIORS.values())):
+    if not isinstance(part, _FAMILIES):
         raise TypeError('the base of the flow must be Normal or Logistic to have a temperature; '
                         f'got {type(part).__name__}.')
     scale = part.scale

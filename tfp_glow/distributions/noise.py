@@ -1,10 +1,14 @@
 """Noise that a flow learns: what variational dequantization adds to integers."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
+from tfp_glow import types
 from tfp_glow.internal import keras_bridge
 
 
@@ -48,7 +52,9 @@ class VariationalNoise(tfd.Distribution):
     ```
     """
 
-    def __init__(self, flow, features=None, validate_args=False, name='variational_noise'):
+    def __init__(self, flow: tfd.Distribution,
+                 features: Callable[[tf.Tensor], types.Condition] | None = None,
+                 validate_args: bool = False, name: str = 'variational_noise') -> None:
         parameters = dict(locals())
         if not getattr(getattr(flow, 'bijector', None), 'takes_condition', True):
             raise ValueError(f'flow must take condition=, the images; {flow.name} takes none.')
@@ -62,39 +68,42 @@ class VariationalNoise(tfd.Distribution):
                 name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: types.DType,
+                              num_classes: int | None = None) -> dict[str, Any]:
         return {'flow': tfp_util.BatchedComponentProperties()}
 
     @property
-    def flow(self):
+    def flow(self) -> tfd.Distribution:
         """The distribution of v, before the sigmoid."""
         return self._squashed.distribution
 
-    def flow_condition(self, images):
+    def flow_condition(self, images: tf.Tensor) -> types.Condition:
         """The condition of `flow` that goes with `images`: their features."""
         return images if self._features is None else self._features(images)
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return self.flow.event_shape
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return self.flow.event_shape_tensor()
 
-    def _call_sample_n(self, sample_shape, seed, condition=None):
+    def _call_sample_n(self, sample_shape: types.TensorLike, seed: types.Seed | None,
+                       condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._squashed.sample(sample_shape, seed=seed, **self._given(condition))
 
-    def _sample_and_log_prob(self, sample_shape, seed, condition=None):
+    def _sample_and_log_prob(self, sample_shape: types.TensorLike, seed: types.Seed | None,
+                             condition: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         return self._squashed.experimental_sample_and_log_prob(
             sample_shape, seed=seed, **self._given(condition))
 
-    def _log_prob(self, u, condition=None):
+    def _log_prob(self, u: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._squashed.log_prob(u, **self._given(condition))
 
-    def _given(self, images):
+    def _given(self, images: tf.Tensor | None) -> dict[str, types.Condition]:
         if images is None:
             raise ValueError(f'condition must be given to {self.name}, the images; got None.')
         return {'condition': self.flow_condition(images)}
 
 
-def _all_to_flow(kwargs):
+def _all_to_flow(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return kwargs, {}

@@ -3,6 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_glow import types
 from tfp_glow.distributions.discretized_logistic import DiscretizedLogistic
 from tfp_glow.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
 
@@ -34,11 +35,11 @@ class BernoulliPixel:
 
     bins = 2
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         self.channels = _positive('channels', channels)
         self.outputs = channels + _pairs(channels)
 
-    def __call__(self, raw, earlier):
+    def __call__(self, raw: types.TensorLike, earlier: types.TensorLike) -> tfd.Bernoulli:
         raw, earlier = tf.convert_to_tensor(raw), tf.convert_to_tensor(earlier, raw.dtype)
         logits, coefficients = tf.split(raw, [self.channels, _pairs(self.channels)], -1)
         index = earlier.shape[-1]
@@ -79,7 +80,7 @@ class LogisticMixturePixel:
     ```
     """
 
-    def __init__(self, channels, bins=256, components=5):
+    def __init__(self, channels: int, bins: int = 256, components: int = 5) -> None:
         self.channels = _positive('channels', channels)
         self.components = _positive('components', components)
         if bins < 2:
@@ -87,7 +88,8 @@ class LogisticMixturePixel:
         self.bins = bins
         self.outputs = components * (1 + 2 * channels + _pairs(channels))
 
-    def __call__(self, raw, earlier):
+    def __call__(self, raw: types.TensorLike,
+                 earlier: types.TensorLike) -> DiscretizedLogisticMixture:
         raw, earlier = tf.convert_to_tensor(raw), tf.convert_to_tensor(earlier, raw.dtype)
         parts = self.outputs // self.components
         raw = tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [self.components, parts]], 0))
@@ -99,7 +101,7 @@ class LogisticMixturePixel:
         return DiscretizedLogisticMixture(
             logits, *self._loc_and_scale(raw, earlier), low=0, high=self.bins - 1)
 
-    def _loc_and_scale(self, raw, earlier):
+    def _loc_and_scale(self, raw: tf.Tensor, earlier: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Of channel `earlier.shape[-1]` in all components."""
         index = earlier.shape[-1]
         _, means, log_scales, coefficients = tf.split(
@@ -111,17 +113,17 @@ class LogisticMixturePixel:
                 scale * (self.bins / (2 * self.components)))
 
 
-def _pairs(channels):
+def _pairs(channels: int) -> int:
     """Number of pairs of channels."""
     return channels * (channels - 1) // 2
 
 
-def _of_channel(coefficients, index):
+def _of_channel(coefficients: tf.Tensor, index: int) -> tf.Tensor:
     """`[..., index]`: of the pairs of channel `index` and those before it."""
     return coefficients[..., _pairs(index):_pairs(index + 1)]
 
 
-def _positive(name, value):
+def _positive(name: str, value: int) -> int:
     if value < 1:
         raise ValueError(f'{name} must be positive; got {name}={value}.')
     return value
