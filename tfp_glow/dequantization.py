@@ -3,9 +3,12 @@
 import math
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from tfp_glow import types
 
 
-def dequantize(images, bins, seed):
+def dequantize(images: types.TensorLike, bins: int, seed: types.Seed) -> tf.Tensor:
     """Uniform dequantization of integers 0 .. bins-1 to [-1/2, 1/2).
 
     ```none
@@ -36,22 +39,23 @@ def dequantize(images, bins, seed):
     return values / bins - .5
 
 
-def is_discrete(flow):
+def is_discrete(flow: tfd.Distribution) -> bool:
     """Whether `flow.log_prob` is of integers as they are: as `IntegerFlow` says."""
     return getattr(flow, 'discrete', False)
 
 
-def quantize(data, bins):
+def quantize(data: types.TensorLike, bins: int) -> tf.Tensor:
     """The nearest images of continuous data: floor((y + 1/2) * bins), clipped to 0 .. bins-1."""
     return tf.cast(tf.clip_by_value(tf.floor((data + .5) * bins), 0, bins - 1), tf.uint8)
 
 
-def to_levels(values, bins):
+def to_levels(values: types.TensorLike, bins: int) -> tf.Tensor:
     """The nearest grey levels of numbers on the integer grid, clipped to 0 .. bins-1: uint8."""
     return tf.cast(tf.clip_by_value(tf.round(values), 0, bins - 1), tf.uint8)
 
 
-def bits_per_dim(log_prob, modelled, bins, counted=None):
+def bits_per_dim(log_prob: types.TensorLike, modelled: int, bins: int,
+                 counted: int | None = None) -> tf.Tensor:
     """Bits per dimension of integer images from the log-density of their dequantized data.
 
     ```none

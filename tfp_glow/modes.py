@@ -1,11 +1,13 @@
 """Training and evaluation of flows that normalise by the batch."""
 
 from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow.bijectors import base
 
 
-def with_training(flow, training=True):
+def with_training(flow: tfd.Distribution | tfb.Bijector,
+                  training: bool = True) -> tfd.Distribution | tfb.Bijector:
     """`flow` as it trains, each `BatchNorm` normalising by its batch, or as it evaluates.
 
     Shares all variables with `flow`; `flow` itself where no part of it depends on the mode. In
