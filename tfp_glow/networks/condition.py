@@ -11,21 +11,22 @@ from tfp_glow.networks.types import BatchShape, Config, Initializer, Shape, Tens
 class ConditionBias(keras.layers.Layer):
     """What a condition adds to images of `filters` channels.
 
-    * `classes=n`: integer labels `[B]`, 0 .. n-1, to `[B, 1, 1, filters]`, a learned row for each
-      class; other labels give zeros.
-    * `channels=c`: feature maps `[B, h, w, c]` to `[B, H, W, filters]`, a 1x1 convolution of the
-      map brought to the images' size: averaged where h and w are multiples of theirs,
-      interpolated else.
+    * `classes=n`: integer labels `[B]` from 0 to n - 1 become `[B, 1, 1, filters]`, a learned row
+      for each class. Other labels become zeros.
+    * `channels=c`: feature maps `[B, h, w, c]` become `[B, H, W, filters]` by a 1x1 convolution.
+      The map is first brought to the size of the images: by averages where h and w are multiples
+      of H and W, by interpolation otherwise.
 
     Args:
-      filters: channels of the result.
-      classes: number of classes, or None.
-      channels: channels of the feature map, or None.
-      side: `(H, W)`; needed with `channels`.
-      initializer: a Keras initialiser of the weights.
+        filters: The number of channels of the result.
+        classes: The number of classes, or None.
+        channels: The number of channels of the feature map, or None.
+        side: The size of the images, `(H, W)`. It is needed with `channels`.
+        initializer: The initialiser of the weights: one of Keras, or its name.
 
     Raises:
-      ValueError: not exactly one of `classes` and `channels` is given, or it is not positive.
+        ValueError: If not exactly one of `classes` and `channels` is given, if it is not positive,
+            or if `channels` is given without `side`.
     """
 
     def __init__(self, filters: int, classes: int | None = None, channels: int | None = None,
@@ -69,10 +70,10 @@ class ConditionBias(keras.layers.Layer):
 
 
 def required(condition: Tensor | None, name: str) -> Tensor:
-    """`condition`, of a network that was built for one.
+    """Returns `condition`, which a network needs that was built for one.
 
     Raises:
-      ValueError: it is None.
+        ValueError: If `condition` is None.
     """
     if condition is None:
         raise ValueError(f'condition must be given to {name!r}, built for one; got None.')

@@ -13,22 +13,25 @@ from tfp_glow.networks.types import BatchShape, Config, Shape, Tensor
 class ConvNetwork(keras.Model):
     """3x3 convolution, ReLU, 1x1, ReLU, 3x3 that starts at zero: `[B, H, W, C] -> [B, H, W, out]`.
 
-    The hidden layers have actnorm, the last has exp(3 log_scale), as in the reference; with
-    `act_norm=False` all three are plain convolutions with a bias. Weights start as N(0, .05).
+    As in the reference, the hidden layers have actnorm and the last layer is scaled by exp(3
+    log_scale). With `act_norm=False` all three are plain convolutions with a bias. The weights of
+    the hidden layers start as draws from a Normal with standard deviation .05.
 
     Args:
-      outputs: channels of the output.
-      width: channels of both hidden layers.
-      act_norm: normalise the hidden layers from data and scale the last.
-      edge_indicator: tell the 3x3 convolutions where the image ends.
-      position_bias: give the 3x3 convolutions a bias per position, see `ScaledConv2D`.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes, which
-        add a learned bias to the first hidden layer; see `ConditionBias`.
-      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`.
-      seed: integer for the initial weights.
+        outputs: The number of channels of the output.
+        width: The number of channels of both hidden layers.
+        act_norm: Whether to normalise the hidden layers from data and to scale the last layer.
+        edge_indicator: Whether to tell the 3x3 convolutions where the image ends.
+        position_bias: Whether to give the 3x3 convolutions a bias per position, see `ScaledConv2D`.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`, which add a learned bias to the first hidden layer; see
+            `ConditionBias`.
+        condition_channels: The number of channels, or None. If it is given, the network is called
+            with `condition=`, a feature map `[B, h, w, condition_channels]`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: `outputs` or `width` is not positive.
+        ValueError: If `outputs` or `width` is not positive.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.3 and appendix B.
@@ -95,7 +98,9 @@ class ConvNetwork(keras.Model):
 
 
 def conv_network(input_shape: Shape, outputs: int, width: int, **options: Any) -> ConvNetwork:
-    """A built `ConvNetwork` for images of `input_shape = (H, W, C)`; `options` are its own.
+    """Returns a built `ConvNetwork` for images of `input_shape = (H, W, C)`.
+
+    The `options` are arguments of `ConvNetwork`.
 
     ```python
     >>> import tfp_glow

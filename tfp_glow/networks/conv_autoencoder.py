@@ -1,4 +1,4 @@
-"""Encoders of images to vectors and decoders back, of convolutions."""
+"""Convolutional encoders from images to vectors, and decoders from vectors to images."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 
 from tfp_glow.networks.types import BatchShape, Config, DType, Shape, Tensor
 
-_SMALL = .1  # What the residual blocks' outputs are multiplied by, as in the reference.
+_SMALL = .1  # The factor of a residual block's output, as in the reference.
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -21,15 +21,16 @@ class ConvEncoder(keras.Model):
     ```
 
     Args:
-      outputs: entries of the output.
-      width: channels of the first level.
-      levels: how many; each halves the sides, rounding up, and doubles the channels.
-      blocks: residual blocks of each level.
-      hidden: units of the first dense layer.
-      seed: integer for the initial weights.
+        outputs: The number of entries of the output.
+        width: The number of channels of the first level.
+        levels: The number of levels. Each one halves the sides, rounding up, and doubles the
+            channels.
+        blocks: The number of residual blocks of each level.
+        hidden: The number of units of the first dense layer.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: a number that is not positive.
+        ValueError: If `outputs`, `width`, `levels` or `hidden` is not positive.
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
@@ -69,21 +70,21 @@ class ConvEncoder(keras.Model):
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class ConvDecoder(keras.Model):
-    """`ConvEncoder` backwards: `[B, inputs] -> [B, *image_shape]`.
+    """The reverse of a `ConvEncoder`: `[B, inputs] -> [B, *image_shape]`.
 
-    Sides are doubled by transposed convolutions, from those that the encoder ends with, and cropped
-    at the last.
+    Transposed convolutions double the sides, starting from the sides at which the encoder ends. The
+    result is cropped at the end.
 
     Args:
-      image_shape: `(H, W, C)` of the output.
-      width: see `ConvEncoder`, as the others.
-      levels: likewise.
-      blocks: likewise.
-      hidden: likewise.
-      seed: likewise.
+        image_shape: The shape `(H, W, C)` of the output.
+        width: See `ConvEncoder`.
+        levels: See `ConvEncoder`.
+        blocks: See `ConvEncoder`.
+        hidden: See `ConvEncoder`.
+        seed: See `ConvEncoder`.
 
     Raises:
-      ValueError: a number that is not positive.
+        ValueError: If `width`, `levels` or `hidden` is not positive.
     """
 
     def __init__(self, image_shape: Shape, width: int = 16, levels: int = 2, blocks: int = 1,
@@ -122,7 +123,9 @@ class ConvDecoder(keras.Model):
 
 
 def conv_encoder(input_shape: Shape, outputs: int, **options: Any) -> ConvEncoder:
-    """A built `ConvEncoder` for images of `input_shape = (H, W, C)`; `options` are its own.
+    """Returns a built `ConvEncoder` for images of `input_shape = (H, W, C)`.
+
+    The `options` are arguments of `ConvEncoder`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -138,7 +141,9 @@ def conv_encoder(input_shape: Shape, outputs: int, **options: Any) -> ConvEncode
 
 
 def conv_decoder(inputs: int, output_shape: Shape, **options: Any) -> ConvDecoder:
-    """A built `ConvDecoder` of `output_shape = (H, W, C)`; `options` are its own.
+    """Returns a built `ConvDecoder` to images of `output_shape = (H, W, C)`.
+
+    The `options` are arguments of `ConvDecoder`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -154,7 +159,7 @@ def conv_decoder(inputs: int, output_shape: Shape, **options: Any) -> ConvDecode
 
 
 class _Layers:
-    """Makes layers, each with another seed."""
+    """Makes layers, each of them with a seed of its own."""
 
     def __init__(self, seed: int, policy: DType) -> None:
         self._seed, self._count, self._policy = seed, 0, policy
@@ -176,7 +181,7 @@ class _Layers:
 
 
 def _build(blocks: Iterable[Iterable[keras.Layer]], shape: BatchShape) -> BatchShape:
-    """Builds lists of layers that follow each other; returns the shape that comes of it."""
+    """Builds the layers of all blocks one after the other and returns the shape of the output."""
     for layer in (layer for block in blocks for layer in block):
         layer.build(shape)
         shape = layer.compute_output_shape(shape)

@@ -22,28 +22,32 @@ class GatedAttentionNetwork(keras.Model):
     output = conv3x3(concat_elu(h)), which starts at zero
     ```
 
-    with concat_elu(h) = [elu(h), elu(-h)], `norm` the layer norm of each pixel, and attention
-    over all H * W positions, whose embedding is learned.
+    Here concat_elu(h) = [elu(h), elu(-h)], and `norm` is the layer norm of each pixel. The
+    attention is over all H * W positions, whose embedding is learned.
 
-    Two differences from the reference on purpose: no dropout, as a network here is a function of
-    its input and condition alone, so that a flow is one bijector and its inverse is exact; and
-    weights start by Glorot's rule, not from data, which the layer norm makes up for.
+    The network differs from the reference in two ways on purpose. It has no dropout: a network here
+    is a function of its input and its condition alone, so that a flow is one bijector and its
+    inverse is exact. And its weights start by Glorot's rule and not from data, for which the layer
+    norm makes up.
 
     Args:
-      outputs: channels of the output.
-      width: channels of the hidden layers, a multiple of `heads`.
-      blocks: number of blocks.
-      heads: of the attention; 0 for blocks without.
-      max_positions: attention costs (H * W)^2; larger images go without.
-      position_bias: give the first and the last convolution a bias per position.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes, which
-        add a learned bias to the first hidden layer; see `ConditionBias`.
-      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`.
-      seed: integer for the initial weights.
+        outputs: The number of channels of the output.
+        width: The number of channels of the hidden layers, a multiple of `heads`.
+        blocks: The number of blocks.
+        heads: The number of heads of the attention, or 0 for blocks without attention.
+        max_positions: The greatest H * W with attention, which costs (H * W)^2. The network of
+            larger images has none.
+        position_bias: Whether to give the first and the last convolution a bias per position.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`, which add a learned bias to the first hidden layer; see
+            `ConditionBias`.
+        condition_channels: The number of channels, or None. If it is given, the network is called
+            with `condition=`, a feature map `[B, h, w, condition_channels]`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: `outputs`, `width` or `blocks` is not positive, or `heads` does not divide
-        `width`.
+        ValueError: If `outputs`, `width` or `blocks` is not positive, or if `heads` does not divide
+            `width`.
 
     #### References
     Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, section 3.3.
@@ -109,7 +113,7 @@ class GatedAttentionNetwork(keras.Model):
 
 
 class _Gated(keras.layers.Layer):
-    """`norm(h + a * sigmoid(b))` with `[a, b]` from the subclass's `update`."""
+    """Computes `norm(h + a * sigmoid(b))`, where `[a, b]` comes from the subclass's `update`."""
 
     def __init__(self, width: int, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -139,7 +143,7 @@ class GatedConv(_Gated):
         self.norm.build(input_shape)
 
     def update(self, hidden: Tensor) -> Tensor:
-        """`[B, H, W, width] -> [B, H, W, 2 * width]`."""
+        """Returns the a and b of the gate: `[B, H, W, width] -> [B, H, W, 2 * width]`."""
         return self.mix(_concat_elu(self.conv(_concat_elu(hidden))))
 
 
@@ -162,7 +166,7 @@ class GatedAttention(_Gated):
             layer.build(input_shape)
 
     def update(self, hidden: Tensor) -> Tensor:
-        """`[B, H, W, width] -> [B, H, W, 2 * width]`."""
+        """Returns the a and b of the gate: `[B, H, W, width] -> [B, H, W, 2 * width]`."""
         ops, heads = keras.ops, self._config['heads']
         height, width, channels = hidden.shape[1:]
         size = channels // heads
@@ -171,13 +175,15 @@ class GatedAttention(_Gated):
         query, key, value = ops.unstack(ops.transpose(attend, (2, 0, 3, 1, 4)), 3)
         weights = ops.softmax(ops.matmul(
             query * size**-.5, ops.transpose(key, (0, 1, 3, 2))), axis=-1)
-        heads_out = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return self.mix(ops.reshape(heads_out, (-1, height, width, channels)))
+        mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
+        return self.mix(ops.reshape(mixed, (-1, height, width, channels)))
 
 
 def gated_attention_network(input_shape: Shape, outputs: int, width: int,
                             **options: Any) -> GatedAttentionNetwork:
-    """A built `GatedAttentionNetwork` for images of `input_shape = (H, W, C)`.
+    """Returns a built `GatedAttentionNetwork` for images of `input_shape = (H, W, C)`.
+
+    The `options` are arguments of `GatedAttentionNetwork`.
 
     ```python
     >>> import tfp_glow

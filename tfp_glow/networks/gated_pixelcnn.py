@@ -1,117 +1,53 @@
-"""The gated PixelCNN: outputs for a pixel see all pixels before it within reach, and no other."""
+"""The gated PixelCNN: its outputs for a pixel see the earlier pixels within reach and no others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfp_glow.networks.condition import ConditionBias, required
-from tfp_glow.networks.past_conv import PastConv2D
+from tfp_glow.networks.gated_block import Biases, GatedBlock
 from tfp_glow.networks.types import BatchShape, Config, Shape, Tensor
 
-# What a condition adds to v and to h; zeros for a network that takes none.
-Biases = Sequence[float | Tensor]
 # See `GatedPixelCNN.incremental`.
 NextRow = Callable[[list[Tensor], Tensor, Tensor], tuple[list[Tensor], list[Tensor]]]
 NextPixel = Callable[[list[Tensor], list[Tensor], Tensor, Tensor], tuple[list[Tensor], Tensor]]
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
-class GatedBlock(keras.layers.Layer):
-    """One layer of both stacks of a `GatedPixelCNN`, for whole images or windows of them.
-
-    ```none
-    v' = gate(conv(v) + a),   cross = conv1x1(v' before the gate) + b
-    h' = h + conv1x1(gate(conv(h) + cross)),          gate([s, t]) = tanh(s) * sigmoid(t)
-    ```
-
-    with [a, b] the condition's bias. A pixel of conv(v) sees `reach` rows above its own and, in all
-    blocks but the first, its own, of which v knows nothing; conv(h) sees `reach` pixels to the left
-    and, in all blocks but the first, its own. The first block has no h to add.
-
-    Args:
-      width: channels of v and of h.
-      kernel_size: `2 * reach + 1`, odd.
-      first: whether v and h are the image itself.
-      seed: integer for the initial weights.
-    """
-
-    def __init__(self, width: int, kernel_size: int, first: bool = False, seed: int = 0,
-                 **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._config: Config = {'width': width, 'kernel_size': kernel_size, 'first': first,
-                                'seed': seed}
-        self.first, self.reach = first, kernel_size // 2
-        seeds = np.random.SeedSequence(seed).generate_state(4) >> 1
-
-        def options(k: int, name: str) -> Config:
-            return {'kernel_initializer': keras.initializers.GlorotUniform(int(seeds[k])),
-                    'dtype': self.dtype_policy, 'name': name}
-        depth = self.reach + (not first)
-        self.vertical = PastConv2D(2 * width, (depth, kernel_size), **options(0, 'vertical'))
-        self.horizontal = PastConv2D(2 * width, (1, depth), **options(1, 'horizontal'))
-        self.across = keras.layers.Dense(2 * width, **options(2, 'across'))
-        self.mix = keras.layers.Dense(width, **options(3, 'mix'))
-
-    def build(self, input_shape: BatchShape) -> None:
-        width = self._config['width']
-        self.vertical.build(input_shape)
-        self.horizontal.build(input_shape)
-        self.across.build((*input_shape[:-1], 2 * width))
-        self.mix.build((*input_shape[:-1], width))
-
-    def call(self, v: Tensor, h: Tensor, biases: Biases) -> tuple[Tensor, Tensor]:
-        """`v [B, H, W, I], h [B, H, W, I]` and [a, b] to v' and h'."""
-        window = keras.ops.pad(v, ((0, 0), (self.reach, 0), (0, 0), (0, 0)))
-        v, cross = self.rows(window[:, :-1] if self.first else window, biases)
-        window = keras.ops.pad(h, ((0, 0), (0, 0), (self.reach, 0), (0, 0)))
-        return v, self.pixels(window[:, :, :-1] if self.first else window, cross)
-
-    def rows(self, window: Tensor, biases: Biases) -> tuple[Tensor, Tensor]:
-        """v' and cross of the rows whose own and earlier rows are `window [B, depth.., W, I]`."""
-        sides = (self.reach, self.reach)
-        v = self.vertical(keras.ops.pad(window, ((0, 0), (0, 0), sides, (0, 0)))) + biases[0]
-        return gate(v), self.across(v) + biases[1]
-
-    def pixels(self, window: Tensor, cross: Tensor) -> Tensor:
-        """h' of the pixels whose own and earlier h are `window [B, H, depth.., I]`."""
-        h = self.mix(gate(self.horizontal(window) + cross))
-        return h if self.first else h + window[:, :, self.reach:]
-
-    def get_config(self) -> Config:
-        return dict(super().get_config(), **self._config)
-
-
-@keras.saving.register_keras_serializable('tfp_glow')
 class GatedPixelCNN(keras.Model):
     """Gated PixelCNN: `[B, H, W, C] -> [B, H, W, outputs]`, autoregressive in raster order.
 
-    The outputs for a pixel depend on the pixels above it and to its left in its row, in all their
-    channels, and on the condition; of its own channels they know nothing. A vertical stack v sees
-    the rows above, a horizontal one h the pixels to the left and, through v, those rows; see
-    `GatedBlock`. There is no blind spot: seen are all pixels before that are at most r rows above
-    and at most r columns to either side, r the sum over the blocks of half their kernel's side,
-    rounded down. A channel of ones beside the image lets the network tell the padding from a pixel.
-    The last of the two 1x1 convolutions after the blocks starts at zero.
+    The outputs for a pixel depend on the condition, on the pixels above it and on the pixels to its
+    left in its row, in all their channels. They know nothing of the pixel's own channels. A
+    vertical stack v sees the rows above. A horizontal stack h sees the pixels to the left and,
+    through v, those rows; see `GatedBlock`. There is no blind spot: a pixel sees all earlier pixels
+    that are at most r rows above it and at most r columns to either side, where r is the sum over
+    the blocks of half the side of their kernel, rounded down. A channel of ones beside the image
+    lets the network tell the padding from a pixel. After the blocks come two 1x1 convolutions, of
+    which the last starts at zero.
 
     Args:
-      event_shape: `(H, W, C)`.
-      outputs: channels of the output, for all that a pixel's distribution takes.
-      width: channels of each stack.
-      blocks: number of blocks, at least 1.
-      kernel_size: odd side of the square whose upper half the kernels of a block are.
-      first_kernel_size: that of the first block.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes.
-      condition_size: `condition=` is vectors `[B, condition_size]`.
-      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`, which is
-        brought to the images' size. A linear map of the condition is added to both stacks of each
-        block, before the gate; see `ConditionBias`.
-      seed: integer for the initial weights.
+        event_shape: The shape of the images, `(H, W, C)`.
+        outputs: The number of channels of the output: all numbers that the distribution of a pixel
+            takes.
+        width: The number of channels of each stack.
+        blocks: The number of blocks, at least 1.
+        kernel_size: The odd side of a square. The kernels of a block are its upper half.
+        first_kernel_size: The same for the first block.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`.
+        condition_size: If it is given, `condition=` is vectors `[B, condition_size]`.
+        condition_channels: If it is given, `condition=` is a feature map
+            `[B, h, w, condition_channels]`, which is brought to the size of the images. A linear
+            map of the condition is added to both stacks of each block, before the gate; see
+            `ConditionBias`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: an argument out of its range, or a condition of another shape; the message names
-        it.
+        ValueError: If an argument is out of its range, or if a condition has another shape. The
+            message names it.
 
     #### References
     Van den Oord et al., *Conditional Image Generation with PixelCNN Decoders*, 2016,
@@ -187,22 +123,23 @@ class GatedPixelCNN(keras.Model):
 
     def incremental(self, batch: int | Tensor, condition: Tensor | None = None,
                     ) -> tuple[list[Tensor], NextRow, list[Tensor], NextPixel]:
-        """The network one row and one pixel at a time, in all at about the arithmetic of one call.
+        """Runs the network one row and one pixel at a time.
 
-        The last rows of v and the last pixels of h that a block needs are kept: no feature of any
-        pixel is computed twice.
+        All steps together take about the arithmetic of one call. The last rows of v and the last
+        pixels of h that a block needs are kept: no feature of any pixel is computed twice.
 
         Args:
-          batch: B, an integer or a scalar tensor.
-          condition: as of a call.
+            batch: The number B of images, an integer or a scalar tensor.
+            condition: The condition of a call.
 
         Returns:
-          `(rows, next_row, pixels, next_pixel)`: the state before the first row; a function of
-          tensors `next_row(rows, i, above) -> (rows, given)`, to be called for rows i = 0, 1, ...
-          with the row of the image above, `[B, W, C]`, zeros for i = 0; the state before the first
-          pixel of any row; and `next_pixel(pixels, given, j, before) -> (pixels, raw)`, to be
-          called for columns j = 0, 1, ... of that row with the pixel to the left, `[B, C]`, zeros
-          for j = 0. `raw [B, outputs]` is what a call would return for pixel (i, j).
+            `(rows, next_row, pixels, next_pixel)`. `rows` is the state before the first row.
+            `next_row(rows, i, above) -> (rows, given)` is a function of tensors, to be called for
+            the rows i = 0, 1, ... with the row of the image above, `[B, W, C]`, zeros for i = 0.
+            `pixels` is the state before the first pixel of any row.
+            `next_pixel(pixels, given, j, before) -> (pixels, raw)` is a function of tensors, to be
+            called for the columns j = 0, 1, ... of that row with the pixel to the left, `[B, C]`,
+            zeros for j = 0. `raw [B, outputs]` is what a call would return for pixel (i, j).
         """
         ops = keras.ops
         _, width, channels = self.event_shape
@@ -214,7 +151,7 @@ class GatedPixelCNN(keras.Model):
 
         def moved(window: Tensor, new: Tensor, axis: int, block: GatedBlock,
                   ) -> tuple[Tensor, Tensor]:
-            """The window with `new` at its end, as a block takes it; and what is kept of it."""
+            """Appends `new`; returns the window that the block takes, and the part to keep."""
             window = ops.concatenate([window, new], axis)
             kept = window[:, -block.reach:] if axis == 1 else window[:, :, -block.reach:]
             return (kept if block.first else window), kept
@@ -242,7 +179,7 @@ class GatedPixelCNN(keras.Model):
         return rows, next_row, pixels, next_pixel
 
     def _biases(self, condition: Tensor | None) -> list[Biases]:
-        """Of each block, what the condition adds to v and to h."""
+        """Returns what the condition adds to v and to h of each block."""
         if not self.takes_condition:
             return [[0., 0.]] * len(self.blocks)
         condition, size = required(condition, self.name), self._config['condition_size']
@@ -267,7 +204,9 @@ class GatedPixelCNN(keras.Model):
 
 def gated_pixelcnn(event_shape: Shape, outputs: int, width: int = 32,
                    **options: Any) -> GatedPixelCNN:
-    """A built `GatedPixelCNN` for images of `event_shape = (H, W, C)`; `options` are its own.
+    """Returns a built `GatedPixelCNN` for images of `event_shape = (H, W, C)`.
+
+    The `options` are arguments of `GatedPixelCNN`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -283,20 +222,14 @@ def gated_pixelcnn(event_shape: Shape, outputs: int, width: int = 32,
     return network
 
 
-def gate(hidden: Tensor) -> Tensor:
-    """tanh(s) * sigmoid(t) of `hidden = [s, t]`, halves of the channels."""
-    s, t = keras.ops.split(hidden, 2, -1)
-    return keras.ops.tanh(s) * keras.ops.sigmoid(t)
-
-
 def _with_ones(images: Tensor, real: float | Tensor) -> Tensor:
-    """`images` and a channel of ones, or of zeros where they are not `real` but padding."""
+    """Appends a channel of ones to `images`, or of zeros where they are padding and not `real`."""
     ones = keras.ops.ones_like(images[..., :1]) * keras.ops.cast(real, images.dtype)
     return keras.ops.concatenate([images, ones], -1)
 
 
 def _row(bias: float | Tensor, i: Tensor) -> float | Tensor:
-    """Row i of a bias `[B, H, W, c]`, with H = 1 if it is the same for all rows."""
+    """Returns row i of a bias `[B, H, W, c]`, whose H is 1 if the bias is the same for all rows."""
     if not hasattr(bias, 'shape') or bias.shape[1] == 1:
         return bias
     return keras.ops.take(bias, keras.ops.reshape(i, (1,)), axis=1)

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from tfp_glow.networks.condition import ConditionBias, required
+from tfp_glow.networks.degrees import dimension_order, hidden_degrees, units_by_degree
 from tfp_glow.networks.types import Activation, BatchShape, Config, Initializer, Tensor
 
-ORDERS = ('natural', 'reversed', 'random')
 DEGREES = ('equal', 'random')
 
 # See `MaskedDenseNetwork.incremental`.
@@ -18,17 +18,18 @@ Step = Callable[[list[Tensor], Tensor, Tensor], tuple[list[Tensor], Tensor]]
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class MaskedDense(keras.layers.Layer):
-    """`[B, I] -> [B, J]`: x W + b, where `W[i, j]` counts only if output j may see input i.
+    """A dense layer `[B, I] -> [B, J]`: x W + b, where `W[i, j]` is zero if j may not see i.
 
-    It may if its degree is at least the input's or, with `strict`, above it. The mask is applied
-    in each call, so that it holds whatever the kernel is set to, and is no weight itself.
+    Output j may see input i if the degree of j is at least the degree of i or, with `strict`,
+    greater than it. The mask is applied in each call, so that it holds whatever values the kernel
+    has. The mask is not a weight itself.
 
     Args:
-      in_degrees: I integers.
-      out_degrees: J integers.
-      strict: compare by > in place of >=.
-      use_bias: add b.
-      kernel_initializer: a Keras initialiser.
+        in_degrees: The degrees of the inputs, I integers.
+        out_degrees: The degrees of the outputs, J integers.
+        strict: Whether to compare by > in place of >=.
+        use_bias: Whether to add b.
+        kernel_initializer: An initialiser of Keras, or its name.
 
     #### References
     Germain et al., *MADE*, 2015, arXiv:1502.03509, section 4.
@@ -56,7 +57,7 @@ class MaskedDense(keras.layers.Layer):
         return outputs + self.bias if self.use_bias else outputs
 
     def masked_kernel(self) -> Tensor:
-        """`[I, J]`: the kernel, zero where it does not count."""
+        """Returns the kernel `[I, J]`, with zeros where an output may not see an input."""
         ops = keras.ops
         kernel = ops.convert_to_tensor(self.kernel)
         low = ops.convert_to_tensor(self.in_degrees, dtype='int32')[:, None]
@@ -74,29 +75,30 @@ class MaskedDense(keras.layers.Layer):
 class MaskedDenseNetwork(keras.Model):
     """MADE: `[B, D] -> [B, D, outputs_per_dim]`, autoregressive in a given order.
 
-    With the order o, the outputs of dimension o[t] depend on the inputs o[0], ..., o[t-1] and the
-    condition only. Input o[t] has degree t + 1; a hidden unit of degree m sees what has degree m
-    or less; the outputs of o[t] see hidden units of degree t or less. The last layer starts at
+    With the order o, the outputs of dimension o[t] depend only on the inputs o[0], ..., o[t-1] and
+    on the condition. Input o[t] has degree t + 1. A hidden unit of degree m sees what has degree m
+    or less. The outputs of o[t] see the hidden units of degree t or less. The last layer starts at
     zero. The units of a hidden layer are sorted by degree.
 
     Args:
-      event_size: D.
-      outputs_per_dim: outputs for each dimension.
-      hidden: units of each hidden layer.
-      order: 'natural' (0, 1, ..., D-1), 'reversed', or 'random' (by `seed`).
-      degrees: of hidden units: 'equal' shares of 1 .. D-1, or 'random' (by `seed`): uniform
-        between the least of the layer before and D-1. With a condition they start at 0, the
-        degree of units that see the condition alone, for dimension o[0] sees no others.
-      activation: of the hidden layers, by a Keras name or a function.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes, which add
-        a learned bias to each hidden layer.
-      condition_size: `condition=` is vectors `[B, condition_size]`; a linear map of them is added
-        to each hidden layer.
-      direct: connect inputs and outputs directly as well, as far as the order allows.
-      seed: integer for the initial weights and all that is random.
+        event_size: The number of dimensions D.
+        outputs_per_dim: The number of outputs for each dimension.
+        hidden: The number of units of each hidden layer.
+        order: 'natural' (0, 1, ..., D-1), 'reversed', or 'random' (drawn with `seed`).
+        degrees: The degrees of the hidden units: 'equal' for equal shares of 1 .. D-1, or 'random'
+            for uniform draws with `seed` between the least degree of the layer before and D-1. With
+            a condition the degrees start at 0: units of degree 0 see the condition alone, and
+            dimension o[0] sees no other units.
+        activation: The activation of the hidden layers: a name in Keras or a function.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`, which add a learned bias to each hidden layer.
+        condition_size: If it is given, `condition=` is vectors `[B, condition_size]`, and a linear
+            map of them is added to each hidden layer.
+        direct: Whether to connect inputs and outputs directly as well, as far as the order allows.
+        seed: An integer from which the initial weights and all that is random are drawn.
 
     Raises:
-      ValueError: an argument out of its range; the message names it.
+        ValueError: If an argument is out of its range. The message names it.
 
     #### References
     Germain et al., *MADE*, 2015, arXiv:1502.03509, section 4.
@@ -132,7 +134,7 @@ class MaskedDenseNetwork(keras.Model):
         self._connect(np.argsort(self.order) + 1)
 
     def _connect(self, inputs: np.ndarray) -> None:
-        """Makes the layers, given the degrees of the inputs."""
+        """Makes the layers from the degrees of the inputs."""
         config, policy = self._config, self.dtype_policy
         outputs = np.repeat(inputs, self.outputs_per_dim)
         least = 0 if self.takes_condition else 1
@@ -181,19 +183,21 @@ class MaskedDenseNetwork(keras.Model):
 
     def incremental(self, batch: int | Tensor,
                     condition: Tensor | None = None) -> tuple[list[Tensor], Step] | None:
-        """The network one dimension at a time, in all at about the arithmetic of one call.
+        """Runs the network one dimension at a time.
 
-        Each hidden unit is computed once, as soon as what it sees is known.
+        All steps together take about the arithmetic of one call. Each hidden unit is computed once,
+        as soon as all that it sees is known.
 
         Args:
-          batch: B, an integer or a scalar tensor.
-          condition: as of a call.
+            batch: The number B of vectors, an integer or a scalar tensor.
+            condition: The condition of a call.
 
         Returns:
-          `(state, step)`: a list of tensors, and a function of tensors `step(state, t, before) ->
-          (state, raw)` to be called for t = 0, ..., D-1. `before [B]` is the value of dimension
-          order[t-1], zeros for t = 0; `raw [B, outputs_per_dim]` is what a call would return for
-          dimension order[t]. None with less than float32, where the rounding of a call matters.
+            `(state, step)`: a list of tensors, and a function of tensors
+            `step(state, t, before) -> (state, raw)` to be called for t = 0, ..., D-1. `before [B]`
+            is the value of dimension order[t-1], zeros for t = 0. `raw [B, outputs_per_dim]` is
+            what a call would return for dimension order[t]. The answer is None if the precision is
+            less than float32, where the rounding of a call matters.
         """
         if self.compute_dtype not in ('float32', 'float64'):
             return None
@@ -214,7 +218,7 @@ class MaskedDenseNetwork(keras.Model):
             totals[0] = totals[0] + before * kernels[0][last]
             if direct is not None:
                 totals[-1] = totals[-1] + before * direct[last]
-            for k, (units, real) in enumerate(tables):  # Those of degree t are complete now.
+            for k, (units, real) in enumerate(tables):  # Units of degree t are known now.
                 hidden = self.activation(ops.take(totals[k], units[t], axis=1))
                 hidden = ops.where(real[t], hidden, ops.zeros_like(hidden))
                 totals[k + 1] = totals[k + 1] + ops.matmul(
@@ -224,7 +228,7 @@ class MaskedDenseNetwork(keras.Model):
         return state, step
 
     def _biases(self, condition: Tensor | None) -> list[float | Tensor]:
-        """What the condition adds to each hidden layer."""
+        """Returns what the condition adds to each hidden layer."""
         if not self.takes_condition:
             return [0.] * len(self.hidden_layers)
         condition = required(condition, self.name)
@@ -243,7 +247,9 @@ class MaskedDenseNetwork(keras.Model):
 
 def made(event_size: int, outputs_per_dim: int, hidden: Sequence[int] = (64, 64),
          **options: Any) -> MaskedDenseNetwork:
-    """A built `MaskedDenseNetwork` for vectors of `event_size` dimensions; `options` are its own.
+    """Returns a built `MaskedDenseNetwork` for vectors of `event_size` dimensions.
+
+    The `options` are arguments of `MaskedDenseNetwork`.
 
     ```python
     >>> import tfp_glow
@@ -258,45 +264,3 @@ def made(event_size: int, outputs_per_dim: int, hidden: Sequence[int] = (64, 64)
     network = MaskedDenseNetwork(event_size, outputs_per_dim, hidden, **options)
     network.build((None, event_size))
     return network
-
-
-def dimension_order(size: int, order: str, seed: int = 0,
-                    choices: Sequence[str] = ORDERS) -> np.ndarray:
-    """`[size]`, int32: the dimensions from the first determined to the last.
-
-    Raises:
-      ValueError: `order` is none of `choices`.
-    """
-    if order not in choices:
-        raise ValueError(f'order must be one of {", ".join(choices)}; got {order!r}.')
-    dimensions = np.arange(size, dtype=np.int32)
-    if order == 'random':
-        return np.random.default_rng(seed).permutation(dimensions)
-    return dimensions[::-1] if order == 'reversed' else dimensions
-
-
-def hidden_degrees(units: int, least: int, greatest: int,
-                   rng: np.random.Generator | None = None) -> np.ndarray:
-    """`[units]`, ascending in `least .. greatest`: in equal shares, or drawn by `rng`."""
-    if rng is not None:
-        return np.sort(rng.integers(least, greatest, units, endpoint=True))
-    steps = np.arange(units) * (greatest - least + 1) // max(units - 1, 1)
-    return np.minimum(least + steps, greatest)
-
-
-def units_by_degree(degrees: Sequence[int] | np.ndarray,
-                    size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which units have degree 0, ..., size-1, in rows of one length.
-
-    Args:
-      degrees: ascending integers.
-      size: number of rows.
-
-    Returns:
-      `[size, n]`, int32, indices into `degrees`, and `[size, n]`, bool: False where a row with
-      less than n units is filled up.
-    """
-    starts, stops = (np.searchsorted(degrees, np.arange(size), side) for side in ('left', 'right'))
-    places = np.arange(max(1, max(stops - starts)))
-    real = places < (stops - starts)[:, None]
-    return np.where(real, starts[:, None] + places, 0).astype(np.int32), real

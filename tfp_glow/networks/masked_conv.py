@@ -1,4 +1,4 @@
-"""Masked convolutions: outputs for one value of an image see only the values before it."""
+"""Masked convolutions: the outputs for a value of an image see only the values before it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 
 from tfp_glow.networks.condition import ConditionBias, required
 from tfp_glow.networks.convolve import convolve
-from tfp_glow.networks.made import dimension_order
+from tfp_glow.networks.degrees import dimension_order
 from tfp_glow.networks.types import Activation, BatchShape, Config, Initializer, Shape, Tensor
 
 ORDERS = ('natural', 'reversed')
@@ -16,22 +16,22 @@ ORDERS = ('natural', 'reversed')
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class MaskedConv2D(keras.layers.Layer):
-    """'Same' convolution that sees earlier pixels: `[B, H, W, I] -> [B, H, W, J]`.
+    """A convolution with padding 'same' that sees earlier pixels: `[B, H, W, I] -> [B, H, W, J]`.
 
-    Of its own pixel, an output sees the inputs whose degree is at most its own or, with `strict`,
-    below it. The mask is applied to the kernel in each call, so that it holds whatever the kernel
-    is set to, and is no weight itself.
+    Of its own pixel, an output sees the inputs whose degree is at most its own degree or, with
+    `strict`, less than it. The mask is applied to the kernel in each call, so that it holds
+    whatever values the kernel has. The mask is not a weight itself.
 
     Args:
-      in_degrees: I integers.
-      out_degrees: J integers.
-      kernel_size: odd side of the kernel.
-      strict: compare by < (mask A) in place of <= (mask B).
-      backward: the earlier pixels are those below and to the right.
-      kernel_initializer: a Keras initialiser.
+        in_degrees: The degrees of the inputs, I integers.
+        out_degrees: The degrees of the outputs, J integers.
+        kernel_size: The odd side of the kernel.
+        strict: Whether to compare by < (mask A) in place of <= (mask B).
+        backward: Whether the earlier pixels are those below and to the right.
+        kernel_initializer: An initialiser of Keras, or its name.
 
     Raises:
-      ValueError: `kernel_size` is even or not positive.
+        ValueError: If `kernel_size` is even or not positive.
 
     #### References
     Van den Oord, Kalchbrenner and Kavukcuoglu, *Pixel Recurrent Neural Networks*, 2016,
@@ -83,27 +83,29 @@ class MaskedConv2D(keras.layers.Layer):
 class MaskedConvNetwork(keras.Model):
     """Residual masked convolutions: `[B, H, W, C] -> [B, H, W, C, outputs_per_dim]`.
 
-    The order is the raster scan, pixel after pixel and within a pixel channel after channel, or its
-    reverse. The outputs of a value depend only on the values before it and on the condition; how
-    far back they see grows with `blocks` and `kernel_size`, and of the rows above to the right only
-    a triangle is seen. A first convolution with mask A is followed by blocks
-    h + conv1x1(relu(conv(relu(h)))) with mask B and by a 1x1 convolution that starts at zero.
+    The order is the raster scan or its reverse: pixel after pixel and, within a pixel, channel
+    after channel. The outputs of a value depend only on the values before it and on the condition.
+    They see farther back with more `blocks` and a larger `kernel_size`. Of the rows above, they see
+    only a triangle on the right. A first convolution with mask A is followed by blocks h +
+    conv1x1(relu(conv(relu(h)))) with mask B and by a 1x1 convolution that starts at zero.
 
     Args:
-      event_shape: `(H, W, C)`.
-      outputs_per_dim: outputs for each value of the image.
-      width: hidden channels, shared out among the C degrees.
-      blocks: number of residual blocks.
-      kernel_size: odd side of the kernels.
-      order: 'natural' or 'reversed'.
-      activation: by a Keras name or a function.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes, which
-        add a learned bias to the first hidden layer; see `ConditionBias`.
-      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`.
-      seed: integer for the initial weights.
+        event_shape: The shape of the images, `(H, W, C)`.
+        outputs_per_dim: The number of outputs for each value of the image.
+        width: The number of hidden channels, shared out among the C degrees.
+        blocks: The number of residual blocks.
+        kernel_size: The odd side of the kernels.
+        order: 'natural' or 'reversed'.
+        activation: The activation: a name in Keras or a function.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`, which add a learned bias to the first hidden layer; see
+            `ConditionBias`.
+        condition_channels: The number of channels, or None. If it is given, the network is called
+            with `condition=`, a feature map `[B, h, w, condition_channels]`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: an argument out of its range; the message names it.
+        ValueError: If an argument is out of its range. The message names it.
 
     #### References
     Van den Oord, Kalchbrenner and Kavukcuoglu, *Pixel Recurrent Neural Networks*, 2016,
@@ -137,7 +139,7 @@ class MaskedConvNetwork(keras.Model):
         self._connect(dimension_order(event_shape[2], order))
 
     def _connect(self, inputs: np.ndarray) -> None:
-        """Makes the layers, given the degrees of the channels."""
+        """Makes the layers from the degrees of the channels."""
         config, seed = self._config, self._config['seed']
         width, size = config['width'], config['kernel_size']
         hidden = np.arange(width) * len(inputs) // width
@@ -192,7 +194,9 @@ class MaskedConvNetwork(keras.Model):
 
 def masked_conv(event_shape: Shape, outputs_per_dim: int, width: int = 32,
                 **options: Any) -> MaskedConvNetwork:
-    """A built `MaskedConvNetwork` for images of `event_shape = (H, W, C)`; `options` are its own.
+    """Returns a built `MaskedConvNetwork` for images of `event_shape = (H, W, C)`.
+
+    The `options` are arguments of `MaskedConvNetwork`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow

@@ -18,17 +18,18 @@ class MLPNetwork(keras.Model):
     ```
 
     Args:
-      outputs: entries of the output.
-      hidden: units of each hidden layer; none for a linear map.
-      activation: of the hidden layers, by a Keras name or a function.
-      zero_last: the last layer starts at zero, so that a coupling starts as the identity.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes, which add
-        a learned bias to each hidden layer; see `ConditionBias`.
-      seed: integer for the initial weights.
+        outputs: The number of entries of the output.
+        hidden: The number of units of each hidden layer; an empty list makes a linear map.
+        activation: The activation of the hidden layers: a name in Keras or a function.
+        zero_last: Whether the last layer starts at zero, so that a coupling starts as the identity.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`, which add a learned bias to each hidden layer; see
+            `ConditionBias`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: `outputs` or a number in `hidden` is not positive; `classes` without a hidden
-        layer.
+        ValueError: If `outputs` or a number in `hidden` is not positive, or if `classes` is given
+            without a hidden layer.
 
     #### References
     Dinh, Krueger and Bengio, *NICE*, 2014, arXiv:1410.8516, section 5.1.
@@ -87,10 +88,12 @@ class MLPNetwork(keras.Model):
 
 
 def mlp(inputs: int, outputs: int, hidden: Sequence[int] = (64, 64), **options: Any) -> MLPNetwork:
-    """A built `MLPNetwork` for vectors of `inputs` entries; `options` are its own.
+    """Returns a built `MLPNetwork` for vectors of `inputs` entries.
+
+    The `options` are arguments of `MLPNetwork`.
 
     Raises:
-      ValueError: `inputs` is not positive; as `MLPNetwork`.
+        ValueError: If `inputs` is not positive, and as for `MLPNetwork`.
 
     ```python
     >>> import tfp_glow

@@ -1,4 +1,4 @@
-"""A convolution that sees what lies above and to the left only, by the shape of its kernel."""
+"""A convolution whose kernel is shaped so that it sees only what lies above and to the left."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,15 +13,15 @@ from tfp_glow.networks.types import BatchShape, Config, Initializer, Tensor
 class PastConv2D(keras.layers.Layer):
     """Convolution without padding of windows: `[B, H + k - 1, W + l - 1, I] -> [B, H, W, J]`.
 
-    Which pixels an output sees is settled by the window alone: there is no mask and no weight that
-    a mask would hide, so that what is unseen stays unseen whatever the weights are set to. A window
-    of the size of the kernel is one matrix product, and so is one of few channels, whose
+    The window alone settles which pixels an output sees. There is no mask, and there are no weights
+    that a mask would hide, so that an output never sees more, whatever values the weights have. A
+    window of the size of the kernel is one matrix product. So is a window of few channels, whose
     neighbours are gathered first.
 
     Args:
-      filters: J, output channels.
-      kernel_size: `(k, l)`.
-      kernel_initializer: a Keras initialiser.
+        filters: The number J of output channels.
+        kernel_size: The sides `(k, l)`.
+        kernel_initializer: An initialiser of Keras, or its name.
     """
 
     def __init__(self, filters: int, kernel_size: Sequence[int],

@@ -18,22 +18,23 @@ class ResampledConv2D(keras.layers.Layer):
     depth_to_space(conv(space_to_depth(activation(x), shrink)), grow)
     ```
 
-    It stands where the reference has strided convolutions and their transposes, and is one of side
-    `kernel_size * shrink` or `kernel_size * grow`.
+    It takes the place of the reference's strided convolutions and their transposes. It is such a
+    convolution, with a kernel of side `kernel_size * shrink` or `kernel_size * grow`.
 
     Args:
-      filters: output channels.
-      kernel_size: odd side of the kernel at the coarse side.
-      shrink: factor by which the sides are divided before the convolution.
-      grow: factor by which they are multiplied after it.
-      activation: by a Keras name or a function, before the convolution; None for none.
-      scale: standard deviation of the outputs once `initialize` has seen data.
-      position_bias: see `WeightNormConv2D`.
-      seed: integer for the initial weights.
+        filters: The number of output channels.
+        kernel_size: The odd side of the kernel at the coarse side.
+        shrink: The factor by which the sides are divided before the convolution.
+        grow: The factor by which the sides are multiplied after the convolution.
+        activation: The activation before the convolution: a name in Keras, a function, or None for
+            none.
+        scale: The standard deviation of the outputs once `initialize` has seen data.
+        position_bias: See `WeightNormConv2D`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: `filters`, `shrink` or `grow` is not positive; when built, the sides are unknown
-        or not divisible by `shrink`.
+        ValueError: If `filters`, `shrink` or `grow` is not positive; when the layer is built, if
+            the sides are unknown or not divisible by `shrink`.
     """
 
     def __init__(self, filters: int, kernel_size: int = 3, shrink: int = 1, grow: int = 1,
@@ -65,7 +66,7 @@ class ResampledConv2D(keras.layers.Layer):
         return self._run(inputs, self.convolution)
 
     def initialize(self, inputs: Tensor) -> Tensor:
-        """Sets gain and bias from `inputs` once; returns the output."""
+        """Sets gain and bias from `inputs` once, and returns the output."""
         return self._run(keras.ops.cast(inputs, self.compute_dtype), self.convolution.initialize)
 
     def _run(self, inputs: Tensor, convolution: Callable[[Tensor], Tensor]) -> Tensor:
@@ -78,7 +79,9 @@ class ResampledConv2D(keras.layers.Layer):
 
 
 def resampled_conv(input_shape: Shape, filters: int, **options: Any) -> ResampledConv2D:
-    """A built `ResampledConv2D` for images of `input_shape = (H, W, C)`; `options` are its own.
+    """Returns a built `ResampledConv2D` for images of `input_shape = (H, W, C)`.
+
+    The `options` are arguments of `ResampledConv2D`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow

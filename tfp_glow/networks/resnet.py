@@ -15,7 +15,7 @@ from tfp_glow.networks.weight_norm import WeightNormConv2D
 class ResidualNetwork(keras.Model):
     """Weight-normalised residual network whose layers all reach the output.
 
-    `[B, H, W, C] -> [B, H, W, outputs]`, each convolution a `WeightNormConv2D`:
+    It maps `[B, H, W, C] -> [B, H, W, outputs]`, and each convolution is a `WeightNormConv2D`:
 
     ```none
     h_0 = conv3x3(relu([x, -x, mask]))
@@ -23,31 +23,33 @@ class ResidualNetwork(keras.Model):
     output = conv1x1(relu(conv1x1_0(h_0) + ... + conv1x1_blocks(h_blocks)))
     ```
 
-    The reference also has batch normalisation before each ReLU of the blocks. Here there is none on
-    purpose: a network is a function of its input alone, the same in training and evaluation, in
-    both directions of the flow. What reaches the next network is normalised by the bijector
-    `BatchNorm` after each coupling, and inside, weight normalisation with data-dependent
-    initialisation does the work.
+    The reference also has batch normalisation before each ReLU of the blocks. This network has none
+    on purpose: it is a function of its input alone, the same in training and evaluation and in both
+    directions of the flow. The bijector `BatchNorm` after each coupling normalises what reaches the
+    next network. Inside a network, weight normalisation with data-dependent initialisation does the
+    work.
 
     Args:
-      outputs: channels of the output.
-      width: channels of the hidden layers.
-      blocks: number of residual blocks.
-      bottleneck: blocks of 1x1, 3x3 and 1x1 convolutions in place of two of 3x3; all have `width`
-        channels, as in the reference's code.
-      mask: `[H, W]`, what the network sees as one more channel, the same for all images, such as
-        which pixels condition; None for no such channel.
-      position_bias: give the first and last convolutions a bias per position.
-      zero_outputs: so many of the output channels, the first, start at 0; the others start with
-        mean 0 and variance 1 once initialised. All by default.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes, which
-        add a learned bias to h_0; see `ConditionBias`.
-      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`.
-      seed: integer for the initial weights.
+        outputs: The number of channels of the output.
+        width: The number of channels of the hidden layers.
+        blocks: The number of residual blocks.
+        bottleneck: Whether blocks have 1x1, 3x3 and 1x1 convolutions in place of two of 3x3. All of
+            them have `width` channels, as in the reference's code.
+        mask: An array `[H, W]` that the network sees as one more channel, the same for all images,
+            such as which pixels condition. None for no such channel.
+        position_bias: Whether to give the first and the last convolution a bias per position.
+        zero_outputs: The number of output channels, counted from the first, that start at 0. The
+            others start with mean 0 and variance 1 once initialised. By default all start at 0.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`, which add a learned bias to h_0; see `ConditionBias`.
+        condition_channels: The number of channels, or None. If it is given, the network is called
+            with `condition=`, a feature map `[B, h, w, condition_channels]`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: `outputs` or `width` is not positive, `blocks` is negative; `mask` has not the
-        images' height and width.
+        ValueError: If `outputs` or `width` is not positive, if `blocks` is negative, if
+            `zero_outputs` is not in 0 .. outputs, or if `mask` does not have the height and width
+            of the images.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 4.1, and its code's
@@ -147,7 +149,9 @@ class ResidualNetwork(keras.Model):
 
 def residual_network(input_shape: Shape, outputs: int, width: int,
                      **options: Any) -> ResidualNetwork:
-    """A built `ResidualNetwork` for images of `input_shape = (H, W, C)`; `options` are its own.
+    """Returns a built `ResidualNetwork` for images of `input_shape = (H, W, C)`.
+
+    The `options` are arguments of `ResidualNetwork`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow

@@ -8,28 +8,29 @@ import numpy as np
 from tfp_glow.networks import convolve
 from tfp_glow.networks.types import BatchShape, Config, Initializer, Tensor
 
-_EPSILON = 1e-6  # The reference's, added to the standard deviation.
+_EPSILON = 1e-6  # Added to the standard deviation, as in the reference.
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class ScaledConv2D(keras.layers.Layer):
-    """`[B, H, W, C] -> [B, H, W, filters]`: (conv(x) + bias) * exp(log_scale * rate), 'same'.
+    """A convolution `[B, H, W, C] -> [B, H, W, filters]`: (conv(x) + bias) * exp(log_scale * rate).
 
-    With `normalise`, `initialize(x)` sets bias and log_scale so that the output has mean 0 and
-    variance 1 per channel (actnorm inside the network), once, and remembers it. With
-    `edge_indicator` the input gets one more channel that is 1 in the zero padding and 0 elsewhere,
-    so that the network sees where the image ends. The indicator and the scale are folded into
-    the kernel, which costs nothing on the images.
+    The padding is 'same'. With `normalise`, `initialize(x)` sets bias and log_scale so that the
+    output has mean 0 and variance 1 per channel (actnorm inside the network). It does so once, and
+    remembers it. With `edge_indicator` the input gets one more channel that is 1 in the zero
+    padding and 0 elsewhere, so that the network sees where the image ends. The indicator and the
+    scale are folded into the kernel, which costs nothing on the images.
 
     Args:
-      filters: output channels.
-      kernel_size: odd side of the kernel.
-      kernel_initializer: a Keras initialiser.
-      rate: factor of log_scale; None for no scale at all.
-      normalise: data-dependent initialisation; needs a rate.
-      edge_indicator: add the indicator channel; changes nothing where kernel_size is 1.
-      position_bias: learn a bias `[H, W, filters]` in place of `[filters]`: for data that are
-        aligned, such as centred objects. Ours, not the reference's.
+        filters: The number of output channels.
+        kernel_size: The odd side of the kernel.
+        kernel_initializer: An initialiser of Keras, or its name.
+        rate: The factor of log_scale, or None for no scale at all.
+        normalise: Whether to have the data-dependent initialisation, which needs a rate.
+        edge_indicator: Whether to add the indicator channel. It changes nothing if `kernel_size` is
+            1.
+        position_bias: Whether to learn a bias `[H, W, filters]` besides `[filters]`: for data that
+            are aligned, such as centred objects. The reference does not have this.
 
     #### References
     openai/glow, `tfops.py`: `conv2d` with actnorm, `conv2d_zeros`, `add_edge_padding`.
@@ -85,7 +86,7 @@ class ScaledConv2D(keras.layers.Layer):
         return convolve.convolve(inputs, kernel) + bias
 
     def _edge(self, side: BatchShape) -> Tensor:
-        """The indicator's share of the output, `[1, H, W, filters]`: the same for each image."""
+        """Returns the indicator's share of the output of any image: `[1, H, W, filters]`."""
         if None in side:
             raise ValueError(f'edge_indicator needs a known height and width; got {side}.')
         pad = self.kernel_size // 2
@@ -95,7 +96,7 @@ class ScaledConv2D(keras.layers.Layer):
                               padding='valid')
 
     def initialize(self, inputs: Tensor) -> Tensor:
-        """Sets bias and scale from `inputs` once; returns the output."""
+        """Sets bias and scale from `inputs` once, and returns the output."""
         ops = keras.ops
         if self.normalise:
             old = [ops.copy(v) for v in (self.bias, self.log_scale)]

@@ -13,20 +13,21 @@ _EPSILON = 1e-6  # Added to the standard deviation, and to the square of a kerne
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class WeightNormConv2D(keras.layers.Layer):
-    """`[B, H, W, C] -> [B, H, W, filters]`: conv(x, gain * v / ||v||) + bias, padding 'same'.
+    """A convolution `[B, H, W, C] -> [B, H, W, filters]`: conv(x, gain * v / ||v||) + bias.
 
-    The length ||v|| is that of each filter, over its k * k * C entries. `initialize(x)` sets gain
-    and bias so that each filter's output has mean 0 and standard deviation `scale`, once, and
-    remembers it; before, gain is `scale` and bias 0. Kernel and gain keep the precision of the
-    weights; the convolution has that of the layer.
+    The padding is 'same'. The length ||v|| is that of each filter, over its k * k * C entries.
+    `initialize(x)` sets gain and bias so that the output of each filter has mean 0 and standard
+    deviation `scale`. It does so once, and remembers it; before, gain is `scale` and bias is 0.
+    Kernel and gain keep the precision of the weights; the convolution has the precision of the
+    layer.
 
     Args:
-      filters: output channels.
-      kernel_size: odd side k of the kernel.
-      scale: a number or one for each filter; where it is 0, so is the output at first.
-      position_bias: learn a bias `[H, W, filters]` besides `[filters]`: for data that are
-        aligned, such as centred objects.
-      kernel_initializer: a Keras initialiser of v.
+        filters: The number of output channels.
+        kernel_size: The odd side k of the kernel.
+        scale: A number, or one number for each filter. Where it is 0, the output is 0 at first.
+        position_bias: Whether to learn a bias `[H, W, filters]` besides `[filters]`: for data that
+            are aligned, such as centred objects.
+        kernel_initializer: The initialiser of v: one of Keras, or its name.
 
     #### References
     Salimans and Kingma, *Weight Normalization*, 2016, arXiv:1602.07868, equations 2 and 6.
@@ -62,7 +63,7 @@ class WeightNormConv2D(keras.layers.Layer):
         return self._convolved(inputs, self.gain) + bias
 
     def initialize(self, inputs: Tensor) -> Tensor:
-        """Sets gain and bias from `inputs` once; returns the output."""
+        """Sets gain and bias from `inputs` once, and returns the output."""
         ops = keras.ops
         outputs = self._convolved(ops.cast(inputs, self.compute_dtype), 1.)
         mean, variance = ops.moments(ops.cast(outputs, self.gain.dtype), axes=[0, 1, 2])
