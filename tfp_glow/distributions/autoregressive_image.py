@@ -12,13 +12,14 @@ from tfp_glow import types
 from tfp_glow.distributions.pixels import BernoulliPixel, LogisticMixturePixel
 from tfp_glow.internal import keras_bridge, tfp_compat
 
-_TRACED = 64  # Pixels that take longer one by one in eager mode than to trace.
-# From a pixel's distribution and its index to values of it.
+# With so many pixels, eager mode takes longer one by one than with a traced function.
+_TRACED = 64
+# A function of the distribution of a value and of the value's index, which returns the value.
 _Draw = Callable[[tfd.Distribution, tf.Tensor], tf.Tensor]
 
 
 class AutoregressiveImage(tfd.Distribution):
-    """Integer images `[H, W, C]`, each value given those before it in raster order.
+    """Integer images `[H, W, C]` in which each value is given those before it in raster order.
 
     ```none
     log p(x) = sum over pixels i and channels c of log pixel(raw_i, x_i,<c).prob(x_ic),
@@ -27,26 +28,28 @@ class AutoregressiveImage(tfd.Distribution):
 
     `log_prob` runs the network once. `sample` goes pixel by pixel in a `tf.while_loop`, within XLA
     and SavedModels too. With `networks.gated_pixelcnn` it keeps what the network computed of
-    earlier pixels, so that all pixels together cost about one run; other networks are run once per
-    pixel. Both take the same random numbers for a pixel, so that the same seed gives the same
+    earlier pixels, so that all pixels together cost about one run. Other networks are run once per
+    pixel. Both ways take the same random numbers for a pixel. So the same seed gives the same
     images, unless a draw falls within a rounding error of the border between two values.
 
     Args:
-      network: a built Keras network or any callable, `[B, H, W, C] -> [B, H, W, outputs]`, with
-        `condition=` if one is given. Whoever writes another than `networks.gated_pixelcnn` answers
-        for its order.
-      pixel: `raw [..., outputs], earlier [..., c] -> ` distribution of channel c, batch `[...]`, a
-        scalar in 0 .. bins-1; has `outputs`, `channels` and `bins`: `BernoulliPixel` or
-        `LogisticMixturePixel`.
-      side: `(H, W)`; by default the network's.
-      condition: tensor `[B, ...]` for a batch of B distributions, or None for a single one.
-      centre: what the network is given of images, float32, a function that is elementwise; by
-        default (x + 1/2) / bins - 1/2.
-      caching: False runs the whole network for each pixel that is sampled.
-      name: name of the distribution.
+        network: A built Keras network or any callable, `[B, H, W, C] -> [B, H, W, outputs]`, with
+            `condition=` if one is given. Whoever writes a network other than
+            `networks.gated_pixelcnn` answers for its order.
+        pixel: A function of `raw [..., outputs]` and `earlier [..., c]` that returns the
+            distribution of channel c, of batch shape `[...]`, over scalars in 0 .. bins-1. It has
+            `outputs`, `channels` and `bins`: a `BernoulliPixel` or a `LogisticMixturePixel`.
+        side: The size of the images, `(H, W)`. By default it is that of the network.
+        condition: A tensor `[B, ...]` for a batch of B distributions, or None for a single
+            distribution.
+        centre: An elementwise function from images to what the network is given of them, in
+            float32. By default it is (x + 1/2) / bins - 1/2.
+        caching: False to run the whole network for each pixel that is sampled.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: `pixel` does not fit the network; no `side` is known; images of another shape.
+        ValueError: If `pixel` does not fit the network, if no `side` is known, or if images have
+            another shape.
 
     #### References
     * Van den Oord et al., 2016, arXiv:1606.05328, section 2.
@@ -102,25 +105,25 @@ class AutoregressiveImage(tfd.Distribution):
 
     @property
     def network(self) -> Callable[..., tf.Tensor]:
-        """The network, as given or wrapped."""
+        """The network, as it was given or wrapped."""
         return self._network
 
     @property
     def pixel(self) -> BernoulliPixel | LogisticMixturePixel:
-        """What makes a pixel's distribution of the network's outputs."""
+        """The function that makes the distribution of a pixel from the network's outputs."""
         return self._pixel
 
     def from_noise(self, noise: types.TensorLike) -> tf.Tensor:
-        """A draw for given noise, the same for all of the batch: `[*batch, H, W, C]`.
+        """Returns draws `[*batch, H, W, C]` for given noise, the same noise for all of the batch.
 
-        Value t is the quantile `noise[t]` of its distribution given the values before. Noise that
-        is uniform on [0, 1) makes draws; equal conditions make equal ones.
+        Value t is the quantile `noise[t]` of its distribution given the values before it. Noise
+        that is uniform on [0, 1) makes draws. Equal conditions make equal draws.
 
         Args:
-          noise: `[H, W, C]`, numbers in [0, 1).
+            noise: Numbers in [0, 1), `[H, W, C]`.
 
         Raises:
-          ValueError: noise of another shape.
+            ValueError: If the noise has another shape.
         """
         noise = tf.convert_to_tensor(noise, self.dtype)
         if not noise.shape.is_compatible_with(self._shape):
@@ -171,9 +174,9 @@ class AutoregressiveImage(tfd.Distribution):
         return self._drawn([n], draw)
 
     def _drawn(self, sample_shape: types.TensorLike, draw: _Draw) -> tf.Tensor:
-        """`[*sample_shape, *batch, H, W, C]`: images of which value t is `draw(p, t)`.
+        """Returns images `[*sample_shape, *batch, H, W, C]` whose value t is `draw(p, t)`.
 
-        p is its distribution given the values before, for all images at once.
+        Here p is the distribution of value t given the values before it, for all images at once.
         """
         lead = tf.concat([tf.cast(sample_shape, tf.int32), self.batch_shape_tensor()], 0)
         count = tf.reduce_prod(lead)
@@ -194,7 +197,7 @@ class AutoregressiveImage(tfd.Distribution):
         return tf.reshape(images, tf.concat([lead, self._shape], 0))
 
     def _by_increments(self, count: int | tf.Tensor, run: tuple, draw: _Draw) -> tf.Tensor:
-        """Returns images `[B, H, W, C]`; `run` comes of the network's `incremental`."""
+        """Returns images `[B, H, W, C]`; `run` is what the network's `incremental` returned."""
         rows, next_row, start, next_pixel = run
         height, width, channels = self._shape
         static = tf.TensorShape([count if isinstance(count, int) else None])
@@ -218,7 +221,7 @@ class AutoregressiveImage(tfd.Distribution):
 
     def _by_runs(self, count: int | tf.Tensor, condition: dict[str, tf.Tensor],
                  draw: _Draw) -> tf.Tensor:
-        """The same images `[B, H * W, C]` by one run of the whole network a pixel."""
+        """Returns the same images, `[B, H * W, C]`, by one run of the whole network per pixel."""
         size, channels = self._shape[:2].num_elements(), self._pixel.channels
         pixels = tf.range(size)[:, tf.newaxis]
 
@@ -230,7 +233,7 @@ class AutoregressiveImage(tfd.Distribution):
         return _loop(size, body, tf.zeros([count, size, channels], self.dtype))[1]
 
     def _values(self, raw: tf.Tensor, t: tf.Tensor, draw: _Draw) -> tf.Tensor:
-        """Pixel t of all images, channel after channel: `raw [B, outputs]` to `[B, C]`."""
+        """Returns pixel t of all images, channel after channel: `raw [B, outputs]` to `[B, C]`."""
         raw, channels = tf.cast(raw, self.dtype), self._pixel.channels
         earlier = tf.zeros_like(raw[:, :0])
         for c in range(channels):
@@ -247,7 +250,7 @@ class AutoregressiveImage(tfd.Distribution):
         return raw
 
     def _conditions(self, lead: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The condition of a batch of `lead` images, flattened, as the network is given it."""
+        """Returns the network's argument `condition`, flattened, for a batch of `lead` images."""
         if self._condition is None:
             return {}
         one = self._condition.shape[1:]
@@ -256,6 +259,6 @@ class AutoregressiveImage(tfd.Distribution):
 
 
 def _loop(times: int, body: Callable[..., tuple], *state: Any) -> tuple:
-    """The state after `body(t, *state)` for t = 0 .. times-1."""
+    """Returns the state after `body(t, *state)` for t = 0 .. times-1."""
     return tf.while_loop(lambda t, *_: t < times, body, (tf.constant(0), *state),
                          parallel_iterations=1, maximum_iterations=times)

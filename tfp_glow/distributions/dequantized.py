@@ -1,4 +1,4 @@
-"""A flow over continuous data as a distribution over integers, with a bound on its likelihood."""
+"""Distributions over integers, made of flows over continuous data, with bounds of likelihoods."""
 
 import math
 import numbers
@@ -23,34 +23,36 @@ class Dequantized(tfd.Distribution):
                 w_i = p((x + u_i) / bins - 1/2) / q(u_i|x)
     ```
 
-    The integral is not known; `log_prob_lower_bound` draws the noise u and returns what is inside
-    the expectation, and so does `log_prob`: **their mean over seeds is a lower bound** of
-    log P(x), while `exp` of one is an unbiased estimate of P(x). The bound rises to log P(x) as
+    The integral is not known. `log_prob_lower_bound` draws the noise u and returns what is inside
+    the expectation, and so does `log_prob`: **their mean over seeds is a lower bound** of log P(x),
+    while `exp` of one such value is an unbiased estimate of P(x). The bound rises to log P(x) as
     q(u|x) comes near p(u|x) or as k grows.
 
-    `log_prob` must be given a seed, two integers, of which it is then a function: noise that was
-    fixed without anybody's saying so would be learned by a flow that is trained on it.
+    `log_prob` must be given a seed, two integers, and is then a function of it. For if the noise
+    were silently fixed, a flow that is trained on it would learn that noise.
 
     `sample` floors (y + 1/2) * bins of the flow's samples y and clips it to 0 .. bins-1. The mass
-    outside [-1/2, 1/2)^D is thus drawn as the nearest image: over all images the P(x) above sum to
-    at most 1, and the bound is one for the probability of being drawn as well.
+    outside [-1/2, 1/2)^D is thus drawn as the nearest image. So the P(x) above sum to at most 1
+    over all images, and the bound is also a lower bound of the probability that an image is drawn.
 
     Args:
-      flow: a distribution over data in [-1/2, 1/2), of a known event shape.
-      bins: number of grey levels.
-      noise: q(u|x), a distribution over [0, 1) of the same event shape that is called with
-        `condition=`, the middles (x + 1/2) / bins - 1/2 of the cells, a batch `[B, *event_shape]`,
-        such as `VariationalNoise`. None for the uniform one.
-      importance_samples: k. Each costs an evaluation of the flow; all k run in one loop, which
-        keeps nothing of them but their sum unless gradients are asked for.
-      validate_args: check within a `tf.function` too that images are in 0 .. bins-1.
-      name: name of the distribution.
+        flow: A distribution over data in [-1/2, 1/2), of a known event shape.
+        bins: The number of grey levels.
+        noise: The distribution q(u|x) over [0, 1), of the same event shape, such as
+            `VariationalNoise`. It is called with `condition=`, the middles (x + 1/2) / bins - 1/2
+            of the cells, a batch `[B, *event_shape]`. None for uniform noise.
+        importance_samples: The number k. Each of the k samples costs an evaluation of the flow. All
+            k run in one loop, which keeps nothing of them but their sum unless gradients are asked
+            for.
+        validate_args: Whether to check within a `tf.function` too that images are in 0 .. bins-1.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: `bins` < 2, `importance_samples` < 1, an unknown event shape, noise of another
-        one; when called, images of another shape or (where their values are known) out of range,
-        and `log_prob` without a seed.
-      TypeError: images that are no integers.
+        ValueError: If `bins` is less than 2, if `importance_samples` is less than 1, if the event
+            shape is unknown, or if the noise has another one. When called, if images have another
+            shape or (where their values are known) are out of range, or if `log_prob` is called
+            without a seed.
+        TypeError: If images are not integers.
 
     #### References
     * Theis, van den Oord and Bethge, 2016, arXiv:1511.01844, section 3.1: the uniform noise.
@@ -104,33 +106,33 @@ class Dequantized(tfd.Distribution):
 
     @property
     def noise(self) -> tfd.Distribution | None:
-        """The distribution q of the noise, None if it is uniform."""
+        """The distribution q of the noise, or None if it is uniform."""
         return self._noise
 
     @property
     def bins(self) -> int:
-        """Number of grey levels."""
+        """The number of grey levels."""
         return self._bins
 
     @property
     def importance_samples(self) -> int:
-        """Draws of the noise per image, unless a call asks for others."""
+        """The number of draws of the noise per image, unless a call asks for another number."""
         return self._importance_samples
 
     def log_prob_lower_bound(self, x: types.TensorLike, seed: types.Seed | None,
                              importance_samples: int | None = None,
                              condition: types.Condition | None = None) -> tf.Tensor:
-        """One draw of the lower bound of log P(x), in nats: `[..., *event_shape] -> [...]`.
+        """Returns one draw of the lower bound of log P(x), in nats: `[..., *event_shape] -> [...]`.
 
-        Differentiable in all variables of the flow and of the noise. The first of k draws is that
-        of k = 1 with the same seed.
+        The draw is differentiable in all variables of the flow and of the noise. The first of k
+        draws of the noise is the draw of k = 1 with the same seed.
 
         Args:
-          x: integers of any dtype.
-          seed: two integers, of which the answer is a function; None or one integer is stateful,
-            see `tfp.random.sanitize_seed`.
-          importance_samples: k, by default that of the constructor.
-          condition: the flow's, if it takes one.
+            x: Integers of any dtype.
+            seed: Two integers, of which the answer is a function. None or one integer is stateful,
+                see `tfp.random.sanitize_seed`.
+            importance_samples: The number k; by default that of the constructor.
+            condition: The condition of the flow, if it takes one.
         """
         samples = self._importance_samples if importance_samples is None else _integer(
             'importance_samples', importance_samples, 1)
@@ -162,14 +164,15 @@ class Dequantized(tfd.Distribution):
                      importance_samples: int | None = None,
                      condition: types.Condition | None = None,
                      counted: int | None = None) -> tf.Tensor:
-        """One draw of the upper bound of the bits per dimension of x: `[...]`.
+        """Returns one draw of the upper bound of the bits per dimension of x: `[...]`.
 
         Args:
-          x: as the next three, see `log_prob_lower_bound`.
-          seed: likewise.
-          importance_samples: likewise.
-          condition: likewise.
-          counted: number of dimensions of the original images, where padding made them larger.
+            x: See `log_prob_lower_bound`.
+            seed: See `log_prob_lower_bound`.
+            importance_samples: See `log_prob_lower_bound`.
+            condition: See `log_prob_lower_bound`.
+            counted: The number of dimensions of the original images, where padding made them
+                larger.
         """
         bound = self.log_prob_lower_bound(x, seed, importance_samples, condition)
         return -bound / ((counted or self._dims) * math.log(2))
@@ -185,7 +188,7 @@ class Dequantized(tfd.Distribution):
         return tf.constant(self.event_shape.as_list(), tf.int32)
 
     def _call_log_prob(self, value: types.TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
-        # TFP would convert floats to this distribution's integers without a word.
+        # TFP would silently convert floats to the integers of this distribution.
         return super()._call_log_prob(tf.convert_to_tensor(value), name, **kwargs)
 
     def _call_prob(self, value: types.TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
@@ -193,7 +196,7 @@ class Dequantized(tfd.Distribution):
 
     def _log_prob(self, x: types.TensorLike, seed: types.Seed | None = None,
                   condition: types.Condition | None = None) -> tf.Tensor:
-        """`log_prob_lower_bound(x, seed, condition=condition)`; the seed must be given."""
+        """Returns `log_prob_lower_bound(x, seed, condition=condition)`; the seed must be given."""
         if seed is None:
             raise ValueError(f'seed must be given to log_prob of {self.name}, for it is a bound '
                              'that depends on noise; got None.')
@@ -214,7 +217,7 @@ class Dequantized(tfd.Distribution):
         return x, self.log_prob_lower_bound(x, for_noise, condition=condition)
 
     def _values(self, x: types.TensorLike) -> tf.Tensor:
-        """Images as floats, checked as far as they are known."""
+        """Returns images as floats, after checking them as far as they are known."""
         x = tf.convert_to_tensor(x)
         if not x.dtype.is_integer:
             raise TypeError(f'x must be integers; got dtype={x.dtype.name}.')
@@ -239,15 +242,15 @@ class Dequantized(tfd.Distribution):
 
     def _log_weight(self, values: tf.Tensor, seed: tf.Tensor,
                     kwargs: dict[str, types.Condition]) -> tf.Tensor:
-        """log p((x + u) / bins - 1/2) - log q(u|x) for one draw of u."""
+        """Returns log p((x + u) / bins - 1/2) - log q(u|x) for one draw of u."""
         u, log_q = self._draw(values, seed)
-        # The sum may round up to the edge of the cell, which is the next grey level's.
+        # The sum may round up to the edge of the cell, which belongs to the next grey level.
         edge = (values + 1) / self._bins - (.5 + np.finfo(values.dtype.as_numpy_dtype).eps)
         data = tf.minimum((values + u) / self._bins - .5, edge)
         return self._flow.log_prob(data, **kwargs) - log_q
 
     def _draw(self, values: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The noise of all images, and its log-density."""
+        """Returns the noise of all images and its log-density."""
         shape, dtype = tf.shape(values), values.dtype
         if self._noise is None:
             return tf.random.stateless_uniform(shape, seed, dtype=dtype), tf.zeros([], dtype)

@@ -1,4 +1,4 @@
-"""The logistic distribution on the integers, sound in its tails."""
+"""The logistic distribution on the integers, precise in its tails too."""
 
 import math
 
@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_glow import types
 from tfp_glow.distributions import grid
 
-_WINDOW = 9  # Steps on either side that the mean of a narrow logistic is summed over.
+_WINDOW = 9  # The number of steps on either side over which a narrow logistic's mean is summed.
 
 
 class DiscretizedLogistic(grid.LocScaleDistribution):
@@ -19,27 +19,28 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
     P(low) = F(low + 1/2),             P(high) = 1 - F(high - 1/2)        where they are given
     ```
 
-    so that the masses sum to 1 over all integers, or over low .. high, outside of which they are
-    0. The logarithm is computed from the identity
+    The masses thus sum to 1 over all integers, or over low .. high, outside of which they are 0.
+    The logarithm is computed from the identity
 
     ```none
     log P(k) = log sigmoid(a) + log sigmoid(-b) + log(1 - exp(-1 / scale)),
                a = (k + 1/2 - loc) / scale,   b = (k - 1/2 - loc) / scale
     ```
 
-    which subtracts nothing: far in the tails it is as precise as elsewhere, and so is its gradient,
-    also that with respect to k. Values and samples are integers held as floats.
+    which subtracts nothing. So it is as precise far in the tails as elsewhere, and so is its
+    gradient, also the gradient with respect to k. Values and samples are integers held as floats.
 
     Args:
-      loc, scale: floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
-        broadcast. `scale` must be positive; the standard deviation is pi / sqrt(3) times it.
-      low, high: integers with low < high, or tensors of them; both or None.
-      validate_args: check that `scale` is positive and that values are integers.
-      name: name of the distribution.
+        loc, scale: Floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
+            broadcast. `scale` must be positive; the standard deviation is pi / sqrt(3) times
+            `scale`.
+        low, high: Integers with low < high, or tensors of them; both or None.
+        validate_args: Whether to check that `scale` is positive and that values are integers.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: one of `low` and `high` without the other, or not low < high where that is known;
-        parameters of no one floating dtype.
+        ValueError: If one of `low` and `high` is given without the other, if low < high does not
+            hold where that is known, or if the parameters do not have one floating dtype.
 
     #### References
     * Salimans, Karpathy, Chen and Kingma, *PixelCNN++*, 2017, arXiv:1701.05517, section 2.1.
@@ -74,7 +75,7 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
                 + tf.where(first | last, zero, width))
 
     def _upper_edge(self, k: tf.Tensor) -> tf.Tensor:
-        """Where the cell of k ends, in scales from loc."""
+        """Returns where the cell of k ends, in scales from loc."""
         return self._scaled(k + .5)
 
     def _cdf_inside(self, k: tf.Tensor) -> tf.Tensor:
@@ -95,7 +96,7 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
         p = tf.cast(p, self.dtype)
         logit = tf.math.log(p) - tf.math.log1p(-p)
         k = tf.math.ceil(self._loc + self._scale * logit - .5)
-        # Rounding may have gone a step too far; the answer is to agree with `cdf`.
+        # The rounding may have gone a step too far; the answer must agree with `cdf`.
         k = tf.where(self._cdf_inside(k) < p, k + 1, k)
         return self._clipped(tf.where(self._cdf_inside(k - 1) >= p, k - 1, k))
 
@@ -109,11 +110,11 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
 
 
 def _unbounded_mean(loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-    """E[round(X)] of a logistic X, right to 1e-7: loc, or the nearest integer if it is narrow.
+    """Returns E[round(X)] of a logistic X, right to 1e-7: loc, or an integer if X is narrow.
 
-    Narrow ones are summed step by step. Of wide ones, E[round(X) - X] is the Fourier series of the
-    sawtooth, sum_n (-1)^n / (pi n) sin(2 pi n loc) t / sinh(t) with t = 2 pi^2 n scale, of which
-    two terms are left.
+    Narrow ones are summed step by step around the nearest integer. For wide ones, E[round(X) - X]
+    is the Fourier series of the sawtooth, sum_n (-1)^n / (pi n) sin(2 pi n loc) t / sinh(t) with t
+    = 2 pi^2 n scale, of which two terms are computed.
     """
     nearest = tf.floor(loc + .5)
     rest = loc - nearest

@@ -12,25 +12,26 @@ from tfp_glow.internal import tfp_compat
 
 
 class DiscretizedLogisticMixture(grid.GridDistribution):
-    """Integers with the mass of a mixture of K logistics within half a unit of each.
+    """Integers with the mass that a mixture of K logistics has within half a unit of each.
 
     ```none
     P(k) = sum_i softmax(logits)_i P_i(k),      P_i = DiscretizedLogistic(loc_i, scale_i, low, high)
     ```
 
-    The components are along the last axis of the parameters, which is none of the batch's. All sums
-    are of logarithms, so that the tails are sound.
+    The components are along the last axis of the parameters, which is not an axis of the batch. All
+    sums are of logarithms, so that the tails are precise.
 
     Args:
-      logits, loc, scale: `[..., K]` floating tensors or `tf.Variable`s of one dtype; they
-        broadcast. `scale` must be positive.
-      low, high: integers with low < high, or tensors `[...]` of them; both or None.
-      validate_args: check that `scale` is positive and that values are integers.
-      name: name of the distribution.
+        logits, loc, scale: Floating tensors or `tf.Variable`s `[..., K]` of one dtype; they
+            broadcast. `scale` must be positive.
+        low, high: Integers with low < high, or tensors `[...]` of them; both or None.
+        validate_args: Whether to check that `scale` is positive and that values are integers.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: one of `low` and `high` without the other, or not low < high where that is known;
-        parameters of no one floating dtype, or of different numbers of components.
+        ValueError: If one of `low` and `high` is given without the other, if low < high does not
+            hold where that is known, if the parameters do not have one floating dtype, or if they
+            have different numbers of components.
 
     #### References
     * Salimans, Karpathy, Chen and Kingma, *PixelCNN++*, 2017, arXiv:1701.05517, section 2.1.
@@ -70,7 +71,7 @@ class DiscretizedLogisticMixture(grid.GridDistribution):
 
     @property
     def logits(self) -> tf.Tensor | tf.Variable:
-        """The logarithms of the weights, but for a constant: `[..., K]`."""
+        """The logarithms of the weights up to a constant: `[..., K]`."""
         return self._logits
 
     @property
@@ -80,7 +81,7 @@ class DiscretizedLogisticMixture(grid.GridDistribution):
 
     @property
     def scale(self) -> tf.Tensor | tf.Variable:
-        """Their scales: `[..., K]`."""
+        """The scales of the logistics: `[..., K]`."""
         return self._scale
 
     @property

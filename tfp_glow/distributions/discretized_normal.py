@@ -1,4 +1,4 @@
-"""The Normal distribution on the integers, sound in its tails."""
+"""The Normal distribution on the integers, precise in its tails too."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -16,17 +16,19 @@ class DiscretizedNormal(grid.LocScaleDistribution):
     ```
 
     The logarithm of a difference is computed in the lower tail, where F is known to full relative
-    precision: above loc of the mirror image. Values and samples are integers held as floats.
+    precision. Above loc, it is computed for the mirror image. Values and samples are integers held
+    as floats.
 
     Args:
-      loc, scale: floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
-        broadcast. `scale` must be positive.
-      low, high: integers with low < high, or tensors of them.
-      validate_args: check that `scale` is positive and that values are integers.
-      name: name of the distribution.
+        loc, scale: Floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
+            broadcast. `scale` must be positive.
+        low, high: Integers with low < high, or tensors of them.
+        validate_args: Whether to check that `scale` is positive and that values are integers.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: not low < high where that is known; parameters of no one floating dtype.
+        ValueError: If low < high does not hold where that is known, or if the parameters do not
+            have one floating dtype.
 
     See also: `tfd.QuantizedDistribution`, which does this for any distribution and knows no mean.
 
@@ -51,11 +53,11 @@ class DiscretizedNormal(grid.LocScaleDistribution):
         start, stop = self._scaled(k - .5), self._scaled(k + .5)
         mirrored = start + stop > 0
         start, stop = tf.where(mirrored, -stop, start), tf.where(mirrored, -start, stop)
-        # The ends take all that is beyond them.
+        # The ends take all the mass that is beyond them.
         first, last = k <= self.low, k >= self.high
         below, above = tf.where(mirrored, last, first), tf.where(mirrored, first, last)
         log_start, log_stop = standard.log_cdf(start), standard.log_cdf(stop)
-        # Cells too narrow for their dtype must not make gradients infinite.
+        # Cells that are too narrow for their dtype must not make gradients infinite.
         difference = tf.minimum(log_start - log_stop, tf.constant(-1e-30, self.dtype))
         between = log_stop + tf.math.log(-tf.math.expm1(difference))
         return tf.where(below, log_stop, tf.where(above, standard.log_cdf(-start), between))

@@ -1,4 +1,4 @@
-"""What distributions of single integers held as floats share: their ends and checks."""
+"""What distributions over integers that are held as floats share: their ends and their checks."""
 
 import math
 from typing import Any
@@ -17,14 +17,15 @@ class GridDistribution(tfd.Distribution):
     for low <= k < high only, and `_unclipped_sample(n, seed)`.
 
     Args:
-      dtype: of the parameters and of the values.
-      low, high: integers with low < high, or tensors of them; both or None.
-      validate_args: check that values are integers.
-      parameters: what the subclass was built from.
-      name: name of the distribution.
+        dtype: The dtype of the parameters and of the values.
+        low, high: Integers with low < high, or tensors of them; both or None.
+        validate_args: Whether to check that values are integers.
+        parameters: The arguments from which the subclass was built.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: one of `low` and `high` without the other, or not low < high where that is known.
+        ValueError: If one of `low` and `high` is given without the other, or if low < high does not
+            hold where that is known.
     """
 
     def __init__(self, dtype: types.DType, low: types.TensorLike | None,
@@ -45,23 +46,23 @@ class GridDistribution(tfd.Distribution):
 
     @property
     def low(self) -> tf.Tensor | None:
-        """The least integer, which takes the lower tail; or None."""
+        """The least integer, to which the lower tail is added, or None."""
         return self._low
 
     @property
     def high(self) -> tf.Tensor | None:
-        """The greatest integer, which takes the upper tail; or None."""
+        """The greatest integer, to which the upper tail is added, or None."""
         return self._high
 
     def log_mass(self, k: tf.Tensor) -> tf.Tensor:
-        """log P(k) of integers, in nats: `log_prob` without a look at what is beyond the ends."""
+        """Returns log P(k) of integers, in nats, without a look at what is beyond the ends."""
         raise NotImplementedError(f'{type(self).__name__} must write log_mass.')
 
     def _log_prob(self, k: tf.Tensor) -> tf.Tensor:
         k = tf.cast(k, self.dtype)
         if self._low is None:
             return self.log_mass(k)
-        # The mass of what is beyond is taken at the end, so that gradients are no NaN.
+        # Beyond the ends the mass is computed at the end, so that gradients are not NaN.
         inside = (k >= self._low) & (k <= self._high)
         return tf.where(inside, self.log_mass(self._clipped(k)),
                         tf.constant(-math.inf, self.dtype))
@@ -78,7 +79,7 @@ class GridDistribution(tfd.Distribution):
         return self._clipped(tf.round(self._unclipped_sample(n, seed)))
 
     def _mean_between_ends(self) -> tf.Tensor:
-        """E[X] = low + the sum of P(X > k) over k = low .. high - 1."""
+        """Returns E[X] = low + the sum of P(X > k) over k = low .. high - 1."""
         low, high = self._low, self._high
         if low is None or high is None:
             raise ValueError(f'low and high must be given to have a mean between them; '
@@ -98,7 +99,7 @@ class GridDistribution(tfd.Distribution):
 
     def _with_ends(self, k: tf.Tensor, value: tf.Tensor, below: float,
                    from_high: float) -> tf.Tensor:
-        """`value`, but `below` for k < low and `from_high` for k >= high."""
+        """Returns `value`, but `below` for k < low and `from_high` for k >= high."""
         if self._low is None:
             return value
         below, from_high = (tf.constant(v, self.dtype) for v in (below, from_high))
@@ -121,11 +122,11 @@ class LocScaleDistribution(GridDistribution):
     """A `GridDistribution` that rounds a continuous variable with a location and a scale.
 
     Args:
-      loc, scale: floating tensors or variables of one dtype, in units of the grid.
-      low, high, validate_args, parameters, name: as `GridDistribution`'s.
+        loc, scale: Floating tensors or variables of one dtype, in units of the grid.
+        low, high, validate_args, parameters, name: See `GridDistribution`.
 
     Raises:
-      ValueError: as `GridDistribution` and `floats` say.
+        ValueError: As for `GridDistribution` and `floats`.
     """
 
     def __init__(self, loc: types.TensorLike, scale: types.TensorLike, low: types.TensorLike | None,
@@ -147,11 +148,11 @@ class LocScaleDistribution(GridDistribution):
 
     @property
     def scale(self) -> tf.Tensor | tf.Variable:
-        """Its scale."""
+        """The scale of the continuous variable."""
         return self._scale
 
     def _scaled(self, t: tf.Tensor) -> tf.Tensor:
-        """t in scales from loc."""
+        """Returns the distance of t from loc, in scales."""
         return (t - self._loc) / self._scale
 
     def _parameter_control_dependencies(self, is_init: bool) -> list[tf.Operation]:
@@ -159,10 +160,10 @@ class LocScaleDistribution(GridDistribution):
 
 
 def floats(**values: types.TensorLike) -> list[tf.Tensor | tf.Variable]:
-    """The values in order, variables as they are, Python's numbers as float32.
+    """Returns the values in order: variables as they are, Python's numbers as float32 tensors.
 
     Raises:
-      ValueError: they have not one floating dtype.
+        ValueError: If the values do not have one floating dtype.
     """
     dtypes = {tf.as_dtype(v.dtype) for v in values.values() if hasattr(v, 'dtype')} or {tf.float32}
     if len(dtypes) > 1 or not all(dtype.is_floating for dtype in dtypes):
@@ -174,7 +175,7 @@ def floats(**values: types.TensorLike) -> list[tf.Tensor | tf.Variable]:
 
 def check_scale(distribution: tfd.Distribution, scale: tf.Tensor | tf.Variable,
                 is_init: bool) -> list[tf.Operation]:
-    """TFP's hook: assertions that `scale` is positive, if `distribution` validates."""
+    """Returns assertions that `scale` is positive, for TFP, if `distribution` validates."""
     if not distribution.validate_args or is_init == isinstance(scale, tf.Variable):
         return []
     return [tf.debugging.assert_positive(

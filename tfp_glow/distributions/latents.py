@@ -18,17 +18,18 @@ _FAMILIES: tuple[Any, ...] = tuple(_PRIORS.values())
 def latents(event_shapes: Iterable[types.Shape], top_loc: types.TensorLike | None = None,
             top_log_scale: types.TensorLike | None = None,
             dtype: types.DType = tf.float32) -> tfd.JointDistribution:
-    """A `tfd.JointDistributionSequential` of Normals, one part per level.
+    """Returns a `tfd.JointDistributionSequential` of Normals, with one part per level.
 
     ```none
     z_l ~ N(0, 1) for all levels but the last;  z_L ~ N(top_loc, exp(top_log_scale)^2)
     ```
 
     Args:
-      event_shapes: the levels' `(H, W, C)`, the finest first.
-      top_loc: mean of the last level, broadcasts to its shape; None for 0.
-      top_log_scale: log of its standard deviation, likewise.
-      dtype: of the latents.
+        event_shapes: The shapes `(H, W, C)` of the levels, the finest first.
+        top_loc: The mean of the last level, which broadcasts to its shape; None for 0.
+        top_log_scale: The logarithm of the standard deviation of the last level, which broadcasts
+            too; None for 0.
+        dtype: The dtype of the latents.
     """
     *shapes, top = [tuple(shape) for shape in event_shapes]
     parts = [_normal(shape, None, None, dtype) for shape in shapes]
@@ -38,19 +39,19 @@ def latents(event_shapes: Iterable[types.Shape], top_loc: types.TensorLike | Non
 
 def latent(event_shape: types.Shape, prior: str = 'normal',
            dtype: types.DType = tf.float32) -> tfd.Independent:
-    """A `tfd.Independent` of standard Normals or Logistics: one latent of `event_shape`.
+    """Returns a `tfd.Independent` of standard Normals or Logistics: one latent of `event_shape`.
 
     ```none
     normal: p(z) = exp(-z^2 / 2) / sqrt(2 pi)        logistic: p(z) = exp(-z) / (1 + exp(-z))^2
     ```
 
     Args:
-      event_shape: of the latent, such as `(D,)` or `(H, W, C)`.
-      prior: 'normal' or 'logistic'.
-      dtype: of the latent.
+        event_shape: The shape of the latent, such as `(D,)` or `(H, W, C)`.
+        prior: 'normal' or 'logistic'.
+        dtype: The dtype of the latent.
 
     Raises:
-      ValueError: an unknown prior.
+        ValueError: If the prior is unknown.
 
     #### References
     Dinh, Krueger and Bengio, *NICE*, 2014, arXiv:1410.8516, section 3.4: both priors.
@@ -70,22 +71,22 @@ def latent(event_shape: types.Shape, prior: str = 'normal',
 
 
 def with_temperature(flow: tfd.Distribution, temperature: types.TensorLike) -> tfd.Distribution:
-    """`flow` with its base's scales multiplied by `temperature`; shares variables.
+    """Returns `flow` with its base's scales multiplied by `temperature`; it shares variables.
 
     Args:
-      flow: a `tfd.TransformedDistribution` whose base is a Normal or a Logistic: independent,
-        sampled or joint. A conditional flow stays one. Or an `IntegerFlow`, whose priors' scales
-        are multiplied.
-      temperature: a number or scalar tensor >= 0, or a list or vector of one for each level, the
-        finest first. 1 changes nothing; below 1 samples are less varied and often look better; 0
-        gives the mode of the base.
+        flow: A `tfd.TransformedDistribution` whose base is a Normal or a Logistic: independent,
+            sampled or joint. A conditional flow stays conditional. Or an `IntegerFlow`, of which
+            the scales of the priors are multiplied.
+        temperature: A number or scalar tensor >= 0, or a list or vector with one for each level,
+            the finest first. 1 changes nothing. Below 1, samples are less varied and often look
+            better. 0 gives the mode of the base.
 
     Returns:
-      A distribution of the same class, with the same bijector.
+        A distribution of the same class, with the same bijector.
 
     Raises:
-      ValueError: a temperature that is known and negative, or a wrong number or shape of them.
-      TypeError: a base that is neither Normal nor Logistic.
+        ValueError: If a temperature is known and negative, or if their number or shape is wrong.
+        TypeError: If the base is neither Normal nor Logistic.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 6: samples at reduced temperature.
@@ -99,7 +100,7 @@ def with_temperature(flow: tfd.Distribution, temperature: types.TensorLike) -> t
 
     ```
     """
-    if hasattr(flow, 'temperature'):  # It has no base apart from itself.
+    if hasattr(flow, 'temperature'):  # An `IntegerFlow` has no separate base.
         own = flow.temperature
         return flow.copy(temperature=[
             t * factor for t, factor in zip(own, temperatures(temperature, len(own)))])
@@ -124,10 +125,10 @@ def _normal(shape: tuple[int, ...], loc: types.TensorLike | None,
 
 
 def temperatures(temperature: types.TensorLike, levels: int) -> list[float | tf.Tensor]:
-    """The temperature of each of `levels`, as a list of numbers and scalar tensors.
+    """Returns the temperature of each of `levels`, as a list of numbers and scalar tensors.
 
     Raises:
-      ValueError: one that is known and negative, or a wrong number or shape of them.
+        ValueError: If a temperature is known and negative, or if their number or shape is wrong.
     """
     if isinstance(temperature, (list, tuple)):
         each = list(temperature)

@@ -1,4 +1,4 @@
-"""Noise that a flow learns: what variational dequantization adds to integers."""
+"""Noise that a flow learns, which variational dequantization adds to integers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,30 +13,31 @@ from tfp_glow.internal import keras_bridge
 
 
 class VariationalNoise(tfd.Distribution):
-    """q(u|x): noise in (0, 1) from a flow that is conditioned on the images it is added to.
+    """The distribution q(u|x): noise in (0, 1) from a flow whose condition is the images.
 
     ```none
     u = sigmoid(v),   v ~ flow(. | features(x))
     log q(u|x) = log flow(v | features(x)) - sum(log sigmoid(v) + log sigmoid(-v))
     ```
 
-    Samples are reparameterised: gradients reach the flow and the features.
+    The noise is to be added to the images x. Samples are reparameterised: gradients reach the flow
+    and the features.
 
     Args:
-      flow: a distribution over events of the images' shape, unbounded, whose methods take
-        `condition=`: `flows.glow(event_shape, condition_channels=...)` or any other that
-        `flows.transformed` builds.
-      features: images `[B, *event_shape]` in (-1/2, 1/2) to the flow's condition, a function or a
-        built Keras network; by default the images themselves. The networks of a multi-scale flow
-        average a map that is larger than they are: `lambda x: tf.nn.space_to_depth(x, 2)` keeps
-        each pixel for the first level.
-      validate_args: as TFP's.
-      name: name of the distribution.
+        flow: An unbounded distribution over events of the images' shape whose methods take
+            `condition=`: `flows.glow(event_shape, condition_channels=...)` or any other that
+            `flows.transformed` builds.
+        features: A function or a built Keras network from images `[B, *event_shape]` in (-1/2, 1/2)
+            to the condition of the flow; by default the images themselves. The networks of a
+            multi-scale flow average a map that is larger than they are:
+            `lambda x: tf.nn.space_to_depth(x, 2)` keeps each pixel for the first level.
+        validate_args: As for distributions of TFP.
+        name: The name of the distribution.
 
-    Its `sample`, `log_prob` and `experimental_sample_and_log_prob` want `condition=`, the images.
+    Its `sample`, `log_prob` and `experimental_sample_and_log_prob` need `condition=`, the images.
 
     Raises:
-      ValueError: the flow takes no condition, or the Keras network is not built.
+        ValueError: If the flow takes no condition, or if the Keras network is not built.
 
     #### References
     Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, section 3.1.
@@ -78,7 +79,7 @@ class VariationalNoise(tfd.Distribution):
         return self._squashed.distribution
 
     def flow_condition(self, images: tf.Tensor) -> types.Condition:
-        """The condition of `flow` that goes with `images`: their features."""
+        """Returns the condition of `flow` that belongs to `images`: their features."""
         return images if self._features is None else self._features(images)
 
     def _event_shape(self) -> tf.TensorShape:

@@ -1,4 +1,4 @@
-"""What a network may say of one pixel: a distribution for each channel, given those before it."""
+"""Distributions of one pixel from the outputs of a network: each channel given those before it."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -7,7 +7,7 @@ from tfp_glow import types
 from tfp_glow.distributions.discretized_logistic import DiscretizedLogistic
 from tfp_glow.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
 
-_LOG_SCALE = 7.  # Bound of the raw log-scales.
+_LOG_SCALE = 7.  # The bound of the raw log-scales.
 
 
 class BernoulliPixel:
@@ -18,10 +18,10 @@ class BernoulliPixel:
     ```
 
     Args:
-      channels: C.
+        channels: The number C of channels.
 
-    Called with `raw [..., outputs]` and the channels before, `earlier [..., c]`, it returns the
-    distribution of channel c, batch `[...]`. `outputs` is C + C (C - 1) / 2.
+    A call with `raw [..., outputs]` and the channels before, `earlier [..., c]`, returns the
+    distribution of channel c, of batch shape `[...]`. `outputs` is C + C (C - 1) / 2.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -48,7 +48,7 @@ class BernoulliPixel:
 
 
 class LogisticMixturePixel:
-    """Pixels of K components, each of discretised logistics whose means are linear in each other.
+    """Pixels as mixtures of K components of logistics whose means are linear in earlier channels.
 
     ```none
     p(x) = sum_k w_k prod_c DiscretizedLogistic(x_c | m_kc(x_<c), s_kc),    w = softmax(raw logits)
@@ -56,17 +56,18 @@ class LogisticMixturePixel:
     s_kc / bins = exp(7 tanh(raw log-scale_kc / 7)) / 2K,    k = 0 .. K-1
     ```
 
-    The components are those of the whole pixel: a channel's distribution, given the channels
-    before, is a mixture whose weights are the components' posterior given those. At raw = 0 the
-    means are spread evenly over the grey levels, for components that were equal would stay so.
+    The components are those of the whole pixel: the distribution of a channel, given the channels
+    before, is a mixture whose weights are the posterior of the components given those channels. At
+    raw = 0 the means are spread evenly over the grey levels, for components that start equal would
+    stay equal.
 
     Args:
-      channels: C.
-      bins: number of grey levels; the first and the last take the tails.
-      components: K.
+        channels: The number C of channels.
+        bins: The number of grey levels; the first and the last take the tails.
+        components: The number K of components.
 
-    Called with `raw [..., outputs]` and the channels before, `earlier [..., c]`, it returns the
-    distribution of channel c, batch `[...]`. `outputs` is K (1 + 2 C + C (C - 1) / 2).
+    A call with `raw [..., outputs]` and the channels before, `earlier [..., c]`, returns the
+    distribution of channel c, of batch shape `[...]`. `outputs` is K (1 + 2 C + C (C - 1) / 2).
 
     #### References
     Salimans, Karpathy, Chen and Kingma, *PixelCNN++*, 2017, arXiv:1701.05517, sections 2.1 and 2.2.
@@ -102,7 +103,7 @@ class LogisticMixturePixel:
             logits, *self._loc_and_scale(raw, earlier), low=0, high=self.bins - 1)
 
     def _loc_and_scale(self, raw: tf.Tensor, earlier: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Of channel `earlier.shape[-1]` in all components."""
+        """Returns loc and scale of channel `earlier.shape[-1]` in all components."""
         index = earlier.shape[-1]
         _, means, log_scales, coefficients = tf.split(
             raw, [1, self.channels, self.channels, _pairs(self.channels)], -1)
@@ -114,12 +115,12 @@ class LogisticMixturePixel:
 
 
 def _pairs(channels: int) -> int:
-    """Number of pairs of channels."""
+    """Returns the number of pairs of channels."""
     return channels * (channels - 1) // 2
 
 
 def _of_channel(coefficients: tf.Tensor, index: int) -> tf.Tensor:
-    """`[..., index]`: of the pairs of channel `index` and those before it."""
+    """Returns the coefficients of the pairs of channel `index` with those before it."""
     return coefficients[..., _pairs(index):_pairs(index + 1)]
 
 

@@ -32,6 +32,10 @@ class ScaledConv2D(keras.layers.Layer):
         position_bias: Whether to learn a bias `[H, W, filters]` besides `[filters]`: for data that
             are aligned, such as centred objects. The reference does not have this.
 
+    Raises:
+        ValueError: If `normalise` is given without a `rate`. When called, if `edge_indicator` is
+            given and the height or width of the images is unknown.
+
     #### References
     openai/glow, `tfops.py`: `conv2d` with actnorm, `conv2d_zeros`, `add_edge_padding`.
     """
