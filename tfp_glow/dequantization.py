@@ -5,10 +5,10 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_glow import types
+from tfp_glow.types import Seed, TensorLike
 
 
-def dequantize(images: types.TensorLike, bins: int, seed: types.Seed) -> tf.Tensor:
+def dequantize(images: TensorLike, bins: int, seed: Seed) -> tf.Tensor:
     """Adds uniform noise to integers 0 .. bins-1 and scales them to [-1/2, 1/2).
 
     ```none
@@ -44,7 +44,7 @@ def is_discrete(flow: tfd.Distribution) -> bool:
     return getattr(flow, 'discrete', False)
 
 
-def quantize(data: types.TensorLike, bins: int) -> tf.Tensor:
+def quantize(data: TensorLike, bins: int) -> tf.Tensor:
     """Returns the images nearest to continuous data: floor((y + 1/2) * bins) as uint8.
 
     The result is clipped to 0 .. bins-1.
@@ -52,12 +52,12 @@ def quantize(data: types.TensorLike, bins: int) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.floor((data + .5) * bins), 0, bins - 1), tf.uint8)
 
 
-def to_levels(values: types.TensorLike, bins: int) -> tf.Tensor:
+def to_levels(values: TensorLike, bins: int) -> tf.Tensor:
     """Returns the grey levels nearest to numbers on the integer grid, in 0 .. bins-1, as uint8."""
     return tf.cast(tf.clip_by_value(tf.round(values), 0, bins - 1), tf.uint8)
 
 
-def bits_per_dim(log_prob: types.TensorLike, modelled: int, bins: int,
+def bits_per_dim(log_prob: TensorLike, modelled: int, bins: int,
                  counted: int | None = None) -> tf.Tensor:
     """Returns the bits per dimension of integer images from the log-density of dequantized data.
 

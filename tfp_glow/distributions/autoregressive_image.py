@@ -8,11 +8,11 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
-from tfp_glow import types
 from tfp_glow.distributions.pixels import BernoulliPixel, LogisticMixturePixel
 from tfp_glow.internal import keras_bridge, tfp_compat
+from tfp_glow.types import DType, Seed, Shape, TensorLike
 
-# With so many pixels, eager mode takes longer one by one than with a traced function.
+# With so many pixels or more, eager mode takes longer than it takes to trace a function.
 _TRACED = 64
 # A function of the distribution of a value and of the value's index, which returns the value.
 _Draw = Callable[[tfd.Distribution, tf.Tensor], tf.Tensor]
@@ -68,8 +68,8 @@ class AutoregressiveImage(tfd.Distribution):
     """
 
     def __init__(self, network: Callable[..., tf.Tensor],
-                 pixel: BernoulliPixel | LogisticMixturePixel, side: types.Shape | None = None,
-                 condition: types.TensorLike | None = None,
+                 pixel: BernoulliPixel | LogisticMixturePixel, side: Shape | None = None,
+                 condition: TensorLike | None = None,
                  centre: Callable[[tf.Tensor], tf.Tensor] | None = None, caching: bool = True,
                  name: str = 'autoregressive_image') -> None:
         parameters = dict(locals())
@@ -98,8 +98,7 @@ class AutoregressiveImage(tfd.Distribution):
                 validate_args=False, allow_nan_stats=True, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype: types.DType,
-                              num_classes: int | None = None) -> dict[str, Any]:
+    def _parameter_properties(cls, dtype: DType, num_classes: int | None = None) -> dict[str, Any]:
         return {'condition': tfp_compat.ParameterProperties(
             event_ndims=lambda self: self._condition.shape.rank - 1)}
 
@@ -113,7 +112,7 @@ class AutoregressiveImage(tfd.Distribution):
         """The function that makes the distribution of a pixel from the network's outputs."""
         return self._pixel
 
-    def from_noise(self, noise: types.TensorLike) -> tf.Tensor:
+    def from_noise(self, noise: TensorLike) -> tf.Tensor:
         """Returns draws `[*batch, H, W, C]` for given noise, the same noise for all of the batch.
 
         Value t is the quantile `noise[t]` of its distribution given the values before it. Noise
@@ -165,7 +164,7 @@ class AutoregressiveImage(tfd.Distribution):
                     for c in range(self._pixel.channels))
         return tf.ensure_shape(tf.reshape(total, lead), static)
 
-    def _sample_n(self, n: int | tf.Tensor, seed: types.Seed | None = None) -> tf.Tensor:
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None) -> tf.Tensor:
         seed = tfp_random.sanitize_seed(seed)
 
         def draw(distribution: tfd.Distribution, index: tf.Tensor) -> tf.Tensor:
@@ -173,7 +172,7 @@ class AutoregressiveImage(tfd.Distribution):
                 seed=tf.random.experimental.stateless_fold_in(seed, index))
         return self._drawn([n], draw)
 
-    def _drawn(self, sample_shape: types.TensorLike, draw: _Draw) -> tf.Tensor:
+    def _drawn(self, sample_shape: TensorLike, draw: _Draw) -> tf.Tensor:
         """Returns images `[*sample_shape, *batch, H, W, C]` whose value t is `draw(p, t)`.
 
         Here p is the distribution of value t given the values before it, for all images at once.
@@ -202,8 +201,8 @@ class AutoregressiveImage(tfd.Distribution):
         height, width, channels = self._shape
         static = tf.TensorShape([count if isinstance(count, int) else None])
 
-        def row(i: tf.Tensor, rows: list[tf.Tensor], above: tf.Tensor, image: tf.TensorArray,
-                ) -> tuple:
+        def row(i: tf.Tensor, rows: list[tf.Tensor], above: tf.Tensor,
+                image: tf.TensorArray) -> tuple:
             rows, given = next_row(rows, i, above)
 
             def pixel(j: tf.Tensor, pixels: list[tf.Tensor], before: tf.Tensor,

@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 from tensorflow_probability import util as tfp_util
 
-from tfp_glow import types
+from tfp_glow.types import Condition, DType, Seed, TensorLike
 
 
 class Dequantized(tfd.Distribution):
@@ -95,8 +95,7 @@ class Dequantized(tfd.Distribution):
                 name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype: types.DType,
-                              num_classes: int | None = None) -> dict[str, Any]:
+    def _parameter_properties(cls, dtype: DType, num_classes: int | None = None) -> dict[str, Any]:
         return {'flow': tfp_util.BatchedComponentProperties()}
 
     @property
@@ -119,9 +118,9 @@ class Dequantized(tfd.Distribution):
         """The number of draws of the noise per image, unless a call asks for another number."""
         return self._importance_samples
 
-    def log_prob_lower_bound(self, x: types.TensorLike, seed: types.Seed | None,
+    def log_prob_lower_bound(self, x: TensorLike, seed: Seed | None,
                              importance_samples: int | None = None,
-                             condition: types.Condition | None = None) -> tf.Tensor:
+                             condition: Condition | None = None) -> tf.Tensor:
         """Returns one draw of the lower bound of log P(x), in nats: `[..., *event_shape] -> [...]`.
 
         The draw is differentiable in all variables of the flow and of the noise. The first of k
@@ -160,10 +159,8 @@ class Dequantized(tfd.Distribution):
                 parallel_iterations=1, maximum_iterations=samples)
         return total - (math.log(samples) + self._dims * math.log(self._bins))
 
-    def bits_per_dim(self, x: types.TensorLike, seed: types.Seed | None,
-                     importance_samples: int | None = None,
-                     condition: types.Condition | None = None,
-                     counted: int | None = None) -> tf.Tensor:
+    def bits_per_dim(self, x: TensorLike, seed: Seed | None, importance_samples: int | None = None,
+                     condition: Condition | None = None, counted: int | None = None) -> tf.Tensor:
         """Returns one draw of the upper bound of the bits per dimension of x: `[...]`.
 
         Args:
@@ -187,36 +184,35 @@ class Dequantized(tfd.Distribution):
     def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant(self.event_shape.as_list(), tf.int32)
 
-    def _call_log_prob(self, value: types.TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
+    def _call_log_prob(self, value: TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
         # TFP would silently convert floats to the integers of this distribution.
         return super()._call_log_prob(tf.convert_to_tensor(value), name, **kwargs)
 
-    def _call_prob(self, value: types.TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
+    def _call_prob(self, value: TensorLike, name: str, **kwargs: Any) -> tf.Tensor:
         return super()._call_prob(tf.convert_to_tensor(value), name, **kwargs)
 
-    def _log_prob(self, x: types.TensorLike, seed: types.Seed | None = None,
-                  condition: types.Condition | None = None) -> tf.Tensor:
+    def _log_prob(self, x: TensorLike, seed: Seed | None = None,
+                  condition: Condition | None = None) -> tf.Tensor:
         """Returns `log_prob_lower_bound(x, seed, condition=condition)`; the seed must be given."""
         if seed is None:
             raise ValueError(f'seed must be given to log_prob of {self.name}, for it is a bound '
                              'that depends on noise; got None.')
         return self.log_prob_lower_bound(x, seed, condition=condition)
 
-    def _call_sample_n(self, sample_shape: types.TensorLike, seed: types.Seed | None,
-                       condition: types.Condition | None = None) -> tf.Tensor:
+    def _call_sample_n(self, sample_shape: TensorLike, seed: Seed | None,
+                       condition: Condition | None = None) -> tf.Tensor:
         kwargs = {} if condition is None else {'condition': condition}
         data = self._flow.sample(sample_shape, seed=seed, **kwargs)
         levels = tf.floor((data + .5) * self._bins)
         return tf.cast(tf.clip_by_value(levels, 0, self._bins - 1), self.dtype)
 
-    def _sample_and_log_prob(self, sample_shape: types.TensorLike, seed: types.Seed | None,
-                             condition: types.Condition | None = None,
-                             ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _sample_and_log_prob(self, sample_shape: TensorLike, seed: Seed | None,
+                             condition: Condition | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         for_sample, for_noise = tfp_random.split_seed(seed)
         x = self._call_sample_n(sample_shape, for_sample, condition)
         return x, self.log_prob_lower_bound(x, for_noise, condition=condition)
 
-    def _values(self, x: types.TensorLike) -> tf.Tensor:
+    def _values(self, x: TensorLike) -> tf.Tensor:
         """Returns images as floats, after checking them as far as they are known."""
         x = tf.convert_to_tensor(x)
         if not x.dtype.is_integer:
@@ -241,7 +237,7 @@ class Dequantized(tfd.Distribution):
         return values
 
     def _log_weight(self, values: tf.Tensor, seed: tf.Tensor,
-                    kwargs: dict[str, types.Condition]) -> tf.Tensor:
+                    kwargs: dict[str, Condition]) -> tf.Tensor:
         """Returns log p((x + u) / bins - 1/2) - log q(u|x) for one draw of u."""
         u, log_q = self._draw(values, seed)
         # The sum may round up to the edge of the cell, which belongs to the next grey level.

@@ -5,8 +5,8 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_glow import types
 from tfp_glow.distributions import grid
+from tfp_glow.types import Seed, TensorLike
 
 _WINDOW = 9  # The number of steps on either side over which a narrow logistic's mean is summed.
 
@@ -58,9 +58,9 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
     ```
     """
 
-    def __init__(self, loc: types.TensorLike, scale: types.TensorLike,
-                 low: types.TensorLike | None = None, high: types.TensorLike | None = None,
-                 validate_args: bool = False, name: str = 'discretized_logistic') -> None:
+    def __init__(self, loc: TensorLike, scale: TensorLike, low: TensorLike | None = None,
+                 high: TensorLike | None = None, validate_args: bool = False,
+                 name: str = 'discretized_logistic') -> None:
         super().__init__(loc, scale, low, high, validate_args, dict(locals()), name)
 
     def log_mass(self, k: tf.Tensor) -> tf.Tensor:
@@ -100,7 +100,7 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
         k = tf.where(self._cdf_inside(k) < p, k + 1, k)
         return self._clipped(tf.where(self._cdf_inside(k - 1) >= p, k - 1, k))
 
-    def _unclipped_sample(self, n: int | tf.Tensor, seed: types.Seed | None) -> tf.Tensor:
+    def _unclipped_sample(self, n: int | tf.Tensor, seed: Seed | None) -> tf.Tensor:
         return tfd.Logistic(self._loc, self._scale).sample(n, seed)
 
     def _mean(self) -> tf.Tensor:
@@ -113,8 +113,8 @@ def _unbounded_mean(loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
     """Returns E[round(X)] of a logistic X, right to 1e-7: loc, or an integer if X is narrow.
 
     Narrow ones are summed step by step around the nearest integer. For wide ones, E[round(X) - X]
-    is the Fourier series of the sawtooth, sum_n (-1)^n / (pi n) sin(2 pi n loc) t / sinh(t) with t
-    = 2 pi^2 n scale, of which two terms are computed.
+    is the Fourier series of the sawtooth, sum_n (-1)^n / (pi n) sin(2 pi n loc) t / sinh(t), where
+    t = 2 pi^2 n scale. Two of its terms are computed.
     """
     nearest = tf.floor(loc + .5)
     rest = loc - nearest

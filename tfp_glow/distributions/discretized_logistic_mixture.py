@@ -6,9 +6,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
-from tfp_glow import types
 from tfp_glow.distributions import discretized_logistic, grid
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, Seed, TensorLike
 
 
 class DiscretizedLogisticMixture(grid.GridDistribution):
@@ -48,8 +48,8 @@ class DiscretizedLogisticMixture(grid.GridDistribution):
     ```
     """
 
-    def __init__(self, logits: types.TensorLike, loc: types.TensorLike, scale: types.TensorLike,
-                 low: types.TensorLike | None = None, high: types.TensorLike | None = None,
+    def __init__(self, logits: TensorLike, loc: TensorLike, scale: TensorLike,
+                 low: TensorLike | None = None, high: TensorLike | None = None,
                  validate_args: bool = False, name: str = 'discretized_logistic_mixture') -> None:
         parameters = dict(locals())
         with tf.name_scope(name) as name:
@@ -61,8 +61,7 @@ class DiscretizedLogisticMixture(grid.GridDistribution):
             super().__init__(self._loc.dtype, low, high, validate_args, parameters, name)
 
     @classmethod
-    def _parameter_properties(cls, dtype: types.DType,
-                              num_classes: int | None = None) -> dict[str, Any]:
+    def _parameter_properties(cls, dtype: DType, num_classes: int | None = None) -> dict[str, Any]:
         return {'logits': tfp_compat.ParameterProperties(event_ndims=1),
                 'loc': tfp_compat.ParameterProperties(event_ndims=1),
                 'scale': tfp_compat.ParameterProperties(event_ndims=1),
@@ -107,7 +106,7 @@ class DiscretizedLogisticMixture(grid.GridDistribution):
     def _weighted(self, values: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(tf.nn.softmax(self._logits) * values, -1)
 
-    def _unclipped_sample(self, n: int | tf.Tensor, seed: types.Seed | None) -> tf.Tensor:
+    def _unclipped_sample(self, n: int | tf.Tensor, seed: Seed | None) -> tf.Tensor:
         for_component, for_value = tfp_random.split_seed(seed)
         count = tf.shape(self._logits)[-1]
         shape = tf.concat([self.batch_shape_tensor(), [count]], 0)

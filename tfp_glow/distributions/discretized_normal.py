@@ -3,8 +3,8 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_glow import types
 from tfp_glow.distributions import grid
+from tfp_glow.types import Seed, TensorLike
 
 
 class DiscretizedNormal(grid.LocScaleDistribution):
@@ -43,9 +43,8 @@ class DiscretizedNormal(grid.LocScaleDistribution):
     ```
     """
 
-    def __init__(self, loc: types.TensorLike, scale: types.TensorLike, low: types.TensorLike,
-                 high: types.TensorLike, validate_args: bool = False,
-                 name: str = 'discretized_normal') -> None:
+    def __init__(self, loc: TensorLike, scale: TensorLike, low: TensorLike, high: TensorLike,
+                 validate_args: bool = False, name: str = 'discretized_normal') -> None:
         super().__init__(loc, scale, low, high, validate_args, dict(locals()), name)
 
     def log_mass(self, k: tf.Tensor) -> tf.Tensor:
@@ -68,7 +67,7 @@ class DiscretizedNormal(grid.LocScaleDistribution):
     def _survival_inside(self, k: tf.Tensor) -> tf.Tensor:
         return self._standard().cdf(-self._scaled(k + .5))
 
-    def _unclipped_sample(self, n: int | tf.Tensor, seed: types.Seed | None) -> tf.Tensor:
+    def _unclipped_sample(self, n: int | tf.Tensor, seed: Seed | None) -> tf.Tensor:
         return tfd.Normal(self._loc, self._scale).sample(n, seed)
 
     def _mean(self) -> tf.Tensor:

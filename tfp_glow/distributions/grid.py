@@ -6,8 +6,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_glow import types
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, Seed, TensorLike
 
 
 class GridDistribution(tfd.Distribution):
@@ -28,9 +28,8 @@ class GridDistribution(tfd.Distribution):
             hold where that is known.
     """
 
-    def __init__(self, dtype: types.DType, low: types.TensorLike | None,
-                 high: types.TensorLike | None, validate_args: bool, parameters: dict[str, Any],
-                 name: str) -> None:
+    def __init__(self, dtype: DType, low: TensorLike | None, high: TensorLike | None,
+                 validate_args: bool, parameters: dict[str, Any], name: str) -> None:
         if (low is None) != (high is None):
             raise ValueError(f'low and high must be given together; got {low=}, {high=}.')
         self._low: tf.Tensor | None = None
@@ -55,7 +54,7 @@ class GridDistribution(tfd.Distribution):
         return self._high
 
     def log_mass(self, k: tf.Tensor) -> tf.Tensor:
-        """Returns log P(k) of integers, in nats, without a look at what is beyond the ends."""
+        """Returns log P(k) in nats, as `log_prob` for integers k that lie between the ends."""
         raise NotImplementedError(f'{type(self).__name__} must write log_mass.')
 
     def _log_prob(self, k: tf.Tensor) -> tf.Tensor:
@@ -75,7 +74,7 @@ class GridDistribution(tfd.Distribution):
         k = tf.floor(tf.cast(k, self.dtype))
         return self._with_ends(k, self._survival_inside(k), 1., 0.)
 
-    def _sample_n(self, n: int | tf.Tensor, seed: types.Seed | None = None) -> tf.Tensor:
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None) -> tf.Tensor:
         return self._clipped(tf.round(self._unclipped_sample(n, seed)))
 
     def _mean_between_ends(self) -> tf.Tensor:
@@ -129,16 +128,15 @@ class LocScaleDistribution(GridDistribution):
         ValueError: As for `GridDistribution` and `floats`.
     """
 
-    def __init__(self, loc: types.TensorLike, scale: types.TensorLike, low: types.TensorLike | None,
-                 high: types.TensorLike | None, validate_args: bool, parameters: dict[str, Any],
+    def __init__(self, loc: TensorLike, scale: TensorLike, low: TensorLike | None,
+                 high: TensorLike | None, validate_args: bool, parameters: dict[str, Any],
                  name: str) -> None:
         with tf.name_scope(name) as name:
             self._loc, self._scale = floats(loc=loc, scale=scale)
             super().__init__(self._loc.dtype, low, high, validate_args, parameters, name)
 
     @classmethod
-    def _parameter_properties(cls, dtype: types.DType,
-                              num_classes: int | None = None) -> dict[str, Any]:
+    def _parameter_properties(cls, dtype: DType, num_classes: int | None = None) -> dict[str, Any]:
         return {key: tfp_compat.ParameterProperties() for key in ('loc', 'scale', 'low', 'high')}
 
     @property
@@ -159,7 +157,7 @@ class LocScaleDistribution(GridDistribution):
         return check_scale(self, self._scale, is_init)
 
 
-def floats(**values: types.TensorLike) -> list[tf.Tensor | tf.Variable]:
+def floats(**values: TensorLike) -> list[tf.Tensor | tf.Variable]:
     """Returns the values in order: variables as they are, Python's numbers as float32 tensors.
 
     Raises:
@@ -175,7 +173,7 @@ def floats(**values: types.TensorLike) -> list[tf.Tensor | tf.Variable]:
 
 def check_scale(distribution: tfd.Distribution, scale: tf.Tensor | tf.Variable,
                 is_init: bool) -> list[tf.Operation]:
-    """Returns assertions that `scale` is positive, for TFP, if `distribution` validates."""
+    """Returns TFP's assertions that `scale` is positive, if `distribution` validates."""
     if not distribution.validate_args or is_init == isinstance(scale, tf.Variable):
         return []
     return [tf.debugging.assert_positive(

@@ -8,16 +8,16 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
-from tfp_glow import types
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, Shape, TensorLike
 
 _PRIORS: dict[str, Any] = {'normal': tfd.Normal, 'logistic': tfd.Logistic}
 _FAMILIES: tuple[Any, ...] = tuple(_PRIORS.values())
 
 
-def latents(event_shapes: Iterable[types.Shape], top_loc: types.TensorLike | None = None,
-            top_log_scale: types.TensorLike | None = None,
-            dtype: types.DType = tf.float32) -> tfd.JointDistribution:
+def latents(event_shapes: Iterable[Shape], top_loc: TensorLike | None = None,
+            top_log_scale: TensorLike | None = None,
+            dtype: DType = tf.float32) -> tfd.JointDistribution:
     """Returns a `tfd.JointDistributionSequential` of Normals, with one part per level.
 
     ```none
@@ -37,8 +37,7 @@ def latents(event_shapes: Iterable[types.Shape], top_loc: types.TensorLike | Non
     return tfp_compat.Joint(parts, name='latents')
 
 
-def latent(event_shape: types.Shape, prior: str = 'normal',
-           dtype: types.DType = tf.float32) -> tfd.Independent:
+def latent(event_shape: Shape, prior: str = 'normal', dtype: DType = tf.float32) -> tfd.Independent:
     """Returns a `tfd.Independent` of standard Normals or Logistics: one latent of `event_shape`.
 
     ```none
@@ -70,7 +69,7 @@ def latent(event_shape: types.Shape, prior: str = 'normal',
                            reinterpreted_batch_ndims=len(shape), name='latent')
 
 
-def with_temperature(flow: tfd.Distribution, temperature: types.TensorLike) -> tfd.Distribution:
+def with_temperature(flow: tfd.Distribution, temperature: TensorLike) -> tfd.Distribution:
     """Returns `flow` with its base's scales multiplied by `temperature`; it shares variables.
 
     Args:
@@ -112,8 +111,8 @@ def with_temperature(flow: tfd.Distribution, temperature: types.TensorLike) -> t
     return flow.copy(distribution=base)
 
 
-def _normal(shape: tuple[int, ...], loc: types.TensorLike | None,
-            log_scale: types.TensorLike | None, dtype: types.DType) -> tfd.Independent:
+def _normal(shape: tuple[int, ...], loc: TensorLike | None, log_scale: TensorLike | None,
+            dtype: DType) -> tfd.Independent:
     loc = tf.zeros([], dtype) if loc is None else loc
     log_scale = tf.zeros([], dtype) if log_scale is None else log_scale
     return tfd.Independent(
@@ -124,7 +123,7 @@ def _normal(shape: tuple[int, ...], loc: types.TensorLike | None,
         reinterpreted_batch_ndims=len(shape))
 
 
-def temperatures(temperature: types.TensorLike, levels: int) -> list[float | tf.Tensor]:
+def temperatures(temperature: TensorLike, levels: int) -> list[float | tf.Tensor]:
     """Returns the temperature of each of `levels`, as a list of numbers and scalar tensors.
 
     Raises:

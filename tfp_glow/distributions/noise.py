@@ -8,8 +8,8 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
-from tfp_glow import types
 from tfp_glow.internal import keras_bridge
+from tfp_glow.types import Condition, DType, Seed, TensorLike
 
 
 class VariationalNoise(tfd.Distribution):
@@ -54,7 +54,7 @@ class VariationalNoise(tfd.Distribution):
     """
 
     def __init__(self, flow: tfd.Distribution,
-                 features: Callable[[tf.Tensor], types.Condition] | None = None,
+                 features: Callable[[tf.Tensor], Condition] | None = None,
                  validate_args: bool = False, name: str = 'variational_noise') -> None:
         parameters = dict(locals())
         if not getattr(getattr(flow, 'bijector', None), 'takes_condition', True):
@@ -69,8 +69,7 @@ class VariationalNoise(tfd.Distribution):
                 name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype: types.DType,
-                              num_classes: int | None = None) -> dict[str, Any]:
+    def _parameter_properties(cls, dtype: DType, num_classes: int | None = None) -> dict[str, Any]:
         return {'flow': tfp_util.BatchedComponentProperties()}
 
     @property
@@ -78,7 +77,7 @@ class VariationalNoise(tfd.Distribution):
         """The distribution of v, before the sigmoid."""
         return self._squashed.distribution
 
-    def flow_condition(self, images: tf.Tensor) -> types.Condition:
+    def flow_condition(self, images: tf.Tensor) -> Condition:
         """Returns the condition of `flow` that belongs to `images`: their features."""
         return images if self._features is None else self._features(images)
 
@@ -88,11 +87,11 @@ class VariationalNoise(tfd.Distribution):
     def _event_shape_tensor(self) -> tf.Tensor:
         return self.flow.event_shape_tensor()
 
-    def _call_sample_n(self, sample_shape: types.TensorLike, seed: types.Seed | None,
+    def _call_sample_n(self, sample_shape: TensorLike, seed: Seed | None,
                        condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._squashed.sample(sample_shape, seed=seed, **self._given(condition))
 
-    def _sample_and_log_prob(self, sample_shape: types.TensorLike, seed: types.Seed | None,
+    def _sample_and_log_prob(self, sample_shape: TensorLike, seed: Seed | None,
                              condition: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         return self._squashed.experimental_sample_and_log_prob(
             sample_shape, seed=seed, **self._given(condition))
@@ -100,7 +99,7 @@ class VariationalNoise(tfd.Distribution):
     def _log_prob(self, u: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._squashed.log_prob(u, **self._given(condition))
 
-    def _given(self, images: tf.Tensor | None) -> dict[str, types.Condition]:
+    def _given(self, images: tf.Tensor | None) -> dict[str, Condition]:
         if images is None:
             raise ValueError(f'condition must be given to {self.name}, the images; got None.')
         return {'condition': self.flow_condition(images)}

@@ -3,9 +3,9 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_glow import types
 from tfp_glow.distributions.discretized_logistic import DiscretizedLogistic
 from tfp_glow.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
+from tfp_glow.types import TensorLike
 
 _LOG_SCALE = 7.  # The bound of the raw log-scales.
 
@@ -39,7 +39,7 @@ class BernoulliPixel:
         self.channels = _positive('channels', channels)
         self.outputs = channels + _pairs(channels)
 
-    def __call__(self, raw: types.TensorLike, earlier: types.TensorLike) -> tfd.Bernoulli:
+    def __call__(self, raw: TensorLike, earlier: TensorLike) -> tfd.Bernoulli:
         raw, earlier = tf.convert_to_tensor(raw), tf.convert_to_tensor(earlier, raw.dtype)
         logits, coefficients = tf.split(raw, [self.channels, _pairs(self.channels)], -1)
         index = earlier.shape[-1]
@@ -89,8 +89,7 @@ class LogisticMixturePixel:
         self.bins = bins
         self.outputs = components * (1 + 2 * channels + _pairs(channels))
 
-    def __call__(self, raw: types.TensorLike,
-                 earlier: types.TensorLike) -> DiscretizedLogisticMixture:
+    def __call__(self, raw: TensorLike, earlier: TensorLike) -> DiscretizedLogisticMixture:
         raw, earlier = tf.convert_to_tensor(raw), tf.convert_to_tensor(earlier, raw.dtype)
         parts = self.outputs // self.components
         raw = tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [self.components, parts]], 0))

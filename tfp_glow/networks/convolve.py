@@ -27,7 +27,7 @@ def convolve(images: Tensor, kernel: Tensor) -> Tensor:
         neighbours = ops.conv(images, _constant(_gather(size, inputs), images), padding='same')
         return _mix(neighbours, ops.reshape(kernel, (size * size * inputs, outputs)))
     flat = ops.reshape(ops.transpose(kernel, (2, 0, 1, 3)), (inputs, size * size * outputs))
-    # A pixel needs, of its neighbour at (i, j), the contribution (i, j).
+    # A pixel needs the contribution (i, j) of its neighbour at (i, j).
     scatter = np.transpose(_gather(size, outputs), (0, 1, 3, 2))
     return ops.conv(_mix(images, flat), _constant(scatter, images), padding='same')
 
