@@ -1,21 +1,24 @@
 """Training and evaluation of flows that normalise by the batch."""
 
 from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow.bijectors import base
 
 
-def with_training(flow, training=True):
-    """`flow` as it trains, each `BatchNorm` normalising by its batch, or as it evaluates.
+def with_training(flow: tfd.Distribution | tfb.Bijector,
+                  training: bool = True) -> tfd.Distribution | tfb.Bijector:
+    """Returns `flow` as it trains or as it evaluates.
 
-    Shares all variables with `flow`; `flow` itself where no part of it depends on the mode. In
-    training mode `Repeat` and `Reversible` keep activations wherever such a part is inside, since a
-    batch's statistics cannot be rebuilt from what they normalised. Nothing moves the statistics
-    that evaluation uses but `update_statistics`.
+    In training each `BatchNorm` normalises by its batch. The result shares all variables with
+    `flow`; it is `flow` itself if no part of it depends on the mode. In training mode `Repeat` and
+    `Reversible` keep activations wherever such a part is inside, since the statistics of a batch
+    cannot be rebuilt from what they normalised. Only `update_statistics` changes the statistics
+    that evaluation uses.
 
     Args:
-      flow: a `tfd.TransformedDistribution` or a bijector.
-      training: True to train, False to sample and evaluate.
+        flow: A `tfd.TransformedDistribution` or a bijector.
+        training: True to train, False to sample and evaluate.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.7.

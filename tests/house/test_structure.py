@@ -18,17 +18,18 @@ EVERYTHING = [*LIBRARY, *ZOO, *sorted((ROOT / 'tests').rglob('*.py'))]
 
 # Part of the library -> the parts it may import. Those that are not named may import any.
 MAY_IMPORT = {
-    'internal': {'internal'},
+    'types': set(),
+    'internal': {'internal', 'types'},
     'networks': {'networks'},
-    'distributions': {'distributions', 'internal'},
-    'bijectors': {'bijectors', 'internal'},
-    'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal'},
-    'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal'},
-    'editing': {'editing', 'distributions'},
-    'training': {'training', 'objective', 'dequantization', 'internal'},
+    'distributions': {'distributions', 'internal', 'types'},
+    'bijectors': {'bijectors', 'internal', 'types'},
+    'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal', 'types'},
+    'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal', 'types'},
+    'editing': {'editing', 'distributions', 'types'},
+    'training': {'training', 'objective', 'dequantization', 'internal', 'types'},
     'vaes': {'vaes', 'bijectors', 'distributions', 'flows', 'networks', 'training',
-             'initialization', 'dequantization', 'internal'},
-    'coding': {'coding', 'distributions'},
+             'initialization', 'dequantization', 'internal', 'types'},
+    'coding': {'coding', 'distributions', 'types'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_model.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.

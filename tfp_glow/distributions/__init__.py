@@ -1,4 +1,4 @@
-"""Bases of flows and their temperature; distributions over integers and over images of them."""
+"""Bases of flows and their temperature, and distributions over integers and integer images."""
 
 from tfp_glow.distributions.autoregressive_image import AutoregressiveImage
 from tfp_glow.distributions.dequantized import Dequantized

@@ -1,18 +1,25 @@
 """Images as a chain of pixels: the likelihood that a PixelCNN gives."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
+from tfp_glow.distributions.pixels import BernoulliPixel, LogisticMixturePixel
 from tfp_glow.internal import keras_bridge, tfp_compat
+from tfp_glow.types import DType, Seed, Shape, TensorLike
 
-_TRACED = 64  # Pixels that take longer one by one in eager mode than to trace.
+# With so many pixels or more, eager mode takes longer than it takes to trace a function.
+_TRACED = 64
+# A function of the distribution of a value and of the value's index, which returns the value.
+_Draw = Callable[[tfd.Distribution, tf.Tensor], tf.Tensor]
 
 
 class AutoregressiveImage(tfd.Distribution):
-    """Integer images `[H, W, C]`, each value given those before it in raster order.
+    """Integer images `[H, W, C]` in which each value is given those before it in raster order.
 
     ```none
     log p(x) = sum over pixels i and channels c of log pixel(raw_i, x_i,<c).prob(x_ic),
@@ -21,26 +28,28 @@ class AutoregressiveImage(tfd.Distribution):
 
     `log_prob` runs the network once. `sample` goes pixel by pixel in a `tf.while_loop`, within XLA
     and SavedModels too. With `networks.gated_pixelcnn` it keeps what the network computed of
-    earlier pixels, so that all pixels together cost about one run; other networks are run once per
-    pixel. Both take the same random numbers for a pixel, so that the same seed gives the same
+    earlier pixels, so that all pixels together cost about one run. Other networks are run once per
+    pixel. Both ways take the same random numbers for a pixel. So the same seed gives the same
     images, unless a draw falls within a rounding error of the border between two values.
 
     Args:
-      network: a built Keras network or any callable, `[B, H, W, C] -> [B, H, W, outputs]`, with
-        `condition=` if one is given. Whoever writes another than `networks.gated_pixelcnn` answers
-        for its order.
-      pixel: `raw [..., outputs], earlier [..., c] -> ` distribution of channel c, batch `[...]`, a
-        scalar in 0 .. bins-1; has `outputs`, `channels` and `bins`: `BernoulliPixel` or
-        `LogisticMixturePixel`.
-      side: `(H, W)`; by default the network's.
-      condition: tensor `[B, ...]` for a batch of B distributions, or None for a single one.
-      centre: what the network is given of images, float32, a function that is elementwise; by
-        default (x + 1/2) / bins - 1/2.
-      caching: False runs the whole network for each pixel that is sampled.
-      name: name of the distribution.
+        network: A built Keras network or any callable, `[B, H, W, C] -> [B, H, W, outputs]`, with
+            `condition=` if one is given. Whoever writes a network other than
+            `networks.gated_pixelcnn` answers for its order.
+        pixel: A function of `raw [..., outputs]` and `earlier [..., c]` that returns the
+            distribution of channel c, of batch shape `[...]`, over scalars in 0 .. bins-1. It has
+            `outputs`, `channels` and `bins`: a `BernoulliPixel` or a `LogisticMixturePixel`.
+        side: The size of the images, `(H, W)`. By default it is that of the network.
+        condition: A tensor `[B, ...]` for a batch of B distributions, or None for a single
+            distribution.
+        centre: An elementwise function from images to what the network is given of them, in
+            float32. By default it is (x + 1/2) / bins - 1/2.
+        caching: False to run the whole network for each pixel that is sampled.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: `pixel` does not fit the network; no `side` is known; images of another shape.
+        ValueError: If `pixel` does not fit the network, if no `side` is known, or if images have
+            another shape.
 
     #### References
     * Van den Oord et al., 2016, arXiv:1606.05328, section 2.
@@ -58,17 +67,22 @@ class AutoregressiveImage(tfd.Distribution):
     ```
     """
 
-    def __init__(self, network, pixel, side=None, condition=None, centre=None, caching=True,
-                 name='autoregressive_image'):
+    def __init__(self, network: Callable[..., tf.Tensor],
+                 pixel: BernoulliPixel | LogisticMixturePixel, side: Shape | None = None,
+                 condition: TensorLike | None = None,
+                 centre: Callable[[tf.Tensor], tf.Tensor] | None = None, caching: bool = True,
+                 name: str = 'autoregressive_image') -> None:
         parameters = dict(locals())
         with tf.name_scope(name) as name:
             self._network = keras_bridge.as_module(network, 'network')
             described = getattr(self._network, 'layer', self._network)
             shape = getattr(described, 'event_shape', None)
-            if side is None and shape is None:
-                raise ValueError('side must be given for a network without event_shape; '
-                                 'got side=None.')
-            shape = (*side, pixel.channels) if shape is None else tuple(shape)
+            if shape is None:
+                if side is None:
+                    raise ValueError('side must be given for a network without event_shape; '
+                                     'got side=None.')
+                shape = (*side, pixel.channels)
+            shape = tuple(shape)
             if shape[2] != pixel.channels or (side is not None and shape[:2] != tuple(side)):
                 raise ValueError(f'network must be for images of {side or shape[:2]} pixels of '
                                  f'{pixel.channels} channels; got event_shape={shape}.')
@@ -84,31 +98,31 @@ class AutoregressiveImage(tfd.Distribution):
                 validate_args=False, allow_nan_stats=True, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType, num_classes: int | None = None) -> dict[str, Any]:
         return {'condition': tfp_compat.ParameterProperties(
             event_ndims=lambda self: self._condition.shape.rank - 1)}
 
     @property
-    def network(self):
-        """The network, as given or wrapped."""
+    def network(self) -> Callable[..., tf.Tensor]:
+        """The network, as it was given or wrapped."""
         return self._network
 
     @property
-    def pixel(self):
-        """What makes a pixel's distribution of the network's outputs."""
+    def pixel(self) -> BernoulliPixel | LogisticMixturePixel:
+        """The function that makes the distribution of a pixel from the network's outputs."""
         return self._pixel
 
-    def from_noise(self, noise):
-        """A draw for given noise, the same for all of the batch: `[*batch, H, W, C]`.
+    def from_noise(self, noise: TensorLike) -> tf.Tensor:
+        """Returns draws `[*batch, H, W, C]` for given noise, the same noise for all of the batch.
 
-        Value t is the quantile `noise[t]` of its distribution given the values before. Noise that
-        is uniform on [0, 1) makes draws; equal conditions make equal ones.
+        Value t is the quantile `noise[t]` of its distribution given the values before it. Noise
+        that is uniform on [0, 1) makes draws. Equal conditions make equal draws.
 
         Args:
-          noise: `[H, W, C]`, numbers in [0, 1).
+            noise: Numbers in [0, 1), `[H, W, C]`.
 
         Raises:
-          ValueError: noise of another shape.
+            ValueError: If the noise has another shape.
         """
         noise = tf.convert_to_tensor(noise, self.dtype)
         if not noise.shape.is_compatible_with(self._shape):
@@ -117,27 +131,27 @@ class AutoregressiveImage(tfd.Distribution):
         noise = tf.reshape(noise, [-1])
         levels = tf.range(self._pixel.bins, dtype=self.dtype)
 
-        def quantile(distribution, index):
+        def quantile(distribution: tfd.Distribution, index: tf.Tensor) -> tf.Tensor:
             shape = tf.concat([[-1], tf.ones_like(distribution.batch_shape_tensor())], 0)
             below = tf.cumsum(tf.exp(distribution.log_prob(tf.reshape(levels, shape))))
-            found = tf.reduce_sum(tf.cast(below <= noise[index], self.dtype), 0)
-            return tf.minimum(found, levels[-1])
+            level = tf.reduce_sum(tf.cast(below <= noise[index], self.dtype), 0)
+            return tf.minimum(level, levels[-1])
         return self._drawn([], quantile)
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return self._shape
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return tf.constant(self._shape.as_list(), tf.int32)
 
-    def _batch_shape(self):
+    def _batch_shape(self) -> tf.TensorShape:
         return tf.TensorShape([]) if self._condition is None else self._condition.shape[:1]
 
-    def _batch_shape_tensor(self):
+    def _batch_shape_tensor(self) -> tf.Tensor:
         return tf.shape(self._condition)[:1] if self._condition is not None else tf.zeros(
             [0], tf.int32)
 
-    def _log_prob(self, x):
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         x = tf.cast(x, self.dtype)
         if not x.shape[-3:].is_compatible_with(self._shape):
             raise ValueError(f'images must end in the event shape {tuple(self._shape)}; '
@@ -150,18 +164,18 @@ class AutoregressiveImage(tfd.Distribution):
                     for c in range(self._pixel.channels))
         return tf.ensure_shape(tf.reshape(total, lead), static)
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None) -> tf.Tensor:
         seed = tfp_random.sanitize_seed(seed)
 
-        def draw(distribution, index):
+        def draw(distribution: tfd.Distribution, index: tf.Tensor) -> tf.Tensor:
             return distribution.sample(
                 seed=tf.random.experimental.stateless_fold_in(seed, index))
         return self._drawn([n], draw)
 
-    def _drawn(self, sample_shape, draw):
-        """`[*sample_shape, *batch, H, W, C]`: images of which value t is `draw(p, t)`.
+    def _drawn(self, sample_shape: TensorLike, draw: _Draw) -> tf.Tensor:
+        """Returns images `[*sample_shape, *batch, H, W, C]` whose value t is `draw(p, t)`.
 
-        p is its distribution given the values before, for all images at once.
+        Here p is the distribution of value t given the values before it, for all images at once.
         """
         lead = tf.concat([tf.cast(sample_shape, tf.int32), self.batch_shape_tensor()], 0)
         count = tf.reduce_prod(lead)
@@ -173,23 +187,26 @@ class AutoregressiveImage(tfd.Distribution):
         batch = [None] * lead.shape[0] if known is None else known.tolist()
         return tf.ensure_shape(steps(), [*batch, *self._shape])
 
-    def _steps(self, lead, count, draw):
+    def _steps(self, lead: tf.Tensor, count: int | tf.Tensor, draw: _Draw) -> tf.Tensor:
         condition, run = self._conditions(lead), None
         if self._caching and hasattr(self._network, 'incremental'):
             run = self._network.incremental(count, **condition)
         images = (self._by_runs(count, condition, draw) if run is None
-                  else self._by_increments(count, *run, draw))
+                  else self._by_increments(count, run, draw))
         return tf.reshape(images, tf.concat([lead, self._shape], 0))
 
-    def _by_increments(self, count, rows, next_row, start, next_pixel, draw):
-        """Images `[B, H, W, C]`; see the network's `incremental`."""
+    def _by_increments(self, count: int | tf.Tensor, run: tuple, draw: _Draw) -> tf.Tensor:
+        """Returns images `[B, H, W, C]`; `run` is what the network's `incremental` returned."""
+        rows, next_row, start, next_pixel = run
         height, width, channels = self._shape
         static = tf.TensorShape([count if isinstance(count, int) else None])
 
-        def row(i, rows, above, image):
+        def row(i: tf.Tensor, rows: list[tf.Tensor], above: tf.Tensor,
+                image: tf.TensorArray) -> tuple:
             rows, given = next_row(rows, i, above)
 
-            def pixel(j, pixels, before, line):
+            def pixel(j: tf.Tensor, pixels: list[tf.Tensor], before: tf.Tensor,
+                      line: tf.TensorArray) -> tuple:
                 pixels, raw = next_pixel(pixels, given, j, before)
                 new = self._values(raw, i * width + j, draw)
                 return j + 1, pixels, self._centre(new), line.write(j, new)
@@ -201,28 +218,29 @@ class AutoregressiveImage(tfd.Distribution):
         *_, image = _loop(height, row, rows, tf.zeros([count, width, channels], self.dtype), image)
         return tf.transpose(image.stack(), [1, 0, 2, 3])
 
-    def _by_runs(self, count, condition, draw):
-        """The same images `[B, H * W, C]` by one run of the whole network a pixel."""
+    def _by_runs(self, count: int | tf.Tensor, condition: dict[str, tf.Tensor],
+                 draw: _Draw) -> tf.Tensor:
+        """Returns the same images, `[B, H * W, C]`, by one run of the whole network per pixel."""
         size, channels = self._shape[:2].num_elements(), self._pixel.channels
         pixels = tf.range(size)[:, tf.newaxis]
 
-        def body(t, images):
+        def body(t: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             raw = self._raw(tf.reshape(images, [-1, *self._shape]), condition)
             raw = tf.gather(tf.reshape(raw, [-1, size, self._pixel.outputs]), t, axis=1)
             new = self._values(raw, t, draw)
             return t + 1, tf.where(pixels == t, new[:, tf.newaxis], images)
         return _loop(size, body, tf.zeros([count, size, channels], self.dtype))[1]
 
-    def _values(self, raw, t, draw):
-        """Pixel t of all images, channel after channel: `raw [B, outputs]` to `[B, C]`."""
+    def _values(self, raw: tf.Tensor, t: tf.Tensor, draw: _Draw) -> tf.Tensor:
+        """Returns pixel t of all images, channel after channel: `raw [B, outputs]` to `[B, C]`."""
         raw, channels = tf.cast(raw, self.dtype), self._pixel.channels
-        found = tf.zeros_like(raw[:, :0])
+        earlier = tf.zeros_like(raw[:, :0])
         for c in range(channels):
-            new = tf.cast(draw(self._pixel(raw, found), t * channels + c), self.dtype)
-            found = tf.concat([found, tf.reshape(new, [-1, 1])], 1)
-        return tf.ensure_shape(found, raw.shape[:1] + [channels])
+            new = tf.cast(draw(self._pixel(raw, earlier), t * channels + c), self.dtype)
+            earlier = tf.concat([earlier, tf.reshape(new, [-1, 1])], 1)
+        return tf.ensure_shape(earlier, raw.shape[:1] + [channels])
 
-    def _raw(self, images, condition):
+    def _raw(self, images: tf.Tensor, condition: dict[str, tf.Tensor]) -> tf.Tensor:
         raw = tf.cast(self._network(self._centre(images), **condition), self.dtype)
         wanted = [*self._shape[:2], self._pixel.outputs]
         if not raw.shape[1:].is_compatible_with(wanted):
@@ -230,8 +248,8 @@ class AutoregressiveImage(tfd.Distribution):
                              f'got shape={raw.shape}.')
         return raw
 
-    def _conditions(self, lead):
-        """The condition of a batch of `lead` images, flattened, as the network is given it."""
+    def _conditions(self, lead: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the network's argument `condition`, flattened, for a batch of `lead` images."""
         if self._condition is None:
             return {}
         one = self._condition.shape[1:]
@@ -239,7 +257,7 @@ class AutoregressiveImage(tfd.Distribution):
         return {'condition': tf.reshape(given, [-1, *one])}
 
 
-def _loop(times, body, *state):
-    """The state after `body(t, *state)` for t = 0 .. times-1."""
+def _loop(times: int, body: Callable[..., tuple], *state: Any) -> tuple:
+    """Returns the state after `body(t, *state)` for t = 0 .. times-1."""
     return tf.while_loop(lambda t, *_: t < times, body, (tf.constant(0), *state),
                          parallel_iterations=1, maximum_iterations=times)

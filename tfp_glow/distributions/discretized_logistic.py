@@ -1,4 +1,4 @@
-"""The logistic distribution on the integers, sound in its tails."""
+"""The logistic distribution on the integers, precise in its tails too."""
 
 import math
 
@@ -6,8 +6,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow.distributions import grid
+from tfp_glow.types import Seed, TensorLike
 
-_WINDOW = 9  # Steps on either side that the mean of a narrow logistic is summed over.
+_WINDOW = 9  # The number of steps on either side over which a narrow logistic's mean is summed.
 
 
 class DiscretizedLogistic(grid.LocScaleDistribution):
@@ -18,27 +19,28 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
     P(low) = F(low + 1/2),             P(high) = 1 - F(high - 1/2)        where they are given
     ```
 
-    so that the masses sum to 1 over all integers, or over low .. high, outside of which they are
-    0. The logarithm is computed from the identity
+    The masses thus sum to 1 over all integers, or over low .. high, outside of which they are 0.
+    The logarithm is computed from the identity
 
     ```none
     log P(k) = log sigmoid(a) + log sigmoid(-b) + log(1 - exp(-1 / scale)),
                a = (k + 1/2 - loc) / scale,   b = (k - 1/2 - loc) / scale
     ```
 
-    which subtracts nothing: far in the tails it is as precise as elsewhere, and so is its gradient,
-    also that with respect to k. Values and samples are integers held as floats.
+    which subtracts nothing. So it is as precise far in the tails as elsewhere, and so is its
+    gradient, also the gradient with respect to k. Values and samples are integers held as floats.
 
     Args:
-      loc, scale: floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
-        broadcast. `scale` must be positive; the standard deviation is pi / sqrt(3) times it.
-      low, high: integers with low < high, or tensors of them; both or None.
-      validate_args: check that `scale` is positive and that values are integers.
-      name: name of the distribution.
+        loc, scale: Floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
+            broadcast. `scale` must be positive; the standard deviation is pi / sqrt(3) times
+            `scale`.
+        low, high: Integers with low < high, or tensors of them; both or None.
+        validate_args: Whether to check that `scale` is positive and that values are integers.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: one of `low` and `high` without the other, or not low < high where that is known;
-        parameters of no one floating dtype.
+        ValueError: If one of `low` and `high` is given without the other, if low < high does not
+            hold where that is known, or if the parameters do not have one floating dtype.
 
     #### References
     * Salimans, Karpathy, Chen and Kingma, *PixelCNN++*, 2017, arXiv:1701.05517, section 2.1.
@@ -56,11 +58,12 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
     ```
     """
 
-    def __init__(self, loc, scale, low=None, high=None, validate_args=False,
-                 name='discretized_logistic'):
+    def __init__(self, loc: TensorLike, scale: TensorLike, low: TensorLike | None = None,
+                 high: TensorLike | None = None, validate_args: bool = False,
+                 name: str = 'discretized_logistic') -> None:
         super().__init__(loc, scale, low, high, validate_args, dict(locals()), name)
 
-    def log_mass(self, k):
+    def log_mass(self, k: tf.Tensor) -> tf.Tensor:
         scale = tf.convert_to_tensor(self._scale)
         below = tf.math.log_sigmoid(self._upper_edge(k))
         above = tf.math.log_sigmoid(1 / scale - self._upper_edge(k))
@@ -71,47 +74,47 @@ class DiscretizedLogistic(grid.LocScaleDistribution):
         return (tf.where(last, zero, below) + tf.where(first, zero, above)
                 + tf.where(first | last, zero, width))
 
-    def _upper_edge(self, k):
-        """Where the cell of k ends, in scales from loc."""
+    def _upper_edge(self, k: tf.Tensor) -> tf.Tensor:
+        """Returns where the cell of k ends, in scales from loc."""
         return self._scaled(k + .5)
 
-    def _cdf_inside(self, k):
+    def _cdf_inside(self, k: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(self._upper_edge(k))
 
-    def _survival_inside(self, k):
+    def _survival_inside(self, k: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(-self._upper_edge(k))
 
-    def _log_cdf(self, k):
+    def _log_cdf(self, k: tf.Tensor) -> tf.Tensor:
         k = tf.floor(tf.cast(k, self.dtype))
         return self._with_ends(k, tf.math.log_sigmoid(self._upper_edge(k)), -math.inf, 0.)
 
-    def _log_survival_function(self, k):
+    def _log_survival_function(self, k: tf.Tensor) -> tf.Tensor:
         k = tf.floor(tf.cast(k, self.dtype))
         return self._with_ends(k, tf.math.log_sigmoid(-self._upper_edge(k)), 0., -math.inf)
 
-    def _quantile(self, p):
+    def _quantile(self, p: tf.Tensor) -> tf.Tensor:
         p = tf.cast(p, self.dtype)
         logit = tf.math.log(p) - tf.math.log1p(-p)
         k = tf.math.ceil(self._loc + self._scale * logit - .5)
-        # Rounding may have gone a step too far; the answer is to agree with `cdf`.
+        # The rounding may have gone a step too far; the answer must agree with `cdf`.
         k = tf.where(self._cdf_inside(k) < p, k + 1, k)
         return self._clipped(tf.where(self._cdf_inside(k - 1) >= p, k - 1, k))
 
-    def _unclipped_sample(self, n, seed):
+    def _unclipped_sample(self, n: int | tf.Tensor, seed: Seed | None) -> tf.Tensor:
         return tfd.Logistic(self._loc, self._scale).sample(n, seed)
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         if self.low is not None:
             return self._mean_between_ends()
         return _unbounded_mean(*map(tf.convert_to_tensor, (self._loc, self._scale)))
 
 
-def _unbounded_mean(loc, scale):
-    """E[round(X)] of a logistic X, right to 1e-7: loc, or the nearest integer if it is narrow.
+def _unbounded_mean(loc: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """Returns E[round(X)] of a logistic X, right to 1e-7: loc, or an integer if X is narrow.
 
-    Narrow ones are summed step by step. Of wide ones, E[round(X) - X] is the Fourier series of the
-    sawtooth, sum_n (-1)^n / (pi n) sin(2 pi n loc) t / sinh(t) with t = 2 pi^2 n scale, of which
-    two terms are left.
+    Narrow ones are summed step by step around the nearest integer. For wide ones, E[round(X) - X]
+    is the Fourier series of the sawtooth, sum_n (-1)^n / (pi n) sin(2 pi n loc) t / sinh(t), where
+    t = 2 pi^2 n scale. Two of its terms are computed.
     """
     nearest = tf.floor(loc + .5)
     rest = loc - nearest

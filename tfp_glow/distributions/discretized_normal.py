@@ -1,9 +1,10 @@
-"""The Normal distribution on the integers, sound in its tails."""
+"""The Normal distribution on the integers, precise in its tails too."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow.distributions import grid
+from tfp_glow.types import Seed, TensorLike
 
 
 class DiscretizedNormal(grid.LocScaleDistribution):
@@ -15,17 +16,19 @@ class DiscretizedNormal(grid.LocScaleDistribution):
     ```
 
     The logarithm of a difference is computed in the lower tail, where F is known to full relative
-    precision: above loc of the mirror image. Values and samples are integers held as floats.
+    precision. Above loc, it is computed for the mirror image. Values and samples are integers held
+    as floats.
 
     Args:
-      loc, scale: floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
-        broadcast. `scale` must be positive.
-      low, high: integers with low < high, or tensors of them.
-      validate_args: check that `scale` is positive and that values are integers.
-      name: name of the distribution.
+        loc, scale: Floating tensors or `tf.Variable`s of one dtype, in units of the grid; they
+            broadcast. `scale` must be positive.
+        low, high: Integers with low < high, or tensors of them.
+        validate_args: Whether to check that `scale` is positive and that values are integers.
+        name: The name of the distribution.
 
     Raises:
-      ValueError: not low < high where that is known; parameters of no one floating dtype.
+        ValueError: If low < high does not hold where that is known, or if the parameters do not
+            have one floating dtype.
 
     See also: `tfd.QuantizedDistribution`, which does this for any distribution and knows no mean.
 
@@ -40,34 +43,35 @@ class DiscretizedNormal(grid.LocScaleDistribution):
     ```
     """
 
-    def __init__(self, loc, scale, low, high, validate_args=False, name='discretized_normal'):
+    def __init__(self, loc: TensorLike, scale: TensorLike, low: TensorLike, high: TensorLike,
+                 validate_args: bool = False, name: str = 'discretized_normal') -> None:
         super().__init__(loc, scale, low, high, validate_args, dict(locals()), name)
 
-    def log_mass(self, k):
+    def log_mass(self, k: tf.Tensor) -> tf.Tensor:
         standard = self._standard()
         start, stop = self._scaled(k - .5), self._scaled(k + .5)
         mirrored = start + stop > 0
         start, stop = tf.where(mirrored, -stop, start), tf.where(mirrored, -start, stop)
-        # The ends take all that is beyond them.
+        # The ends take all the mass that is beyond them.
         first, last = k <= self.low, k >= self.high
         below, above = tf.where(mirrored, last, first), tf.where(mirrored, first, last)
         log_start, log_stop = standard.log_cdf(start), standard.log_cdf(stop)
-        # Cells too narrow for their dtype must not make gradients infinite.
+        # Cells that are too narrow for their dtype must not make gradients infinite.
         difference = tf.minimum(log_start - log_stop, tf.constant(-1e-30, self.dtype))
         between = log_stop + tf.math.log(-tf.math.expm1(difference))
         return tf.where(below, log_stop, tf.where(above, standard.log_cdf(-start), between))
 
-    def _cdf_inside(self, k):
+    def _cdf_inside(self, k: tf.Tensor) -> tf.Tensor:
         return self._standard().cdf(self._scaled(k + .5))
 
-    def _survival_inside(self, k):
+    def _survival_inside(self, k: tf.Tensor) -> tf.Tensor:
         return self._standard().cdf(-self._scaled(k + .5))
 
-    def _unclipped_sample(self, n, seed):
+    def _unclipped_sample(self, n: int | tf.Tensor, seed: Seed | None) -> tf.Tensor:
         return tfd.Normal(self._loc, self._scale).sample(n, seed)
 
-    def _mean(self):
+    def _mean(self) -> tf.Tensor:
         return self._mean_between_ends()
 
-    def _standard(self):
+    def _standard(self) -> tfd.Normal:
         return tfd.Normal(tf.zeros([], self.dtype), tf.ones([], self.dtype))

@@ -1,27 +1,35 @@
 """Bases of flows: one latent, or one Normal per level of a multi-scale flow; their temperature."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, Shape, TensorLike
 
-_PRIORS = {'normal': tfd.Normal, 'logistic': tfd.Logistic}
+_PRIORS: dict[str, Any] = {'normal': tfd.Normal, 'logistic': tfd.Logistic}
+_FAMILIES: tuple[Any, ...] = tuple(_PRIORS.values())
 
 
-def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
-    """A `tfd.JointDistributionSequential` of Normals, one part per level.
+def latents(event_shapes: Iterable[Shape], top_loc: TensorLike | None = None,
+            top_log_scale: TensorLike | None = None,
+            dtype: DType = tf.float32) -> tfd.JointDistribution:
+    """Returns a `tfd.JointDistributionSequential` of Normals, with one part per level.
 
     ```none
     z_l ~ N(0, 1) for all levels but the last;  z_L ~ N(top_loc, exp(top_log_scale)^2)
     ```
 
     Args:
-      event_shapes: the levels' `(H, W, C)`, the finest first.
-      top_loc: mean of the last level, broadcasts to its shape; None for 0.
-      top_log_scale: log of its standard deviation, likewise.
-      dtype: of the latents.
+        event_shapes: The shapes `(H, W, C)` of the levels, the finest first.
+        top_loc: The mean of the last level, which broadcasts to its shape; None for 0.
+        top_log_scale: The logarithm of the standard deviation of the last level, which broadcasts
+            too; None for 0.
+        dtype: The dtype of the latents.
     """
     *shapes, top = [tuple(shape) for shape in event_shapes]
     parts = [_normal(shape, None, None, dtype) for shape in shapes]
@@ -29,20 +37,20 @@ def latents(event_shapes, top_loc=None, top_log_scale=None, dtype=tf.float32):
     return tfp_compat.Joint(parts, name='latents')
 
 
-def latent(event_shape, prior='normal', dtype=tf.float32):
-    """A `tfd.Independent` of standard Normals or Logistics: one latent of `event_shape`.
+def latent(event_shape: Shape, prior: str = 'normal', dtype: DType = tf.float32) -> tfd.Independent:
+    """Returns a `tfd.Independent` of standard Normals or Logistics: one latent of `event_shape`.
 
     ```none
     normal: p(z) = exp(-z^2 / 2) / sqrt(2 pi)        logistic: p(z) = exp(-z) / (1 + exp(-z))^2
     ```
 
     Args:
-      event_shape: of the latent, such as `(D,)` or `(H, W, C)`.
-      prior: 'normal' or 'logistic'.
-      dtype: of the latent.
+        event_shape: The shape of the latent, such as `(D,)` or `(H, W, C)`.
+        prior: 'normal' or 'logistic'.
+        dtype: The dtype of the latent.
 
     Raises:
-      ValueError: an unknown prior.
+        ValueError: If the prior is unknown.
 
     #### References
     Dinh, Krueger and Bengio, *NICE*, 2014, arXiv:1410.8516, section 3.4: both priors.
@@ -61,23 +69,23 @@ def latent(event_shape, prior='normal', dtype=tf.float32):
                            reinterpreted_batch_ndims=len(shape), name='latent')
 
 
-def with_temperature(flow, temperature):
-    """`flow` with its base's scales multiplied by `temperature`; shares variables.
+def with_temperature(flow: tfd.Distribution, temperature: TensorLike) -> tfd.Distribution:
+    """Returns `flow` with its base's scales multiplied by `temperature`; it shares variables.
 
     Args:
-      flow: a `tfd.TransformedDistribution` whose base is a Normal or a Logistic: independent,
-        sampled or joint. A conditional flow stays one. Or an `IntegerFlow`, whose priors' scales
-        are multiplied.
-      temperature: a number or scalar tensor >= 0, or a list or vector of one for each level, the
-        finest first. 1 changes nothing; below 1 samples are less varied and often look better; 0
-        gives the mode of the base.
+        flow: A `tfd.TransformedDistribution` whose base is a Normal or a Logistic: independent,
+            sampled or joint. A conditional flow stays conditional. Or an `IntegerFlow`, of which
+            the scales of the priors are multiplied.
+        temperature: A number or scalar tensor >= 0, or a list or vector with one for each level,
+            the finest first. 1 changes nothing. Below 1, samples are less varied and often look
+            better. 0 gives the mode of the base.
 
     Returns:
-      A distribution of the same class, with the same bijector.
+        A distribution of the same class, with the same bijector.
 
     Raises:
-      ValueError: a temperature that is known and negative, or a wrong number or shape of them.
-      TypeError: a base that is neither Normal nor Logistic.
+        ValueError: If a temperature is known and negative, or if their number or shape is wrong.
+        TypeError: If the base is neither Normal nor Logistic.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 6: samples at reduced temperature.
@@ -91,7 +99,7 @@ def with_temperature(flow, temperature):
 
     ```
     """
-    if hasattr(flow, 'temperature'):  # It has no base apart from itself.
+    if hasattr(flow, 'temperature'):  # An `IntegerFlow` has no separate base.
         own = flow.temperature
         return flow.copy(temperature=[
             t * factor for t, factor in zip(own, temperatures(temperature, len(own)))])
@@ -103,7 +111,8 @@ def with_temperature(flow, temperature):
     return flow.copy(distribution=base)
 
 
-def _normal(shape, loc, log_scale, dtype):
+def _normal(shape: tuple[int, ...], loc: TensorLike | None, log_scale: TensorLike | None,
+            dtype: DType) -> tfd.Independent:
     loc = tf.zeros([], dtype) if loc is None else loc
     log_scale = tf.zeros([], dtype) if log_scale is None else log_scale
     return tfd.Independent(
@@ -114,16 +123,15 @@ def _normal(shape, loc, log_scale, dtype):
         reinterpreted_batch_ndims=len(shape))
 
 
-def temperatures(temperature, levels):
-    """The temperature of each of `levels`, as a list of numbers and scalar tensors.
+def temperatures(temperature: TensorLike, levels: int) -> list[float | tf.Tensor]:
+    """Returns the temperature of each of `levels`, as a list of numbers and scalar tensors.
 
     Raises:
-      ValueError: one that is known and negative, or a wrong number or shape of them.
+        ValueError: If a temperature is known and negative, or if their number or shape is wrong.
     """
-    shape = () if isinstance(temperature, (list, tuple)) else np.shape(temperature)
     if isinstance(temperature, (list, tuple)):
         each = list(temperature)
-    elif len(shape) == 1:
+    elif len(shape := np.shape(temperature)) == 1:
         each = tf.unstack(temperature, levels if shape[0] is None else shape[0])
     else:
         each = [temperature] * levels
@@ -133,7 +141,7 @@ def temperatures(temperature, levels):
     return [_checked(t) for t in each]
 
 
-def _checked(temperature):
+def _checked(temperature: float | tf.Tensor | tf.Variable) -> float | tf.Tensor:
     if isinstance(temperature, tf.Variable):
         temperature = tf.convert_to_tensor(temperature)
     if len(np.shape(temperature)) > 0:
@@ -145,10 +153,10 @@ def _checked(temperature):
     return temperature
 
 
-def _tempered(part, temperature):
+def _tempered(part: tfd.Distribution, temperature: float | tf.Tensor) -> tfd.Distribution:
     if isinstance(part, (tfd.Independent, tfd.Sample)):
         return part.copy(distribution=_tempered(part.distribution, temperature))
-    if not isinstance(part, tuple(_PRIORS.values())):
+    if not isinstance(part, _FAMILIES):
         raise TypeError('the base of the flow must be Normal or Logistic to have a temperature; '
                         f'got {type(part).__name__}.')
     scale = part.scale

@@ -1,4 +1,7 @@
-"""Noise that a flow learns: what variational dequantization adds to integers."""
+"""Noise that a flow learns, which variational dequantization adds to integers."""
+
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -6,33 +9,35 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
 from tfp_glow.internal import keras_bridge
+from tfp_glow.types import Condition, DType, Seed, TensorLike
 
 
 class VariationalNoise(tfd.Distribution):
-    """q(u|x): noise in (0, 1) from a flow that is conditioned on the images it is added to.
+    """The distribution q(u|x): noise in (0, 1) from a flow whose condition is the images.
 
     ```none
     u = sigmoid(v),   v ~ flow(. | features(x))
     log q(u|x) = log flow(v | features(x)) - sum(log sigmoid(v) + log sigmoid(-v))
     ```
 
-    Samples are reparameterised: gradients reach the flow and the features.
+    The noise is to be added to the images x. Samples are reparameterised: gradients reach the flow
+    and the features.
 
     Args:
-      flow: a distribution over events of the images' shape, unbounded, whose methods take
-        `condition=`: `flows.glow(event_shape, condition_channels=...)` or any other that
-        `flows.transformed` builds.
-      features: images `[B, *event_shape]` in (-1/2, 1/2) to the flow's condition, a function or a
-        built Keras network; by default the images themselves. The networks of a multi-scale flow
-        average a map that is larger than they are: `lambda x: tf.nn.space_to_depth(x, 2)` keeps
-        each pixel for the first level.
-      validate_args: as TFP's.
-      name: name of the distribution.
+        flow: An unbounded distribution over events of the images' shape whose methods take
+            `condition=`: `flows.glow(event_shape, condition_channels=...)` or any other that
+            `flows.transformed` builds.
+        features: A function or a built Keras network from images `[B, *event_shape]` in (-1/2, 1/2)
+            to the condition of the flow; by default the images themselves. The networks of a
+            multi-scale flow average a map that is larger than they are:
+            `lambda x: tf.nn.space_to_depth(x, 2)` keeps each pixel for the first level.
+        validate_args: As for distributions of TFP.
+        name: The name of the distribution.
 
-    Its `sample`, `log_prob` and `experimental_sample_and_log_prob` want `condition=`, the images.
+    Its `sample`, `log_prob` and `experimental_sample_and_log_prob` need `condition=`, the images.
 
     Raises:
-      ValueError: the flow takes no condition, or the Keras network is not built.
+        ValueError: If the flow takes no condition, or if the Keras network is not built.
 
     #### References
     Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, section 3.1.
@@ -48,7 +53,9 @@ class VariationalNoise(tfd.Distribution):
     ```
     """
 
-    def __init__(self, flow, features=None, validate_args=False, name='variational_noise'):
+    def __init__(self, flow: tfd.Distribution,
+                 features: Callable[[tf.Tensor], Condition] | None = None,
+                 validate_args: bool = False, name: str = 'variational_noise') -> None:
         parameters = dict(locals())
         if not getattr(getattr(flow, 'bijector', None), 'takes_condition', True):
             raise ValueError(f'flow must take condition=, the images; {flow.name} takes none.')
@@ -62,39 +69,41 @@ class VariationalNoise(tfd.Distribution):
                 name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType, num_classes: int | None = None) -> dict[str, Any]:
         return {'flow': tfp_util.BatchedComponentProperties()}
 
     @property
-    def flow(self):
+    def flow(self) -> tfd.Distribution:
         """The distribution of v, before the sigmoid."""
         return self._squashed.distribution
 
-    def flow_condition(self, images):
-        """The condition of `flow` that goes with `images`: their features."""
+    def flow_condition(self, images: tf.Tensor) -> Condition:
+        """Returns the condition of `flow` that belongs to `images`: their features."""
         return images if self._features is None else self._features(images)
 
-    def _event_shape(self):
+    def _event_shape(self) -> tf.TensorShape:
         return self.flow.event_shape
 
-    def _event_shape_tensor(self):
+    def _event_shape_tensor(self) -> tf.Tensor:
         return self.flow.event_shape_tensor()
 
-    def _call_sample_n(self, sample_shape, seed, condition=None):
+    def _call_sample_n(self, sample_shape: TensorLike, seed: Seed | None,
+                       condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._squashed.sample(sample_shape, seed=seed, **self._given(condition))
 
-    def _sample_and_log_prob(self, sample_shape, seed, condition=None):
+    def _sample_and_log_prob(self, sample_shape: TensorLike, seed: Seed | None,
+                             condition: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         return self._squashed.experimental_sample_and_log_prob(
             sample_shape, seed=seed, **self._given(condition))
 
-    def _log_prob(self, u, condition=None):
+    def _log_prob(self, u: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._squashed.log_prob(u, **self._given(condition))
 
-    def _given(self, images):
+    def _given(self, images: tf.Tensor | None) -> dict[str, Condition]:
         if images is None:
             raise ValueError(f'condition must be given to {self.name}, the images; got None.')
         return {'condition': self.flow_condition(images)}
 
 
-def _all_to_flow(kwargs):
+def _all_to_flow(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return kwargs, {}

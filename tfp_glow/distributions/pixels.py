@@ -1,12 +1,13 @@
-"""What a network may say of one pixel: a distribution for each channel, given those before it."""
+"""Distributions of one pixel from the outputs of a network: each channel given those before it."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow.distributions.discretized_logistic import DiscretizedLogistic
 from tfp_glow.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
+from tfp_glow.types import TensorLike
 
-_LOG_SCALE = 7.  # Bound of the raw log-scales.
+_LOG_SCALE = 7.  # The bound of the raw log-scales.
 
 
 class BernoulliPixel:
@@ -17,10 +18,10 @@ class BernoulliPixel:
     ```
 
     Args:
-      channels: C.
+        channels: The number C of channels.
 
-    Called with `raw [..., outputs]` and the channels before, `earlier [..., c]`, it returns the
-    distribution of channel c, batch `[...]`. `outputs` is C + C (C - 1) / 2.
+    A call with `raw [..., outputs]` and the channels before, `earlier [..., c]`, returns the
+    distribution of channel c, of batch shape `[...]`. `outputs` is C + C (C - 1) / 2.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -34,11 +35,11 @@ class BernoulliPixel:
 
     bins = 2
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         self.channels = _positive('channels', channels)
         self.outputs = channels + _pairs(channels)
 
-    def __call__(self, raw, earlier):
+    def __call__(self, raw: TensorLike, earlier: TensorLike) -> tfd.Bernoulli:
         raw, earlier = tf.convert_to_tensor(raw), tf.convert_to_tensor(earlier, raw.dtype)
         logits, coefficients = tf.split(raw, [self.channels, _pairs(self.channels)], -1)
         index = earlier.shape[-1]
@@ -47,7 +48,7 @@ class BernoulliPixel:
 
 
 class LogisticMixturePixel:
-    """Pixels of K components, each of discretised logistics whose means are linear in each other.
+    """Pixels as mixtures of K components of logistics whose means are linear in earlier channels.
 
     ```none
     p(x) = sum_k w_k prod_c DiscretizedLogistic(x_c | m_kc(x_<c), s_kc),    w = softmax(raw logits)
@@ -55,17 +56,18 @@ class LogisticMixturePixel:
     s_kc / bins = exp(7 tanh(raw log-scale_kc / 7)) / 2K,    k = 0 .. K-1
     ```
 
-    The components are those of the whole pixel: a channel's distribution, given the channels
-    before, is a mixture whose weights are the components' posterior given those. At raw = 0 the
-    means are spread evenly over the grey levels, for components that were equal would stay so.
+    The components are those of the whole pixel: the distribution of a channel, given the channels
+    before, is a mixture whose weights are the posterior of the components given those channels. At
+    raw = 0 the means are spread evenly over the grey levels, for components that start equal would
+    stay equal.
 
     Args:
-      channels: C.
-      bins: number of grey levels; the first and the last take the tails.
-      components: K.
+        channels: The number C of channels.
+        bins: The number of grey levels; the first and the last take the tails.
+        components: The number K of components.
 
-    Called with `raw [..., outputs]` and the channels before, `earlier [..., c]`, it returns the
-    distribution of channel c, batch `[...]`. `outputs` is K (1 + 2 C + C (C - 1) / 2).
+    A call with `raw [..., outputs]` and the channels before, `earlier [..., c]`, returns the
+    distribution of channel c, of batch shape `[...]`. `outputs` is K (1 + 2 C + C (C - 1) / 2).
 
     #### References
     Salimans, Karpathy, Chen and Kingma, *PixelCNN++*, 2017, arXiv:1701.05517, sections 2.1 and 2.2.
@@ -79,7 +81,7 @@ class LogisticMixturePixel:
     ```
     """
 
-    def __init__(self, channels, bins=256, components=5):
+    def __init__(self, channels: int, bins: int = 256, components: int = 5) -> None:
         self.channels = _positive('channels', channels)
         self.components = _positive('components', components)
         if bins < 2:
@@ -87,7 +89,7 @@ class LogisticMixturePixel:
         self.bins = bins
         self.outputs = components * (1 + 2 * channels + _pairs(channels))
 
-    def __call__(self, raw, earlier):
+    def __call__(self, raw: TensorLike, earlier: TensorLike) -> DiscretizedLogisticMixture:
         raw, earlier = tf.convert_to_tensor(raw), tf.convert_to_tensor(earlier, raw.dtype)
         parts = self.outputs // self.components
         raw = tf.reshape(raw, tf.concat([tf.shape(raw)[:-1], [self.components, parts]], 0))
@@ -99,8 +101,8 @@ class LogisticMixturePixel:
         return DiscretizedLogisticMixture(
             logits, *self._loc_and_scale(raw, earlier), low=0, high=self.bins - 1)
 
-    def _loc_and_scale(self, raw, earlier):
-        """Of channel `earlier.shape[-1]` in all components."""
+    def _loc_and_scale(self, raw: tf.Tensor, earlier: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns loc and scale of channel `earlier.shape[-1]` in all components."""
         index = earlier.shape[-1]
         _, means, log_scales, coefficients = tf.split(
             raw, [1, self.channels, self.channels, _pairs(self.channels)], -1)
@@ -111,17 +113,17 @@ class LogisticMixturePixel:
                 scale * (self.bins / (2 * self.components)))
 
 
-def _pairs(channels):
-    """Number of pairs of channels."""
+def _pairs(channels: int) -> int:
+    """Returns the number of pairs of channels."""
     return channels * (channels - 1) // 2
 
 
-def _of_channel(coefficients, index):
-    """`[..., index]`: of the pairs of channel `index` and those before it."""
+def _of_channel(coefficients: tf.Tensor, index: int) -> tf.Tensor:
+    """Returns the coefficients of the pairs of channel `index` with those before it."""
     return coefficients[..., _pairs(index):_pairs(index + 1)]
 
 
-def _positive(name, value):
+def _positive(name: str, value: int) -> int:
     if value < 1:
         raise ValueError(f'{name} must be positive; got {name}={value}.')
     return value

@@ -1,7 +1,7 @@
 """Conditioner networks in Keras 3. They know Keras and nothing of flows.
 
-A network may have a method `initialize(inputs)` that sets data-dependent weights once, and
-remembers that in a weight.
+A network may have a method `initialize(inputs)`, which sets data-dependent weights once and
+remembers in a weight that it has done so.
 """
 
 from tfp_glow.networks.condition import ConditionBias
@@ -15,7 +15,8 @@ from tfp_glow.networks.conv_autoencoder import (
 from tfp_glow.networks.dense_autoencoder import dense_decoder, dense_encoder
 from tfp_glow.networks.densenet import DenseNetwork, dense_network
 from tfp_glow.networks.gated_attention import GatedAttentionNetwork, gated_attention_network
-from tfp_glow.networks.gated_pixelcnn import GatedBlock, GatedPixelCNN, gated_pixelcnn
+from tfp_glow.networks.gated_block import GatedBlock
+from tfp_glow.networks.gated_pixelcnn import GatedPixelCNN, gated_pixelcnn
 from tfp_glow.networks.ladder import LadderDown, LadderMerge, LadderUp, ladder_layer
 from tfp_glow.networks.made import MaskedDense, MaskedDenseNetwork, made
 from tfp_glow.networks.masked_conv import MaskedConv2D, MaskedConvNetwork, masked_conv

@@ -1,36 +1,42 @@
 """How a condition enters a network: as a bias per class, or as a map added to a hidden layer."""
 
+from typing import Any
+
 import keras
+
+from tfp_glow.networks.types import BatchShape, Config, Initializer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class ConditionBias(keras.layers.Layer):
     """What a condition adds to images of `filters` channels.
 
-    * `classes=n`: integer labels `[B]`, 0 .. n-1, to `[B, 1, 1, filters]`, a learned row for each
-      class; other labels give zeros.
-    * `channels=c`: feature maps `[B, h, w, c]` to `[B, H, W, filters]`, a 1x1 convolution of the
-      map brought to the images' size: averaged where h and w are multiples of theirs,
-      interpolated else.
+    * `classes=n`: integer labels `[B]` from 0 to n - 1 become `[B, 1, 1, filters]`, a learned row
+      for each class. Other labels become zeros.
+    * `channels=c`: feature maps `[B, h, w, c]` become `[B, H, W, filters]` by a 1x1 convolution.
+      The map is first brought to the size of the images: by averages where h and w are multiples
+      of H and W, by interpolation otherwise.
 
     Args:
-      filters: channels of the result.
-      classes: number of classes, or None.
-      channels: channels of the feature map, or None.
-      side: `(H, W)`; needed with `channels`.
-      initializer: a Keras initialiser of the weights.
+        filters: The number of channels of the result.
+        classes: The number of classes, or None.
+        channels: The number of channels of the feature map, or None.
+        side: The size of the images, `(H, W)`. It is needed with `channels`.
+        initializer: The initialiser of the weights: one of Keras, or its name.
 
     Raises:
-      ValueError: not exactly one of `classes` and `channels` is given, or it is not positive.
+        ValueError: If not exactly one of `classes` and `channels` is given, if it is not positive,
+            or if `channels` is given without `side`.
     """
 
-    def __init__(self, filters, classes=None, channels=None, side=None, initializer='zeros',
-                 **kwargs):
+    def __init__(self, filters: int, classes: int | None = None, channels: int | None = None,
+                 side: Shape | None = None, initializer: Initializer = 'zeros',
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if (classes is None) == (channels is None):
             raise ValueError('exactly one of classes and channels must be given; '
                              f'got {classes=}, {channels=}.')
-        if (channels if classes is None else classes) < 1:
+        if any(size is not None and size < 1 for size in (classes, channels)):
             raise ValueError(f'classes and channels must be positive; got {classes=}, {channels=}.')
         if channels is not None and side is None:
             raise ValueError(f'side must be given with channels; got {side=}.')
@@ -38,11 +44,11 @@ class ConditionBias(keras.layers.Layer):
         self.side = None if side is None else tuple(side)
         self.kernel_initializer = keras.initializers.get(initializer)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         self.kernel = self.add_weight(name='kernel', initializer=self.kernel_initializer,
                                       shape=(self.classes or self.channels, self.filters))
 
-    def call(self, condition):
+    def call(self, condition: Tensor) -> Tensor:
         ops = keras.ops
         kernel = ops.convert_to_tensor(self.kernel)
         if self.classes is not None:
@@ -54,26 +60,27 @@ class ConditionBias(keras.layers.Layer):
         if len(condition.shape) != 4 or condition.shape[-1] != self.channels:
             raise ValueError(f'condition must be a map [B, h, w, {self.channels}]; '
                              f'got shape={tuple(condition.shape)}.')
-        return ops.matmul(_resized(ops.cast(condition, kernel.dtype), self.side), kernel)
+        return ops.matmul(_resized(ops.cast(condition, kernel.dtype), tuple(self.side or ())),
+                          kernel)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), filters=self.filters, classes=self.classes,
                     channels=self.channels, side=self.side,
                     initializer=keras.initializers.serialize(self.kernel_initializer))
 
 
-def required(condition, name):
-    """`condition`, of a network that was built for one.
+def required(condition: Tensor | None, name: str) -> Tensor:
+    """Returns `condition`, which a network needs that was built for one.
 
     Raises:
-      ValueError: it is None.
+        ValueError: If `condition` is None.
     """
     if condition is None:
         raise ValueError(f'condition must be given to {name!r}, built for one; got None.')
     return condition
 
 
-def _resized(images, side):
+def _resized(images: Tensor, side: tuple[int, ...]) -> Tensor:
     given = tuple(images.shape[1:3])
     if given == side:
         return images

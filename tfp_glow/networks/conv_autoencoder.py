@@ -1,8 +1,13 @@
-"""Encoders of images to vectors and decoders back, of convolutions."""
+"""Convolutional encoders from images to vectors, and decoders from vectors to images."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 
-_SMALL = .1  # What the residual blocks' outputs are multiplied by, as in the reference.
+from tfp_glow.networks.types import BatchShape, Config, DType, Shape, Tensor
+
+_SMALL = .1  # The factor of a residual block's output, as in the reference.
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -16,25 +21,27 @@ class ConvEncoder(keras.Model):
     ```
 
     Args:
-      outputs: entries of the output.
-      width: channels of the first level.
-      levels: how many; each halves the sides, rounding up, and doubles the channels.
-      blocks: residual blocks of each level.
-      hidden: units of the first dense layer.
-      seed: integer for the initial weights.
+        outputs: The number of entries of the output.
+        width: The number of channels of the first level.
+        levels: The number of levels. Each one halves the sides, rounding up, and doubles the
+            channels.
+        blocks: The number of residual blocks of each level.
+        hidden: The number of units of the first dense layer.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: a number that is not positive.
+        ValueError: If `outputs`, `width`, `levels` or `hidden` is not positive.
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
     arXiv:1606.04934, section 6.1: the encoder for MNIST is of this kind.
     """
 
-    def __init__(self, outputs, width=16, levels=2, blocks=1, hidden=256, seed=0, **kwargs):
+    def __init__(self, outputs: int, width: int = 16, levels: int = 2, blocks: int = 1,
+                 hidden: int = 256, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._config = {'outputs': outputs, 'width': width, 'levels': levels, 'blocks': blocks,
-                        'hidden': hidden, 'seed': seed}
+        self._config: Config = {'outputs': outputs, 'width': width, 'levels': levels,
+                                'blocks': blocks, 'hidden': hidden, 'seed': seed}
         _check_positive(outputs=outputs, width=width, levels=levels, hidden=hidden)
         layers = _Layers(seed, self.dtype_policy)
         self.levels = [
@@ -43,47 +50,48 @@ class ConvEncoder(keras.Model):
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.dense_layers = [layers.dense(hidden), layers.dense(outputs)]
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         shape = tuple(input_shape)
         for down, *blocks in self.levels:
             shape = _build(blocks, _build([[down]], shape))
         _build([self.dense_layers], (None, shape[1] * shape[2] * shape[3]))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         hidden = inputs
         for down, *blocks in self.levels:
             hidden = _residual(blocks, down(hidden))
         first, last = self.dense_layers
         return last(keras.ops.elu(first(self.flatten(keras.ops.elu(hidden)))))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class ConvDecoder(keras.Model):
-    """`ConvEncoder` backwards: `[B, inputs] -> [B, *image_shape]`.
+    """The reverse of a `ConvEncoder`: `[B, inputs] -> [B, *image_shape]`.
 
-    Sides are doubled by transposed convolutions, from those that the encoder ends with, and cropped
-    at the last.
+    Transposed convolutions double the sides, starting from the sides at which the encoder ends. The
+    result is cropped at the end.
 
     Args:
-      image_shape: `(H, W, C)` of the output.
-      width: see `ConvEncoder`, as the others.
-      levels: likewise.
-      blocks: likewise.
-      hidden: likewise.
-      seed: likewise.
+        image_shape: The shape `(H, W, C)` of the output.
+        width: See `ConvEncoder`.
+        levels: See `ConvEncoder`.
+        blocks: See `ConvEncoder`.
+        hidden: See `ConvEncoder`.
+        seed: See `ConvEncoder`.
 
     Raises:
-      ValueError: a number that is not positive.
+        ValueError: If `width`, `levels` or `hidden` is not positive.
     """
 
-    def __init__(self, image_shape, width=16, levels=2, blocks=1, hidden=256, seed=0, **kwargs):
+    def __init__(self, image_shape: Shape, width: int = 16, levels: int = 2, blocks: int = 1,
+                 hidden: int = 256, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._config = {'image_shape': tuple(image_shape), 'width': width, 'levels': levels,
-                        'blocks': blocks, 'hidden': hidden, 'seed': seed}
+        self._config: Config = {'image_shape': tuple(image_shape), 'width': width, 'levels': levels,
+                                'blocks': blocks, 'hidden': hidden, 'seed': seed}
         _check_positive(width=width, levels=levels, hidden=hidden)
         height, side, channels = image_shape
         layers = _Layers(seed, self.dtype_policy)
@@ -95,14 +103,14 @@ class ConvDecoder(keras.Model):
              layers.conv(channels if level == 0 else width << level - 1, strides=2,
                          transposed=True)] for level in reversed(range(levels))]
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         _build([self.dense_layers], input_shape)
         shape = (None, *self.to_map.target_shape)
         for *blocks, up in self.levels:
             shape = _build([[up]], _build(blocks, shape))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         first, last = self.dense_layers
         hidden = self.to_map(last(keras.ops.elu(first(inputs))))
         for *blocks, up in self.levels:
@@ -110,12 +118,14 @@ class ConvDecoder(keras.Model):
         height, width, _ = self._config['image_shape']
         return hidden[:, :height, :width]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
-def conv_encoder(input_shape, outputs, **options):
-    """A built `ConvEncoder` for images of `input_shape = (H, W, C)`; `options` are its own.
+def conv_encoder(input_shape: Shape, outputs: int, **options: Any) -> ConvEncoder:
+    """Returns a built `ConvEncoder` for images of `input_shape = (H, W, C)`.
+
+    The `options` are arguments of `ConvEncoder`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -130,8 +140,10 @@ def conv_encoder(input_shape, outputs, **options):
     return network
 
 
-def conv_decoder(inputs, output_shape, **options):
-    """A built `ConvDecoder` of `output_shape = (H, W, C)`; `options` are its own.
+def conv_decoder(inputs: int, output_shape: Shape, **options: Any) -> ConvDecoder:
+    """Returns a built `ConvDecoder` to images of `output_shape = (H, W, C)`.
+
+    The `options` are arguments of `ConvDecoder`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -147,42 +159,42 @@ def conv_decoder(inputs, output_shape, **options):
 
 
 class _Layers:
-    """Makes layers, each with another seed."""
+    """Makes layers, each of them with a seed of its own."""
 
-    def __init__(self, seed, policy):
+    def __init__(self, seed: int, policy: DType) -> None:
         self._seed, self._count, self._policy = seed, 0, policy
 
-    def _options(self, kind):
+    def _options(self, kind: str) -> Config:
         self._count += 1
         return {'kernel_initializer': keras.initializers.GlorotUniform(self._seed + self._count),
                 'dtype': self._policy, 'name': f'{kind}_{self._count}'}
 
-    def dense(self, units):
+    def dense(self, units: int) -> keras.layers.Dense:
         return keras.layers.Dense(units, **self._options('dense'))
 
-    def conv(self, filters, strides=1, transposed=False):
+    def conv(self, filters: int, strides: int = 1, transposed: bool = False) -> keras.Layer:
         kind = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
         return kind(filters, 3, strides=strides, padding='same', **self._options('conv'))
 
-    def block(self, filters):
+    def block(self, filters: int) -> list[keras.Layer]:
         return [self.conv(filters), self.conv(filters)]
 
 
-def _build(blocks, shape):
-    """Builds lists of layers that follow each other; returns the shape that comes of it."""
+def _build(blocks: Iterable[Iterable[keras.Layer]], shape: BatchShape) -> BatchShape:
+    """Builds the layers of all blocks one after the other and returns the shape of the output."""
     for layer in (layer for block in blocks for layer in block):
         layer.build(shape)
         shape = layer.compute_output_shape(shape)
     return shape
 
 
-def _residual(blocks, hidden):
+def _residual(blocks: Iterable[Sequence[keras.Layer]], hidden: Tensor) -> Tensor:
     for one, other in blocks:
         hidden = hidden + _SMALL * other(keras.ops.elu(one(keras.ops.elu(hidden))))
     return hidden
 
 
-def _check_positive(**numbers):
+def _check_positive(**numbers: int) -> None:
     for name, value in numbers.items():
         if value < 1:
             raise ValueError(f'{name} must be positive; got {name}={value}.')

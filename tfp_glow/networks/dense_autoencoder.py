@@ -1,25 +1,29 @@
-"""Encoders of images to vectors and decoders back, of dense layers."""
+"""Dense encoders from images to vectors, and decoders from vectors to images."""
+
+from collections.abc import Sequence
 
 import keras
 
 from tfp_glow.networks.mlp import MLPNetwork
+from tfp_glow.networks.types import Activation, DType, Shape
 
 
-def dense_encoder(input_shape, outputs, hidden=(512, 512), activation='relu', seed=0, dtype=None,
-                  name='encoder'):
-    """A built network of dense layers: `[B, H, W, C] -> [B, outputs]`.
+def dense_encoder(input_shape: Shape, outputs: int, hidden: Sequence[int] = (512, 512),
+                  activation: Activation = 'relu', seed: int = 0, dtype: DType | None = None,
+                  name: str = 'encoder') -> keras.Sequential:
+    """Returns a built network of dense layers: `[B, H, W, C] -> [B, outputs]`.
 
     Args:
-      input_shape: `(H, W, C)`.
-      outputs: entries of the output.
-      hidden: units of each hidden layer.
-      activation: of the hidden layers, by a Keras name or a function.
-      seed: integer for the initial weights.
-      dtype: Keras dtype or policy.
-      name: of the network, a prefix of its weights' names.
+        input_shape: The shape of the images, `(H, W, C)`.
+        outputs: The number of entries of the output.
+        hidden: The number of units of each hidden layer.
+        activation: The activation of the hidden layers: a name in Keras or a function.
+        seed: An integer from which the initial weights are drawn.
+        dtype: A dtype or a dtype policy of Keras.
+        name: The name of the network, a prefix of its weights' names.
 
     Raises:
-      ValueError: as `MLPNetwork`.
+        ValueError: As for `MLPNetwork`.
 
     ```python
     >>> import tfp_glow
@@ -35,21 +39,22 @@ def dense_encoder(input_shape, outputs, hidden=(512, 512), activation='relu', se
                    name='mlp')], name=name)
 
 
-def dense_decoder(inputs, output_shape, hidden=(512, 512), activation='relu', seed=0, dtype=None,
-                  name='decoder'):
-    """A built network of dense layers: `[B, inputs] -> [B, H, W, C]`.
+def dense_decoder(inputs: int, output_shape: Shape, hidden: Sequence[int] = (512, 512),
+                  activation: Activation = 'relu', seed: int = 0, dtype: DType | None = None,
+                  name: str = 'decoder') -> keras.Sequential:
+    """Returns a built network of dense layers: `[B, inputs] -> [B, H, W, C]`.
 
     Args:
-      inputs: entries of the input.
-      output_shape: `(H, W, C)`.
-      hidden: see `dense_encoder`, as the others.
-      activation: likewise.
-      seed: likewise.
-      dtype: likewise.
-      name: likewise.
+        inputs: The number of entries of the input.
+        output_shape: The shape of the images, `(H, W, C)`.
+        hidden: See `dense_encoder`.
+        activation: See `dense_encoder`.
+        seed: See `dense_encoder`.
+        dtype: See `dense_encoder`.
+        name: See `dense_encoder`.
 
     Raises:
-      ValueError: as `MLPNetwork`.
+        ValueError: As for `MLPNetwork`.
     """
     height, width, channels = output_shape
     return keras.Sequential([

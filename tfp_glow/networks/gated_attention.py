@@ -1,10 +1,13 @@
 """Flow++'s coupling network: gated convolutions and gated self-attention."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from tfp_glow.networks.condition import ConditionBias, required
 from tfp_glow.networks.scaled_conv import ScaledConv2D
+from tfp_glow.networks.types import BatchShape, Config, DType, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -19,52 +22,57 @@ class GatedAttentionNetwork(keras.Model):
     output = conv3x3(concat_elu(h)), which starts at zero
     ```
 
-    with concat_elu(h) = [elu(h), elu(-h)], `norm` the layer norm of each pixel, and attention
-    over all H * W positions, whose embedding is learned.
+    Here concat_elu(h) = [elu(h), elu(-h)], and `norm` is the layer norm of each pixel. The
+    attention is over all H * W positions, whose embedding is learned.
 
-    Two differences from the reference on purpose: no dropout, as a network here is a function of
-    its input and condition alone, so that a flow is one bijector and its inverse is exact; and
-    weights start by Glorot's rule, not from data, which the layer norm makes up for.
+    The network differs from the reference in two ways on purpose. It has no dropout: a network here
+    is a function of its input and its condition alone, so that a flow is one bijector and its
+    inverse is exact. And its weights start by Glorot's rule and not from data, for which the layer
+    norm makes up.
 
     Args:
-      outputs: channels of the output.
-      width: channels of the hidden layers, a multiple of `heads`.
-      blocks: number of blocks.
-      heads: of the attention; 0 for blocks without.
-      max_positions: attention costs (H * W)^2; larger images go without.
-      position_bias: give the first and the last convolution a bias per position.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes, which
-        add a learned bias to the first hidden layer; see `ConditionBias`.
-      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`.
-      seed: integer for the initial weights.
+        outputs: The number of channels of the output.
+        width: The number of channels of the hidden layers, a multiple of `heads`.
+        blocks: The number of blocks.
+        heads: The number of heads of the attention, or 0 for blocks without attention.
+        max_positions: The greatest H * W with attention, which costs (H * W)^2. The network of
+            larger images has none.
+        position_bias: Whether to give the first and the last convolution a bias per position.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`, which add a learned bias to the first hidden layer; see
+            `ConditionBias`.
+        condition_channels: The number of channels, or None. If it is given, the network is called
+            with `condition=`, a feature map `[B, h, w, condition_channels]`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: `outputs`, `width` or `blocks` is not positive, or `heads` does not divide
-        `width`.
+        ValueError: If `outputs`, `width` or `blocks` is not positive, or if `heads` does not divide
+            `width`.
 
     #### References
     Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, section 3.3.
     """
 
-    def __init__(self, outputs, width, blocks=10, heads=4, max_positions=1024,
-                 position_bias=False, classes=None, condition_channels=None, seed=0, **kwargs):
+    def __init__(self, outputs: int, width: int, blocks: int = 10, heads: int = 4,
+                 max_positions: int = 1024, position_bias: bool = False, classes: int | None = None,
+                 condition_channels: int | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if min(outputs, width, blocks) < 1:
             raise ValueError('outputs, width and blocks must be positive; '
                              f'got {outputs=}, {width=}, {blocks=}.')
         if heads < 0 or (heads and width % heads):
             raise ValueError(f'heads must be 0 or divide width; got {heads=}, {width=}.')
-        self._config = {'outputs': outputs, 'width': width, 'blocks': blocks, 'heads': heads,
-                        'max_positions': max_positions, 'position_bias': position_bias,
-                        'classes': classes, 'condition_channels': condition_channels,
-                        'seed': seed}
+        self._config: Config = {'outputs': outputs, 'width': width, 'blocks': blocks,
+                                'heads': heads, 'max_positions': max_positions,
+                                'position_bias': position_bias, 'classes': classes,
+                                'condition_channels': condition_channels, 'seed': seed}
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         """Whether the network is called with `condition=`."""
         return any(self._config[key] is not None for key in ('classes', 'condition_channels'))
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         config, side = self._config, tuple(input_shape[1:3])
         width, bias = config['width'], config['position_bias']
         heads = config['heads'] if np.prod(side) <= config['max_positions'] else 0
@@ -92,7 +100,7 @@ class GatedAttentionNetwork(keras.Model):
             block.build((None, *side, width))
         self.built = True
 
-    def call(self, inputs, condition=None):
+    def call(self, inputs: Tensor, condition: Tensor | None = None) -> Tensor:
         hidden = self.conv_in(inputs)
         if self.takes_condition:
             hidden = hidden + self.condition_bias(required(condition, self.name))
@@ -100,24 +108,24 @@ class GatedAttentionNetwork(keras.Model):
             hidden = block(hidden)
         return self.conv_out(_concat_elu(hidden))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
 class _Gated(keras.layers.Layer):
-    """`norm(h + a * sigmoid(b))` with `[a, b]` from the subclass's `update`."""
+    """Computes `norm(h + a * sigmoid(b))`, where `[a, b]` comes from the subclass's `update`."""
 
-    def __init__(self, width, seed=0, **kwargs):
+    def __init__(self, width: int, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._config = {'width': width, 'seed': seed}
+        self._config: Config = {'width': width, 'seed': seed}
         self.norm = keras.layers.LayerNormalization(
             epsilon=1e-5, dtype=self.dtype_policy, name='norm')
 
-    def call(self, hidden):
+    def call(self, hidden: Tensor) -> Tensor:
         a, b = keras.ops.split(self.update(hidden), 2, axis=-1)
         return self.norm(hidden + a * keras.ops.sigmoid(b))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
@@ -125,7 +133,7 @@ class _Gated(keras.layers.Layer):
 class GatedConv(_Gated):
     """The gated convolution of a `GatedAttentionNetwork`."""
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         width, seed = self._config['width'], self._config['seed']
         self.conv = ScaledConv2D(width, 3, _glorot(seed), None, dtype=self.dtype_policy,
                                  name='conv')
@@ -134,8 +142,8 @@ class GatedConv(_Gated):
             layer.build((*input_shape[:-1], 2 * width))
         self.norm.build(input_shape)
 
-    def update(self, hidden):
-        """`[B, H, W, width] -> [B, H, W, 2 * width]`."""
+    def update(self, hidden: Tensor) -> Tensor:
+        """Returns the a and b of the gate: `[B, H, W, width] -> [B, H, W, 2 * width]`."""
         return self.mix(_concat_elu(self.conv(_concat_elu(hidden))))
 
 
@@ -143,12 +151,12 @@ class GatedConv(_Gated):
 class GatedAttention(_Gated):
     """The gated multi-head self-attention of a `GatedAttentionNetwork`."""
 
-    def __init__(self, width, heads, seed=0, **kwargs):
+    def __init__(self, width: int, heads: int, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(width, seed, **kwargs)
         self._config['heads'] = heads
         self.position_initializer = keras.initializers.RandomNormal(0., .01, seed=seed + 2)
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         width, seed = self._config['width'], self._config['seed']
         self.position = self.add_weight(name='position', shape=input_shape[1:],
                                         initializer=self.position_initializer)
@@ -157,8 +165,8 @@ class GatedAttention(_Gated):
         for layer in (self.attend, self.mix, self.norm):
             layer.build(input_shape)
 
-    def update(self, hidden):
-        """`[B, H, W, width] -> [B, H, W, 2 * width]`."""
+    def update(self, hidden: Tensor) -> Tensor:
+        """Returns the a and b of the gate: `[B, H, W, width] -> [B, H, W, 2 * width]`."""
         ops, heads = keras.ops, self._config['heads']
         height, width, channels = hidden.shape[1:]
         size = channels // heads
@@ -167,12 +175,15 @@ class GatedAttention(_Gated):
         query, key, value = ops.unstack(ops.transpose(attend, (2, 0, 3, 1, 4)), 3)
         weights = ops.softmax(ops.matmul(
             query * size**-.5, ops.transpose(key, (0, 1, 3, 2))), axis=-1)
-        found = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return self.mix(ops.reshape(found, (-1, height, width, channels)))
+        mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
+        return self.mix(ops.reshape(mixed, (-1, height, width, channels)))
 
 
-def gated_attention_network(input_shape, outputs, width, **options):
-    """A built `GatedAttentionNetwork` for images of `input_shape = (H, W, C)`.
+def gated_attention_network(input_shape: Shape, outputs: int, width: int,
+                            **options: Any) -> GatedAttentionNetwork:
+    """Returns a built `GatedAttentionNetwork` for images of `input_shape = (H, W, C)`.
+
+    The `options` are arguments of `GatedAttentionNetwork`.
 
     ```python
     >>> import tfp_glow
@@ -188,13 +199,13 @@ def gated_attention_network(input_shape, outputs, width, **options):
     return network
 
 
-def _dense(units, seed, dtype, name):
+def _dense(units: int, seed: int, dtype: DType, name: str) -> keras.layers.Dense:
     return keras.layers.Dense(units, kernel_initializer=_glorot(seed), dtype=dtype, name=name)
 
 
-def _glorot(seed):
+def _glorot(seed: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
 
 
-def _concat_elu(hidden):
+def _concat_elu(hidden: Tensor) -> Tensor:
     return keras.ops.elu(keras.ops.concatenate([hidden, -hidden], axis=-1))

@@ -1,114 +1,63 @@
-"""The gated PixelCNN: outputs for a pixel see all pixels before it within reach, and no other."""
+"""The gated PixelCNN: its outputs for a pixel see the earlier pixels within reach and no others."""
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
 from tfp_glow.networks.condition import ConditionBias, required
-from tfp_glow.networks.past_conv import PastConv2D
+from tfp_glow.networks.gated_block import Biases, GatedBlock
+from tfp_glow.networks.types import BatchShape, Config, Shape, Tensor
 
-
-@keras.saving.register_keras_serializable('tfp_glow')
-class GatedBlock(keras.layers.Layer):
-    """One layer of both stacks of a `GatedPixelCNN`, for whole images or windows of them.
-
-    ```none
-    v' = gate(conv(v) + a),   cross = conv1x1(v' before the gate) + b
-    h' = h + conv1x1(gate(conv(h) + cross)),          gate([s, t]) = tanh(s) * sigmoid(t)
-    ```
-
-    with [a, b] the condition's bias. A pixel of conv(v) sees `reach` rows above its own and, in all
-    blocks but the first, its own, of which v knows nothing; conv(h) sees `reach` pixels to the left
-    and, in all blocks but the first, its own. The first block has no h to add.
-
-    Args:
-      width: channels of v and of h.
-      kernel_size: `2 * reach + 1`, odd.
-      first: whether v and h are the image itself.
-      seed: integer for the initial weights.
-    """
-
-    def __init__(self, width, kernel_size, first=False, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self._config = {'width': width, 'kernel_size': kernel_size, 'first': first, 'seed': seed}
-        self.first, self.reach = first, kernel_size // 2
-        seeds = np.random.SeedSequence(seed).generate_state(4) >> 1
-
-        def options(k, name):
-            return {'kernel_initializer': keras.initializers.GlorotUniform(int(seeds[k])),
-                    'dtype': self.dtype_policy, 'name': name}
-        depth = self.reach + (not first)
-        self.vertical = PastConv2D(2 * width, (depth, kernel_size), **options(0, 'vertical'))
-        self.horizontal = PastConv2D(2 * width, (1, depth), **options(1, 'horizontal'))
-        self.across = keras.layers.Dense(2 * width, **options(2, 'across'))
-        self.mix = keras.layers.Dense(width, **options(3, 'mix'))
-
-    def build(self, input_shape):
-        width = self._config['width']
-        self.vertical.build(input_shape)
-        self.horizontal.build(input_shape)
-        self.across.build((*input_shape[:-1], 2 * width))
-        self.mix.build((*input_shape[:-1], width))
-
-    def call(self, v, h, biases):
-        """`v [B, H, W, I], h [B, H, W, I]` and [a, b] to v' and h'."""
-        window = keras.ops.pad(v, ((0, 0), (self.reach, 0), (0, 0), (0, 0)))
-        v, cross = self.rows(window[:, :-1] if self.first else window, biases)
-        window = keras.ops.pad(h, ((0, 0), (0, 0), (self.reach, 0), (0, 0)))
-        return v, self.pixels(window[:, :, :-1] if self.first else window, cross)
-
-    def rows(self, window, biases):
-        """v' and cross of the rows whose own and earlier rows are `window [B, depth.., W, I]`."""
-        sides = (self.reach, self.reach)
-        found = self.vertical(keras.ops.pad(window, ((0, 0), (0, 0), sides, (0, 0)))) + biases[0]
-        return gate(found), self.across(found) + biases[1]
-
-    def pixels(self, window, cross):
-        """h' of the pixels whose own and earlier h are `window [B, H, depth.., I]`."""
-        found = self.mix(gate(self.horizontal(window) + cross))
-        return found if self.first else found + window[:, :, self.reach:]
-
-    def get_config(self):
-        return dict(super().get_config(), **self._config)
+# See `GatedPixelCNN.incremental`.
+NextRow = Callable[[list[Tensor], Tensor, Tensor], tuple[list[Tensor], list[Tensor]]]
+NextPixel = Callable[[list[Tensor], list[Tensor], Tensor, Tensor], tuple[list[Tensor], Tensor]]
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class GatedPixelCNN(keras.Model):
     """Gated PixelCNN: `[B, H, W, C] -> [B, H, W, outputs]`, autoregressive in raster order.
 
-    The outputs for a pixel depend on the pixels above it and to its left in its row, in all their
-    channels, and on the condition; of its own channels they know nothing. A vertical stack v sees
-    the rows above, a horizontal one h the pixels to the left and, through v, those rows; see
-    `GatedBlock`. There is no blind spot: seen are all pixels before that are at most r rows above
-    and at most r columns to either side, r the sum over the blocks of half their kernel's side,
-    rounded down. A channel of ones beside the image lets the network tell the padding from a pixel.
-    The last of the two 1x1 convolutions after the blocks starts at zero.
+    The outputs for a pixel depend on the condition, on the pixels above it and on the pixels to its
+    left in its row, in all their channels. They know nothing of the pixel's own channels. A
+    vertical stack v sees the rows above. A horizontal stack h sees the pixels to the left and,
+    through v, those rows; see `GatedBlock`. There is no blind spot: a pixel sees all earlier pixels
+    that are at most r rows above it and at most r columns to either side, where r is the sum over
+    the blocks of half the side of their kernel, rounded down. A channel of ones beside the image
+    lets the network tell the padding from a pixel. After the blocks come two 1x1 convolutions, of
+    which the last starts at zero.
 
     Args:
-      event_shape: `(H, W, C)`.
-      outputs: channels of the output, for all that a pixel's distribution takes.
-      width: channels of each stack.
-      blocks: number of blocks, at least 1.
-      kernel_size: odd side of the square whose upper half the kernels of a block are.
-      first_kernel_size: that of the first block.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes.
-      condition_size: `condition=` is vectors `[B, condition_size]`.
-      condition_channels: `condition=` is a feature map `[B, h, w, condition_channels]`, which is
-        brought to the images' size. A linear map of the condition is added to both stacks of each
-        block, before the gate; see `ConditionBias`.
-      seed: integer for the initial weights.
+        event_shape: The shape of the images, `(H, W, C)`.
+        outputs: The number of channels of the output: all numbers that the distribution of a pixel
+            takes.
+        width: The number of channels of each stack.
+        blocks: The number of blocks, at least 1.
+        kernel_size: The odd side of a square. The kernels of a block are its upper half.
+        first_kernel_size: The same for the first block.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`.
+        condition_size: If it is given, `condition=` is vectors `[B, condition_size]`.
+        condition_channels: If it is given, `condition=` is a feature map
+            `[B, h, w, condition_channels]`, which is brought to the size of the images. A linear
+            map of the condition is added to both stacks of each block, before the gate; see
+            `ConditionBias`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: an argument out of its range, or a condition of another shape; the message names
-        it.
+        ValueError: If an argument is out of its range, or if a condition has another shape. The
+            message names it.
 
     #### References
     Van den Oord et al., *Conditional Image Generation with PixelCNN Decoders*, 2016,
     arXiv:1606.05328, equations 2 to 5 and figure 2.
     """
 
-    def __init__(self, event_shape, outputs, width=32, blocks=5, kernel_size=3,
-                 first_kernel_size=7, classes=None, condition_size=None, condition_channels=None,
-                 seed=0, **kwargs):
+    def __init__(self, event_shape: Shape, outputs: int, width: int = 32, blocks: int = 5,
+                 kernel_size: int = 3, first_kernel_size: int = 7, classes: int | None = None,
+                 condition_size: int | None = None, condition_channels: int | None = None,
+                 seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         event_shape = tuple(event_shape)
         if len(event_shape) != 3 or None in event_shape or min(event_shape) < 1:
@@ -125,16 +74,16 @@ class GatedPixelCNN(keras.Model):
             raise ValueError('at most one of classes, condition_size and condition_channels may '
                              f'be given, and it must be positive; got {classes=}, '
                              f'{condition_size=}, {condition_channels=}.')
-        self._config = {'event_shape': event_shape, 'outputs': outputs, 'width': width,
-                        'blocks': blocks, 'kernel_size': kernel_size,
-                        'first_kernel_size': first_kernel_size, 'classes': classes,
-                        'condition_size': condition_size,
-                        'condition_channels': condition_channels, 'seed': seed}
+        self._config: Config = {'event_shape': event_shape, 'outputs': outputs, 'width': width,
+                                'blocks': blocks, 'kernel_size': kernel_size,
+                                'first_kernel_size': first_kernel_size, 'classes': classes,
+                                'condition_size': condition_size,
+                                'condition_channels': condition_channels, 'seed': seed}
         self.event_shape, self.outputs, self.takes_condition = event_shape, outputs, bool(given)
         self._connect([int(s) for s in np.random.SeedSequence(seed).generate_state(
             2 * blocks + 1) >> 1])
 
-    def _connect(self, seeds):
+    def _connect(self, seeds: list[int]) -> None:
         config, policy = self._config, self.dtype_policy
         width, count = config['width'], config['blocks']
         self.blocks = [
@@ -155,7 +104,7 @@ class GatedPixelCNN(keras.Model):
         self.last = keras.layers.Dense(self.outputs, kernel_initializer='zeros', dtype=policy,
                                        name='last')
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         *side, channels = self.event_shape
         hidden = (None, *side, self._config['width'])
         for k, block in enumerate(self.blocks):
@@ -165,46 +114,50 @@ class GatedPixelCNN(keras.Model):
         for layer in self.condition_layers:
             layer.build()
 
-    def call(self, inputs, condition=None):
+    def call(self, inputs: Tensor, condition: Tensor | None = None) -> Tensor:
         self._check(inputs)
         v = h = _with_ones(inputs, 1.)
         for block, biases in zip(self.blocks, self._biases(condition), strict=True):
             v, h = block(v, h, biases=biases)
         return self._outputs(h)
 
-    def incremental(self, batch, condition=None):
-        """The network one row and one pixel at a time, in all at about the arithmetic of one call.
+    def incremental(self, batch: int | Tensor, condition: Tensor | None = None,
+                    ) -> tuple[list[Tensor], NextRow, list[Tensor], NextPixel]:
+        """Runs the network one row and one pixel at a time.
 
-        The last rows of v and the last pixels of h that a block needs are kept: no feature of any
-        pixel is computed twice.
+        All steps together take about the arithmetic of one call. The last rows of v and the last
+        pixels of h that a block needs are kept: no feature of any pixel is computed twice.
 
         Args:
-          batch: B, an integer or a scalar tensor.
-          condition: as of a call.
+            batch: The number B of images, an integer or a scalar tensor.
+            condition: The condition of a call.
 
         Returns:
-          `(rows, next_row, pixels, next_pixel)`: the state before the first row; a function of
-          tensors `next_row(rows, i, above) -> (rows, given)`, to be called for rows i = 0, 1, ...
-          with the row of the image above, `[B, W, C]`, zeros for i = 0; the state before the first
-          pixel of any row; and `next_pixel(pixels, given, j, before) -> (pixels, raw)`, to be
-          called for columns j = 0, 1, ... of that row with the pixel to the left, `[B, C]`, zeros
-          for j = 0. `raw [B, outputs]` is what a call would return for pixel (i, j).
+            `(rows, next_row, pixels, next_pixel)`. `rows` is the state before the first row.
+            `next_row(rows, i, above) -> (rows, given)` is a function of tensors, to be called for
+            the rows i = 0, 1, ... with the row of the image above, `[B, W, C]`, zeros for i = 0.
+            `pixels` is the state before the first pixel of any row.
+            `next_pixel(pixels, given, j, before) -> (pixels, raw)` is a function of tensors, to be
+            called for the columns j = 0, 1, ... of that row with the pixel to the left, `[B, C]`,
+            zeros for j = 0. `raw [B, outputs]` is what a call would return for pixel (i, j).
         """
         ops = keras.ops
         _, width, channels = self.event_shape
         conditions = self._biases(condition)
         depths = [channels + 1] + [self._config['width']] * (len(self.blocks) - 1)
 
-        def zeros(*shape):
+        def zeros(*shape: int) -> Tensor:
             return ops.zeros((batch, *shape), self.compute_dtype)
 
-        def moved(window, new, axis, block):
-            """The window with `new` at its end, as a block takes it; and what is kept of it."""
+        def moved(window: Tensor, new: Tensor, axis: int, block: GatedBlock,
+                  ) -> tuple[Tensor, Tensor]:
+            """Appends `new`; returns the window that the block takes, and the part to keep."""
             window = ops.concatenate([window, new], axis)
             kept = window[:, -block.reach:] if axis == 1 else window[:, :, -block.reach:]
             return (kept if block.first else window), kept
 
-        def next_row(rows, i, above):
+        def next_row(rows: list[Tensor], i: Tensor, above: Tensor,
+                     ) -> tuple[list[Tensor], list[Tensor]]:
             v, kept, given = _with_ones(above[:, None], i > 0), [], []
             for block, window, biases in zip(self.blocks, rows, conditions, strict=True):
                 window, keep = moved(window, ops.cast(v, self.compute_dtype), 1, block)
@@ -213,7 +166,8 @@ class GatedPixelCNN(keras.Model):
                 given.append(cross)
             return kept, given
 
-        def next_pixel(pixels, given, j, before):
+        def next_pixel(pixels: list[Tensor], given: list[Tensor], j: Tensor, before: Tensor,
+                       ) -> tuple[list[Tensor], Tensor]:
             h, kept = _with_ones(before[:, None, None], j > 0), []
             for block, window, cross in zip(self.blocks, pixels, given, strict=True):
                 window, keep = moved(window, ops.cast(h, self.compute_dtype), 2, block)
@@ -224,8 +178,8 @@ class GatedPixelCNN(keras.Model):
         pixels = [zeros(1, block.reach, depth) for block, depth in zip(self.blocks, depths)]
         return rows, next_row, pixels, next_pixel
 
-    def _biases(self, condition):
-        """Of each block, what the condition adds to v and to h."""
+    def _biases(self, condition: Tensor | None) -> list[Biases]:
+        """Returns what the condition adds to v and to h of each block."""
         if not self.takes_condition:
             return [[0., 0.]] * len(self.blocks)
         condition, size = required(condition, self.name), self._config['condition_size']
@@ -236,20 +190,23 @@ class GatedPixelCNN(keras.Model):
             condition = condition[:, None, None]
         return [keras.ops.split(layer(condition), 2, -1) for layer in self.condition_layers]
 
-    def _outputs(self, h):
+    def _outputs(self, h: Tensor) -> Tensor:
         return self.last(keras.ops.relu(self.top(keras.ops.relu(h))))
 
-    def _check(self, inputs):
+    def _check(self, inputs: Tensor) -> None:
         if tuple(inputs.shape[1:]) != self.event_shape:
             raise ValueError(f'inputs must be [B, {", ".join(map(str, self.event_shape))}]; '
                              f'got shape={tuple(inputs.shape)}.')
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
 
-def gated_pixelcnn(event_shape, outputs, width=32, **options):
-    """A built `GatedPixelCNN` for images of `event_shape = (H, W, C)`; `options` are its own.
+def gated_pixelcnn(event_shape: Shape, outputs: int, width: int = 32,
+                   **options: Any) -> GatedPixelCNN:
+    """Returns a built `GatedPixelCNN` for images of `event_shape = (H, W, C)`.
+
+    The `options` are arguments of `GatedPixelCNN`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -265,20 +222,14 @@ def gated_pixelcnn(event_shape, outputs, width=32, **options):
     return network
 
 
-def gate(hidden):
-    """tanh(s) * sigmoid(t) of `hidden = [s, t]`, halves of the channels."""
-    s, t = keras.ops.split(hidden, 2, -1)
-    return keras.ops.tanh(s) * keras.ops.sigmoid(t)
-
-
-def _with_ones(images, real):
-    """`images` and a channel of ones, or of zeros where they are not `real` but padding."""
+def _with_ones(images: Tensor, real: float | Tensor) -> Tensor:
+    """Appends a channel of ones to `images`, or of zeros where they are padding and not `real`."""
     ones = keras.ops.ones_like(images[..., :1]) * keras.ops.cast(real, images.dtype)
     return keras.ops.concatenate([images, ones], -1)
 
 
-def _row(bias, i):
-    """Row i of a bias `[B, H, W, c]`, with H = 1 if it is the same for all rows."""
+def _row(bias: float | Tensor, i: Tensor) -> float | Tensor:
+    """Returns row i of a bias `[B, H, W, c]`, whose H is 1 if the bias is the same for all rows."""
     if not hasattr(bias, 'shape') or bias.shape[1] == 1:
         return bias
     return keras.ops.take(bias, keras.ops.reshape(i, (1,)), axis=1)

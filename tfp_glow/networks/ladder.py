@@ -1,36 +1,41 @@
-"""Networks of one layer of a ladder VAE: ELU pre-activation residual blocks, weight-normalised."""
+"""Networks of one layer of a ladder VAE: weight-normalised residual blocks, ELU before each."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from tfp_glow.networks.resampled_conv import ResampledConv2D
+from tfp_glow.networks.types import Apply, BatchShape, Config, DType, Shape, Tensor
 
-_RESIDUAL = .1  # Factor of what a block adds.
+_RESIDUAL = .1  # The factor of what a block adds.
 
 
 class _LadderNetwork(keras.Model):
-    """What the networks of a layer share: convolutions run, or initialised, one after the other."""
+    """What the networks of a layer share: their convolutions are called or initialised in turn."""
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for key, least in (('width', 1), ('latent_channels', 1), ('context_channels', 0)):
             if config.get(key, least) < least:
                 raise ValueError(f'{key} must be at least {least}; got {config[key]}.')
         self._config = config
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
         return self._run(inputs, lambda layer, x: layer(x))
 
-    def initialize(self, inputs):
+    def initialize(self, inputs: Tensor | list[Tensor]) -> None:
         """Sets gains and biases from `inputs`, layer by layer, once."""
         dtype = self.compute_dtype
         inputs = [keras.ops.cast(x, dtype) for x in inputs] if isinstance(
             inputs, (list, tuple)) else keras.ops.cast(inputs, dtype)
         self._run(inputs, lambda layer, x: layer.initialize(x))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config)
 
-    def _convolution(self, filters, name, seed=0, **options):
+    def _convolution(self, filters: int, name: str, seed: int = 0,
+                     **options: Any) -> ResampledConv2D:
         return ResampledConv2D(filters, activation='elu', seed=self._config['seed'] + seed,
                                dtype=self.dtype_policy, name=name, **options)
 
@@ -44,29 +49,31 @@ class LadderUp(_LadderNetwork):
     features = shrunk(x) + .1 * conv3x3(elu(hidden))
     ```
 
-    With h = H / shrink and w = W / shrink, these have the sides h, w and width, latent_channels,
+    The results have the sides h = H / shrink and w = W / shrink. They have width, latent_channels,
     latent_channels and context_channels channels.
 
     Args:
-      side: `(H, W)`.
-      width: channels of the features.
-      latent_channels: channels of the latents.
-      context_channels: of what the flow of the posterior is told; may be 0.
-      shrink: factor between the sides of x and those of the latents.
-      top: the layer is the last on the way up: no one is to read its features, which are then just
-        shrunk(x), without weights.
-      seed: integer for the initial weights.
+        side: The sides `(H, W)` of x.
+        width: The number of channels of the features.
+        latent_channels: The number of channels of the latents.
+        context_channels: The number of channels that the flow of the posterior is told; it may be
+            0.
+        shrink: The factor between the sides of x and the sides of the latents.
+        top: Whether the layer is the last on the way up. Nothing reads the features of that layer,
+            which are then just shrunk(x), without weights.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: a number of channels is out of its range, or `side` not divisible by `shrink`.
+        ValueError: If a number of channels is out of its range, or if `side` is not divisible by
+            `shrink`.
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
     arXiv:1606.04934, section 5.3 and figure 3.
     """
 
-    def __init__(self, side, width, latent_channels, context_channels=0, shrink=1, top=False,
-                 seed=0, **kwargs):
+    def __init__(self, side: Shape, width: int, latent_channels: int, context_channels: int = 0,
+                 shrink: int = 1, top: bool = False, seed: int = 0, **kwargs: Any) -> None:
         super().__init__({'side': tuple(side), 'width': width, 'latent_channels': latent_channels,
                           'context_channels': context_channels, 'shrink': shrink, 'top': top,
                           'seed': seed}, **kwargs)
@@ -74,13 +81,13 @@ class LadderUp(_LadderNetwork):
         self.first = self._convolution(sum(self.sizes), 'conv_in', shrink=shrink)
         self.second = None if top else self._convolution(width, 'conv_out', seed=1)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         side, width, shrink = (self._config[key] for key in ('side', 'width', 'shrink'))
         self.first.build((None, *side, width))
         if self.second is not None:
             self.second.build((None, side[0] // shrink, side[1] // shrink, width))
 
-    def _run(self, inputs, apply):
+    def _run(self, inputs: Tensor, apply: Apply) -> list[Tensor]:
         mean, log_sd, context, *hidden = _split(apply(self.first, inputs), self.sizes)
         shrink = self._config['shrink']
         if shrink > 1:
@@ -98,36 +105,37 @@ class LadderDown(_LadderNetwork):
     [prior_mean, prior_log_sd, mean, log_sd, context, hidden] = conv3x3(elu(x))
     ```
 
-    The channels are latent_channels four times, context_channels and width. Mean and log_sd are
-    the way down's share of the posterior's.
+    The first four have latent_channels channels, context has context_channels and hidden has width.
+    mean and log_sd are the share of the way down in the posterior's mean and log_sd.
 
     Args:
-      side: `(h, w)`.
-      width: see `LadderUp`.
-      latent_channels: see `LadderUp`.
-      context_channels: see `LadderUp`.
-      position_bias: learn the outputs' bias per position, see `WeightNormConv2D`.
-      seed: integer for the initial weights.
+        side: The sides `(h, w)` of x.
+        width: See `LadderUp`.
+        latent_channels: See `LadderUp`.
+        context_channels: See `LadderUp`.
+        position_bias: Whether to learn the bias of the outputs per position, see
+            `WeightNormConv2D`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: a number of channels is out of its range.
+        ValueError: If a number of channels is out of its range.
 
     #### References
     See `LadderUp`.
     """
 
-    def __init__(self, side, width, latent_channels, context_channels=0, position_bias=False,
-                 seed=0, **kwargs):
+    def __init__(self, side: Shape, width: int, latent_channels: int, context_channels: int = 0,
+                 position_bias: bool = False, seed: int = 0, **kwargs: Any) -> None:
         super().__init__({'side': tuple(side), 'width': width, 'latent_channels': latent_channels,
                           'context_channels': context_channels, 'position_bias': position_bias,
                           'seed': seed}, **kwargs)
         self.sizes = [latent_channels] * 4 + [context_channels, width]
         self.first = self._convolution(sum(self.sizes), 'conv_in', position_bias=position_bias)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         self.first.build((None, *self._config['side'], self._config['width']))
 
-    def _run(self, inputs, apply):
+    def _run(self, inputs: Tensor, apply: Apply) -> list[Tensor]:
         return _split(apply(self.first, inputs), self.sizes)
 
 
@@ -139,32 +147,34 @@ class LadderMerge(_LadderNetwork):
     features = grown(x) + .1 * conv3x3(elu([latents, hidden]))
     ```
 
-    The three have the sides h, w and width, latent_channels and width channels; `H = h * grow`.
+    The three inputs have the sides h and w, and width, latent_channels and width channels. The
+    result has the sides `H = h * grow` and `W = w * grow`.
 
     Args:
-      side: `(h, w)`.
-      width: see `LadderUp`.
-      latent_channels: see `LadderUp`.
-      grow: factor between the sides of the latents and those of the features.
-      seed: integer for the initial weights.
+        side: The sides `(h, w)` of the inputs.
+        width: See `LadderUp`.
+        latent_channels: See `LadderUp`.
+        grow: The factor between the sides of the latents and the sides of the features.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: a number of channels or `grow` is not positive.
+        ValueError: If a number of channels or `grow` is not positive.
 
     #### References
     See `LadderUp`.
     """
 
-    def __init__(self, side, width, latent_channels, grow=1, seed=0, **kwargs):
+    def __init__(self, side: Shape, width: int, latent_channels: int, grow: int = 1, seed: int = 0,
+                 **kwargs: Any) -> None:
         super().__init__({'side': tuple(side), 'width': width, 'latent_channels': latent_channels,
                           'grow': grow, 'seed': seed}, **kwargs)
         self.first = self._convolution(width, 'conv_out', grow=grow)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: BatchShape | None = None) -> None:
         config = self._config
         self.first.build((None, *config['side'], config['latent_channels'] + config['width']))
 
-    def _run(self, inputs, apply):
+    def _run(self, inputs: list[Tensor], apply: Apply) -> Tensor:
         features, latents, hidden = inputs
         change = apply(self.first, keras.ops.concatenate([latents, hidden], axis=-1))
         grow = self._config['grow']
@@ -173,23 +183,25 @@ class LadderMerge(_LadderNetwork):
         return features + _RESIDUAL * change
 
 
-def ladder_layer(side, width, latent_channels, context_channels=0, factor=1, top=False,
-                 position_bias=False, seed=0, dtype=None):
-    """The built networks `(up, down, merge)` of one layer of a ladder.
+def ladder_layer(side: Shape, width: int, latent_channels: int, context_channels: int = 0,
+                 factor: int = 1, top: bool = False, position_bias: bool = False, seed: int = 0,
+                 dtype: DType | None = None) -> tuple[LadderUp, LadderDown, LadderMerge]:
+    """Returns the built networks `(up, down, merge)` of one layer of a ladder.
 
     Args:
-      side: `(H, W)`, of the features below the layer.
-      width: see `LadderUp`.
-      latent_channels: see `LadderUp`.
-      context_channels: see `LadderUp`.
-      factor: what the sides are divided by on the way up and multiplied by on the way down.
-      top: see `LadderUp`.
-      position_bias: see `LadderDown`.
-      seed: integer for the initial weights.
-      dtype: Keras dtype policy.
+        side: The sides `(H, W)` of the features below the layer.
+        width: See `LadderUp`.
+        latent_channels: See `LadderUp`.
+        context_channels: See `LadderUp`.
+        factor: The number by which the sides are divided on the way up and multiplied on the way
+            down.
+        top: See `LadderUp`.
+        position_bias: See `LadderDown`.
+        seed: An integer from which the initial weights are drawn.
+        dtype: A dtype or a dtype policy of Keras.
 
     Raises:
-      ValueError: see `LadderUp`.
+        ValueError: As for `LadderUp`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -214,6 +226,6 @@ def ladder_layer(side, width, latent_channels, context_channels=0, factor=1, top
     return up, down, merge
 
 
-def _split(images, sizes):
+def _split(images: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     ends = [sum(sizes[:k]) for k in range(1, len(sizes))]
     return list(keras.ops.split(images, ends, axis=-1))

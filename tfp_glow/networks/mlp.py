@@ -1,8 +1,12 @@
 """A plain multi-layer perceptron over vectors."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from tfp_glow.networks.condition import ConditionBias, required
+from tfp_glow.networks.types import Activation, BatchShape, Config, Tensor
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
@@ -14,24 +18,26 @@ class MLPNetwork(keras.Model):
     ```
 
     Args:
-      outputs: entries of the output.
-      hidden: units of each hidden layer; none for a linear map.
-      activation: of the hidden layers, by a Keras name or a function.
-      zero_last: the last layer starts at zero, so that a coupling starts as the identity.
-      classes: the network is called with `condition=`, labels `[B]` of so many classes, which add
-        a learned bias to each hidden layer; see `ConditionBias`.
-      seed: integer for the initial weights.
+        outputs: The number of entries of the output.
+        hidden: The number of units of each hidden layer; an empty list makes a linear map.
+        activation: The activation of the hidden layers: a name in Keras or a function.
+        zero_last: Whether the last layer starts at zero, so that a coupling starts as the identity.
+        classes: The number of classes, or None. If it is given, the network is called with
+            `condition=`, labels `[B]`, which add a learned bias to each hidden layer; see
+            `ConditionBias`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: `outputs` or a number in `hidden` is not positive; `classes` without a hidden
-        layer.
+        ValueError: If `outputs` or a number in `hidden` is not positive, or if `classes` is given
+            without a hidden layer.
 
     #### References
     Dinh, Krueger and Bengio, *NICE*, 2014, arXiv:1410.8516, section 5.1.
     """
 
-    def __init__(self, outputs, hidden=(64, 64), activation='relu', zero_last=True, classes=None,
-                 seed=0, **kwargs):
+    def __init__(self, outputs: int, hidden: Sequence[int] = (64, 64),
+                 activation: Activation = 'relu', zero_last: bool = True,
+                 classes: int | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         hidden = tuple(hidden)
         if outputs < 1 or min(hidden, default=1) < 1:
@@ -39,8 +45,8 @@ class MLPNetwork(keras.Model):
         if classes is not None and not hidden:
             raise ValueError('hidden must hold at least one number for a condition to enter by; '
                              f'got {hidden=}, {classes=}.')
-        self._config = {'outputs': outputs, 'hidden': hidden, 'zero_last': zero_last,
-                        'classes': classes, 'seed': seed}
+        self._config: Config = {'outputs': outputs, 'hidden': hidden, 'zero_last': zero_last,
+                                'classes': classes, 'seed': seed}
         self.activation = keras.activations.get(activation)
         sizes = [*hidden, outputs]
         self.dense_layers = [keras.layers.Dense(
@@ -53,11 +59,11 @@ class MLPNetwork(keras.Model):
             for k, units in enumerate(hidden)]
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         """Whether the network is called with `condition=`."""
         return self._config['classes'] is not None
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         for layer in self.dense_layers:
             layer.build(input_shape)
             input_shape = (*input_shape[:-1], layer.units)
@@ -65,7 +71,7 @@ class MLPNetwork(keras.Model):
             layer.build()
         self.built = True
 
-    def call(self, inputs, condition=None):
+    def call(self, inputs: Tensor, condition: Tensor | None = None) -> Tensor:
         *hidden_layers, last = self.dense_layers
         hidden = inputs
         for k, layer in enumerate(hidden_layers):
@@ -76,16 +82,18 @@ class MLPNetwork(keras.Model):
             hidden = self.activation(hidden)
         return last(hidden)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **self._config,
                     activation=keras.activations.serialize(self.activation))
 
 
-def mlp(inputs, outputs, hidden=(64, 64), **options):
-    """A built `MLPNetwork` for vectors of `inputs` entries; `options` are its own.
+def mlp(inputs: int, outputs: int, hidden: Sequence[int] = (64, 64), **options: Any) -> MLPNetwork:
+    """Returns a built `MLPNetwork` for vectors of `inputs` entries.
+
+    The `options` are arguments of `MLPNetwork`.
 
     Raises:
-      ValueError: `inputs` is not positive; as `MLPNetwork`.
+        ValueError: If `inputs` is not positive, and as for `MLPNetwork`.
 
     ```python
     >>> import tfp_glow

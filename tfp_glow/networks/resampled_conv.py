@@ -1,7 +1,11 @@
 """A weight-normalised convolution that halves or doubles the sides of images."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
+from tfp_glow.networks.types import Activation, BatchShape, Config, Shape, Tensor
 from tfp_glow.networks.weight_norm import WeightNormConv2D
 
 
@@ -14,33 +18,35 @@ class ResampledConv2D(keras.layers.Layer):
     depth_to_space(conv(space_to_depth(activation(x), shrink)), grow)
     ```
 
-    It stands where the reference has strided convolutions and their transposes, and is one of side
-    `kernel_size * shrink` or `kernel_size * grow`.
+    It takes the place of the reference's strided convolutions and their transposes. It is such a
+    convolution, with a kernel of side `kernel_size * shrink` or `kernel_size * grow`.
 
     Args:
-      filters: output channels.
-      kernel_size: odd side of the kernel at the coarse side.
-      shrink: factor by which the sides are divided before the convolution.
-      grow: factor by which they are multiplied after it.
-      activation: by a Keras name or a function, before the convolution; None for none.
-      scale: standard deviation of the outputs once `initialize` has seen data.
-      position_bias: see `WeightNormConv2D`.
-      seed: integer for the initial weights.
+        filters: The number of output channels.
+        kernel_size: The odd side of the kernel at the coarse side.
+        shrink: The factor by which the sides are divided before the convolution.
+        grow: The factor by which the sides are multiplied after the convolution.
+        activation: The activation before the convolution: a name in Keras, a function, or None for
+            none.
+        scale: The standard deviation of the outputs once `initialize` has seen data.
+        position_bias: See `WeightNormConv2D`.
+        seed: An integer from which the initial weights are drawn.
 
     Raises:
-      ValueError: `filters`, `shrink` or `grow` is not positive; when built, the sides are unknown
-        or not divisible by `shrink`.
+        ValueError: If `filters`, `shrink` or `grow` is not positive; when the layer is built, if
+            the sides are unknown or not divisible by `shrink`.
     """
 
-    def __init__(self, filters, kernel_size=3, shrink=1, grow=1, activation=None, scale=.1,
-                 position_bias=False, seed=0, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, shrink: int = 1, grow: int = 1,
+                 activation: Activation | None = None, scale: float = .1,
+                 position_bias: bool = False, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if min(filters, shrink, grow) < 1:
             raise ValueError('filters, shrink and grow must be positive; '
                              f'got {filters=}, {shrink=}, {grow=}.')
-        self._config = {'filters': filters, 'kernel_size': kernel_size, 'shrink': shrink,
-                        'grow': grow, 'activation': activation, 'scale': scale,
-                        'position_bias': position_bias, 'seed': seed}
+        self._config: Config = {'filters': filters, 'kernel_size': kernel_size, 'shrink': shrink,
+                                'grow': grow, 'activation': activation, 'scale': scale,
+                                'position_bias': position_bias, 'seed': seed}
         self.filters, self.shrink, self.grow = filters, shrink, grow
         self.activation = keras.activations.get(activation)
         self.convolution = WeightNormConv2D(
@@ -48,7 +54,7 @@ class ResampledConv2D(keras.layers.Layer):
             keras.initializers.RandomNormal(0., .05, seed=seed), dtype=self.dtype_policy,
             name='conv')
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         batch, *side, channels = input_shape
         if any(length is None or length % self.shrink for length in side):
             raise ValueError(f'the sides of the images must be divisible by {self.shrink}, shrink; '
@@ -56,24 +62,26 @@ class ResampledConv2D(keras.layers.Layer):
         self.convolution.build((batch, *(length // self.shrink for length in side),
                                 channels * self.shrink**2))
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self._run(inputs, self.convolution)
 
-    def initialize(self, inputs):
-        """Sets gain and bias from `inputs` once; returns the output."""
+    def initialize(self, inputs: Tensor) -> Tensor:
+        """Sets gain and bias from `inputs` once, and returns the output."""
         return self._run(keras.ops.cast(inputs, self.compute_dtype), self.convolution.initialize)
 
-    def _run(self, inputs, convolution):
+    def _run(self, inputs: Tensor, convolution: Callable[[Tensor], Tensor]) -> Tensor:
         coarse = _space_to_depth(self.activation(inputs), self.shrink)
         return _depth_to_space(convolution(coarse), self.grow)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), **dict(
             self._config, activation=keras.activations.serialize(self.activation)))
 
 
-def resampled_conv(input_shape, filters, **options):
-    """A built `ResampledConv2D` for images of `input_shape = (H, W, C)`; `options` are its own.
+def resampled_conv(input_shape: Shape, filters: int, **options: Any) -> ResampledConv2D:
+    """Returns a built `ResampledConv2D` for images of `input_shape = (H, W, C)`.
+
+    The `options` are arguments of `ResampledConv2D`.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -88,7 +96,7 @@ def resampled_conv(input_shape, filters, **options):
     return layer
 
 
-def _space_to_depth(images, factor):
+def _space_to_depth(images: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return images
     _, height, width, channels = images.shape
@@ -98,7 +106,7 @@ def _space_to_depth(images, factor):
                              (-1, height, width, factor**2 * channels))
 
 
-def _depth_to_space(images, factor):
+def _depth_to_space(images: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return images
     _, height, width, channels = images.shape

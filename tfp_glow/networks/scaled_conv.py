@@ -1,39 +1,49 @@
 """The convolution of Glow's networks: scaled per output channel, with an edge indicator."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from tfp_glow.networks import convolve
+from tfp_glow.networks.types import BatchShape, Config, Initializer, Tensor
 
-_EPSILON = 1e-6  # The reference's, added to the standard deviation.
+_EPSILON = 1e-6  # Added to the standard deviation, as in the reference.
 
 
 @keras.saving.register_keras_serializable('tfp_glow')
 class ScaledConv2D(keras.layers.Layer):
-    """`[B, H, W, C] -> [B, H, W, filters]`: (conv(x) + bias) * exp(log_scale * rate), 'same'.
+    """A convolution `[B, H, W, C] -> [B, H, W, filters]`: (conv(x) + bias) * exp(log_scale * rate).
 
-    With `normalise`, `initialize(x)` sets bias and log_scale so that the output has mean 0 and
-    variance 1 per channel (actnorm inside the network), once, and remembers it. With
-    `edge_indicator` the input gets one more channel that is 1 in the zero padding and 0 elsewhere,
-    so that the network sees where the image ends. The indicator and the scale are folded into
-    the kernel, which costs nothing on the images.
+    The padding is 'same'. With `normalise`, `initialize(x)` sets bias and log_scale so that the
+    output has mean 0 and variance 1 per channel (actnorm inside the network). It does so once, and
+    remembers it. With `edge_indicator` the input gets one more channel that is 1 in the zero
+    padding and 0 elsewhere, so that the network sees where the image ends. The indicator and the
+    scale are folded into the kernel, which costs nothing on the images.
 
     Args:
-      filters: output channels.
-      kernel_size: odd side of the kernel.
-      kernel_initializer: a Keras initialiser.
-      rate: factor of log_scale; None for no scale at all.
-      normalise: data-dependent initialisation; needs a rate.
-      edge_indicator: add the indicator channel; changes nothing where kernel_size is 1.
-      position_bias: learn a bias `[H, W, filters]` in place of `[filters]`: for data that are
-        aligned, such as centred objects. Ours, not the reference's.
+        filters: The number of output channels.
+        kernel_size: The odd side of the kernel.
+        kernel_initializer: An initialiser of Keras, or its name.
+        rate: The factor of log_scale, or None for no scale at all.
+        normalise: Whether to have the data-dependent initialisation, which needs a rate.
+        edge_indicator: Whether to add the indicator channel. It changes nothing if `kernel_size` is
+            1.
+        position_bias: Whether to learn a bias `[H, W, filters]` besides `[filters]`: for data that
+            are aligned, such as centred objects. The reference does not have this.
+
+    Raises:
+        ValueError: If `normalise` is given without a `rate`. When called, if `edge_indicator` is
+            given and the height or width of the images is unknown.
 
     #### References
     openai/glow, `tfops.py`: `conv2d` with actnorm, `conv2d_zeros`, `add_edge_padding`.
     """
 
-    def __init__(self, filters, kernel_size, kernel_initializer='glorot_uniform', rate=1.,
-                 normalise=False, edge_indicator=False, position_bias=False, **kwargs):
+    def __init__(self, filters: int, kernel_size: int,
+                 kernel_initializer: Initializer = 'glorot_uniform', rate: float | None = 1.,
+                 normalise: bool = False, edge_indicator: bool = False, position_bias: bool = False,
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if normalise and rate is None:
             raise ValueError(f'normalise needs a rate; got {normalise=}, {rate=}.')
@@ -46,7 +56,7 @@ class ScaledConv2D(keras.layers.Layer):
         self.edge_indicator = edge_indicator and kernel_size > 1
         self.position_bias = position_bias
 
-    def build(self, input_shape):
+    def build(self, input_shape: BatchShape) -> None:
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: input_shape[-1]})
         side = (self.kernel_size, self.kernel_size)
         self.kernel = self.add_weight(
@@ -67,7 +77,7 @@ class ScaledConv2D(keras.layers.Layer):
             self.initialized = self.add_weight(
                 name='initialized', shape=(), initializer='zeros', trainable=False)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         ops = keras.ops
         kernel, bias = ops.convert_to_tensor(self.kernel), ops.convert_to_tensor(self.bias)
         if self.edge_indicator:
@@ -79,8 +89,8 @@ class ScaledConv2D(keras.layers.Layer):
             kernel, bias = kernel * scale, bias * scale
         return convolve.convolve(inputs, kernel) + bias
 
-    def _edge(self, side):
-        """The indicator's share of the output, `[1, H, W, filters]`: the same for each image."""
+    def _edge(self, side: BatchShape) -> Tensor:
+        """Returns the indicator's share of the output of any image: `[1, H, W, filters]`."""
         if None in side:
             raise ValueError(f'edge_indicator needs a known height and width; got {side}.')
         pad = self.kernel_size // 2
@@ -89,8 +99,8 @@ class ScaledConv2D(keras.layers.Layer):
         return keras.ops.conv(frame, keras.ops.convert_to_tensor(self.edge_kernel),
                               padding='valid')
 
-    def initialize(self, inputs):
-        """Sets bias and scale from `inputs` once; returns the output."""
+    def initialize(self, inputs: Tensor) -> Tensor:
+        """Sets bias and scale from `inputs` once, and returns the output."""
         ops = keras.ops
         if self.normalise:
             old = [ops.copy(v) for v in (self.bias, self.log_scale)]
@@ -105,7 +115,7 @@ class ScaledConv2D(keras.layers.Layer):
             self.initialized.assign(1.)
         return self(inputs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return dict(super().get_config(), filters=self.filters, kernel_size=self.kernel_size,
                     kernel_initializer=keras.initializers.serialize(self.kernel_initializer),
                     rate=self.rate, normalise=self.normalise, edge_indicator=self.edge_indicator,
