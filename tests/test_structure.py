@@ -22,11 +22,11 @@ MAY_IMPORT = {
     'distributions': {'distributions', 'internal'},
     'bijectors': {'bijectors', 'internal'},
     'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal'},
-    'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal'},
+    'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal', 'types'},
     'editing': {'editing', 'distributions'},
     'training': {'training', 'objective', 'dequantization', 'internal'},
     'vaes': {'vaes', 'bijectors', 'distributions', 'flows', 'networks', 'training',
-             'initialization', 'dequantization', 'internal'},
+             'initialization', 'dequantization', 'internal', 'types'},
     'coding': {'coding', 'distributions'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_model.py',
