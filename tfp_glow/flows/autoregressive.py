@@ -177,7 +177,6 @@ def _inner(inner: str | building.Inner, components: int, bins: int, minimum: flo
         return tgb.SplineInner(bins)
     if inner == 'mixture':
         return tgb.MixtureCDFInner(components)
-    # Of raw = 0 the scale is 1.
     # Raw outputs of 0 give the scale 1.
     offset = math.log((1 - minimum) / (maximum - 1))
     return tgb.AffineInner(tgb.scale_maps.sigmoid(offset, minimum, maximum))
@@ -194,15 +193,15 @@ def _stack(layer: Callable[[Any, building.Inner], tfb.Bijector], event_shape: Sh
         raise ValueError(f'layers must be positive; got {layers=}.')
     building.check_choice('order', order, ORDERS)
     dense, size = network is None, int(np.prod(shape))
-    if network is None:
-        network = functools.partial(networks.made, hidden=hidden)
+    make: building.MakeNetwork = (
+        functools.partial(networks.made, hidden=hidden) if network is None else network)
     if classes is not None:
-        network = functools.partial(network, classes=classes)
+        make = functools.partial(make, classes=classes)
     parts = [vectors.from_unit_range(-1., 1., dtype)] if len(shape) > 1 else []
     for k in range(layers):
         path = f'{name}/layer_{k}'
         with tf.name_scope(path):  # Keras names its weights by the scope.
-            built = network(
+            built = make(
                 size if dense else shape, inner.outputs_per_channel,
                 order=('natural', 'reversed')[k % 2] if order == 'alternate' else order,
                 seed=int(np.random.SeedSequence([seed, k]).generate_state(1)[0] >> 1),
@@ -216,6 +215,7 @@ def _stack(layer: Callable[[Any, building.Inner], tfb.Bijector], event_shape: Sh
 
 
 def _batch_norm(channels: int, event_ndims: int, path: str, dtype: DType) -> tgb.BatchNorm:
+    """Makes a batch norm with its variables, which is the identity at first."""
     make = functools.partial(building.variable, path=f'{path}/batch_norm', dtype=dtype)
     return tgb.BatchNorm(
         make('shift', np.zeros(channels)), make('log_scale', np.zeros(channels)),

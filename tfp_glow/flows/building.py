@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
-from tfp_glow.distributions import latents
+from tfp_glow.distributions.latents import latents
 from tfp_glow.internal import keras_bridge
 from tfp_glow.types import DType, Shape
 
@@ -138,8 +138,11 @@ def repeated(steps: Sequence[Steps], reversible: bool) -> tgb.Repeat:
 
 def _split_of(shape: Sequence[int], parity: int | None) -> tuple[
         tgb.splits.Split, tuple[int, ...], int]:
-    """Returns a coupling's split, the shape that its network sees and the number of channels that
-    the network's outputs are for."""
+    """Returns `(split, seen, moved)` of a coupling.
+
+    `seen` is the shape that its network sees, and `moved` is the number of channels that the
+    network's outputs are for.
+    """
     height, width, channels = shape
     if parity is None:
         kept = (channels + 1) // 2
@@ -246,7 +249,7 @@ def per_level(argument: str, value: Any, levels: int) -> list[Any]:
     return each
 
 
-def condition_options(classes: int | None, condition_channels: int | None) -> dict[str, int]:
+def condition_options(classes: int | None, condition_channels: int | None) -> dict[str, Any]:
     """Returns the networks' arguments that describe the condition; none if there is none.
 
     Raises:

@@ -126,8 +126,7 @@ class IntegerFlow(tfd.Distribution):
         return self._bijector.inverse_event_shape(self._image_shape)
 
     def decompose(self, x: TensorLike) -> list[tf.Tensor]:
-        """Returns the latents `[z_0, ..., z_L]` of integer images `[B, H, W, C]`, the finest first.
-        """
+        """Returns the latents `[z_0, ..., z_L]` of integer images `[B, H, W, C]`, finest first."""
         return self._taken_apart(x)[0]
 
     def prior(self, level: int, stays: tf.Tensor | None = None,

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
-from tfp_glow.distributions import latents
+from tfp_glow.distributions.latents import latents
 from tfp_glow.flows import building
 from tfp_glow.types import DType, Shape
 
@@ -168,6 +168,7 @@ def _couplings(network: building.MakeNetwork, batch_norm: bool, dtype: DType,
 
 
 def _normalisation(channels: int, batch_norm: bool, dtype: DType, path: str) -> tfb.Bijector:
+    """Makes a `BatchNorm` or an `ActNorm` with its variables."""
     zeros = np.zeros([channels])
     make = functools.partial(building.variable, path=f'{path}/norm', dtype=dtype)
     if batch_norm:
