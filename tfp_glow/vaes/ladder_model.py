@@ -210,9 +210,11 @@ class LadderVAE(latent_model.LatentModel):
         return latents, run(self._head, hidden)
 
     def _run(self, network: Callable[[Any], Any], inputs: Any) -> Any:
+        """Returns the network's outputs in the dtype of the model."""
         return tf.nest.map_structure(lambda t: tf.cast(t, self._top.dtype), network(inputs))
 
     def _initialized(self, network: Any, inputs: Any) -> Any:
+        """Initializes a network from its inputs, then runs it."""
         if hasattr(network, 'initialize'):
             network.initialize(inputs)
         return self._run(network, inputs)

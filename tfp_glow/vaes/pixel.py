@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfp_glow import distributions, networks
 from tfp_glow.internal import keras_bridge
-from tfp_glow.types import Seed, TensorLike
+from tfp_glow.types import Seed, Shape, TensorLike
 from tfp_glow.vaes import flows, gaussian, vectors
 
 
@@ -64,7 +64,7 @@ class PixelCNN(tf.Module):
     ```
     """
 
-    def __init__(self, event_shape: Sequence[int], bins: int = 2, features: int = 16,
+    def __init__(self, event_shape: Shape, bins: int = 2, features: int = 16,
                  components: int = 5, network_options: Mapping[str, Any] | None = None,
                  caching: bool = True, name: str = 'pixelcnn') -> None:
         super().__init__(name=name.split('/')[-1])  # A module's name has no slash.
@@ -87,7 +87,7 @@ class PixelCNN(tf.Module):
             self.network, self.pixel, condition=raw, caching=self._caching)
 
 
-def pixel_vae(event_shape: Sequence[int], bins: int = 2, latent_dims: int = 32, features: int = 16,
+def pixel_vae(event_shape: Shape, bins: int = 2, latent_dims: int = 32, features: int = 16,
               pixel_width: int = 32, pixel_blocks: int = 4, *, kernel_size: int = 3,
               first_kernel_size: int = 7, components: int = 5, network_dtype: str | None = None,
               seed: int = 0, name: str = 'pixel_vae', **options: Any) -> PixelVAE:

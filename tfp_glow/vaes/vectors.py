@@ -111,7 +111,7 @@ def conv_vae(event_shape: Shape, bins: int = 2, latent_dims: int = 32, width: in
 
     ```
     """
-    sizes = {'width': width, 'levels': levels, 'blocks': blocks, 'hidden': hidden}
+    sizes: dict[str, Any] = {'width': width, 'levels': levels, 'blocks': blocks, 'hidden': hidden}
     make_encoder = functools.partial(networks.conv_encoder, event_shape, **sizes)
     make_decoder = functools.partial(networks.conv_decoder, latent_dims, **sizes)
     return _vector_vae(
