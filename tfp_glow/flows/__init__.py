@@ -1,4 +1,4 @@
-"""Builders: hyper-parameters -> a `tfd.TransformedDistribution` or an `IntegerFlow`."""
+"""Builds flows from hyper-parameters: a `tfd.TransformedDistribution` or an `IntegerFlow`."""
 
 from tfp_glow.flows.autoregressive import iaf, made, maf
 from tfp_glow.flows.building import transformed

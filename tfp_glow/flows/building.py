@@ -1,30 +1,46 @@
-"""What the builders share: the distribution, its steps and variables, checks of arguments."""
+"""Helps all builders: makes distributions, steps and variables, and checks arguments."""
 
 import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
-from tfp_glow.distributions import latents
+from tfp_glow.distributions.latents import latents
 from tfp_glow.internal import keras_bridge
+from tfp_glow.types import DType, Shape
+
+# An inner transform, such as `bijectors.AffineInner`: raw outputs of a network -> bijector. Its
+# `outputs_per_channel` is the number of raw outputs that it needs for each channel.
+Inner = Any
+# A function `(input_shape, outputs, ...) -> built Keras network`.
+MakeNetwork = Callable[..., Any]
+# The stacked variables of some steps, and the function from one step's slices to its bijectors.
+Steps = tuple[dict[str, Any], Callable[[Any], list[tfb.Bijector]]]
 
 PERMUTATIONS = ('conv', 'dense', 'shuffle', 'reverse')
 TOP_PRIORS = ('channel', 'position', 'standard')
 
 
-def transformed(distribution, bijector, name=None):
-    """`tfd.TransformedDistribution` whose `condition=` reaches the bijector, and nothing else does.
+def transformed(distribution: tfd.Distribution, bijector: tfb.Bijector,
+                name: str | None = None) -> tfd.TransformedDistribution:
+    """Returns a `tfd.TransformedDistribution` whose `condition=` reaches the bijector.
+
+    No other keyword is passed on.
 
     `log_prob(y, condition=c)`, `sample(n, seed=s, condition=c)` and the like give `condition` to
-    each bijector and network in it that takes one. Axis 0 of `c`, a tensor or a structure of them,
-    is the batch: of the size of the innermost batch dimension of y, or n, or 1.
+    each bijector and each network inside that takes one. `c` is a tensor or a structure of tensors.
+    Axis 0 of each is the batch; its size is that of the innermost batch dimension of y, or n, or 1.
 
-    Raises (when called):
-      TypeError: any other keyword.
-      ValueError: a condition for a flow that takes none, or none for a flow that takes one.
+    Raises:
+        TypeError: When the result is called with any other keyword.
+        ValueError: When the result is called with a condition though the flow takes none, or
+            without one though the flow takes one.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -37,15 +53,17 @@ def transformed(distribution, bijector, name=None):
     return tfd.TransformedDistribution(distribution, bijector, kwargs_split_fn=_split, name=name)
 
 
-def _split(kwargs):
+def _split(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the keyword arguments of the base and those of the bijector."""
     unknown = set(kwargs) - {'condition'}
     if unknown:
         raise TypeError(f'a flow may be given condition=; got an unknown keyword {min(unknown)!r}.')
     return {}, kwargs
 
 
-def level_latents(shapes, top_prior, dtype, name):
-    """The base of a multi-scale flow; `top_prior` as in `glow`."""
+def level_latents(shapes: Sequence[Sequence[int]], top_prior: str, dtype: DType,
+                  name: str) -> tfd.Distribution:
+    """Returns the base of a multi-scale flow; `top_prior` is that of `glow`."""
     if top_prior == 'standard':
         return latents(shapes, dtype=dtype)
     shape = shapes[-1] if top_prior == 'position' else shapes[-1][-1:]
@@ -54,28 +72,32 @@ def level_latents(shapes, top_prior, dtype, name):
                    dtype)
 
 
-def alike_steps(shape, times, permutation, inner, network, seeds, dtype, path, parity=None,
-                data_dependent=True):
-    """`times` steps of actnorm, 1x1 convolution and coupling, for `repeated`.
+def alike_steps(shape: Sequence[int], times: int, permutation: str, inner: Inner,
+                network: MakeNetwork, seeds: Sequence[int], dtype: DType, path: str,
+                parity: int | None = None, data_dependent: bool = True) -> Steps:
+    """Makes `times` steps of actnorm, 1x1 convolution and coupling, for `repeated`.
 
     Args:
-      shape: `(H, W, C)` of the images.
-      times: number of steps.
-      permutation: one of `PERMUTATIONS`.
-      inner: of the couplings.
-      network: `(input_shape, outputs, seed=) -> built Keras network`.
-      seeds: two integers or more, for the permutations and for the networks.
-      dtype: of the variables.
-      path: prefix of their names.
-      parity: of the checkerboard that the couplings split by; None for a split by channels.
-      data_dependent: whether `tfp_glow.initialize` sets the actnorms, which are identities before.
+        shape: The shape `(H, W, C)` of the images.
+        times: The number of steps.
+        permutation: One of `PERMUTATIONS`.
+        inner: The inner transform of the couplings.
+        network: A function `(input_shape, outputs, seed=) -> built Keras network`.
+        seeds: Two integers or more: the first is for the permutations, the second for the networks.
+        dtype: The dtype of the variables.
+        path: The prefix of their names.
+        parity: The parity of the checkerboard that the couplings split by; None for a split by
+            channels.
+        data_dependent: Whether `tfp_glow.initialize` sets the actnorms, which are identities before
+            that.
 
     Returns:
-      `(params, make_parts)`: stacked variables, and what makes the parts of one step from slices.
+        `(params, make_parts)`: the stacked variables, and the function that makes the parts of one
+        step from slices of them.
     """
     channels = shape[2]
     variable_ = functools.partial(variable, path=path, dtype=dtype)
-    params = {'act_norm': {
+    params: dict[str, Any] = {'act_norm': {
         'shift': variable_('act_norm/shift', np.zeros([times, channels])),
         'log_scale': variable_('act_norm/log_scale', np.zeros([times, channels]))}}
     if data_dependent:
@@ -92,15 +114,19 @@ def alike_steps(shape, times, permutation, inner, network, seeds, dtype, path, p
         times, seeds[1], name=f'{path}/network')
     params['network'] = stacked.weights
 
-    def make_parts(params):
+    def make_parts(params: dict[str, Any]) -> list[tfb.Bijector]:
         return [tgb.ActNorm(**params['act_norm']),
                 _mixing(permutation, channels, dtype, params['mixing']),
                 tgb.Coupling(stacked.bind(params['network']), inner, split)]
     return params, make_parts
 
 
-def repeated(steps, reversible):
-    """A `Repeat` of `alike_steps`; of several such, as many of each, in turn."""
+def repeated(steps: Sequence[Steps], reversible: bool) -> tgb.Repeat:
+    """Returns a `Repeat` of what `alike_steps` made.
+
+    If there are several such steps, each repetition runs one of each, in turn; all must be of the
+    same number.
+    """
     params, makers = zip(*steps)
     times = params[0]['act_norm']['shift'].shape[0]
     if len(steps) == 1:
@@ -110,8 +136,13 @@ def repeated(steps, reversible):
         list(params), times, reversible)
 
 
-def _split_of(shape, parity):
-    """A coupling's split, the shape that its network sees and the channels that it speaks of."""
+def _split_of(shape: Sequence[int], parity: int | None) -> tuple[
+        tgb.splits.Split, tuple[int, ...], int]:
+    """Returns `(split, seen, moved)` of a coupling.
+
+    `seen` is the shape that its network sees, and `moved` is the number of channels that the
+    network's outputs are for.
+    """
     height, width, channels = shape
     if parity is None:
         kept = (channels + 1) // 2
@@ -121,7 +152,9 @@ def _split_of(shape, parity):
             (height, width // 2 if halves else width, channels), channels)
 
 
-def _draw_mixing(permutation, channels, seed, dtype):
+def _draw_mixing(permutation: str, channels: int, seed: Sequence[int],
+                 dtype: DType) -> dict[str, np.ndarray]:
+    """Draws the initial parameters of one step's permutation."""
     dtype = tf.as_dtype(dtype).as_numpy_dtype
     if permutation == 'conv':
         return tgb.plu_parameters(channels, seed, dtype)
@@ -132,7 +165,9 @@ def _draw_mixing(permutation, channels, seed, dtype):
     return {}
 
 
-def _mixing(permutation, channels, dtype, params):
+def _mixing(permutation: str, channels: int, dtype: DType,
+            params: Mapping[str, Any]) -> tfb.Bijector:
+    """Returns the bijector of one step's permutation."""
     if permutation == 'conv':
         return tgb.InvertibleConv1x1(**params)
     if permutation == 'dense':
@@ -142,8 +177,12 @@ def _mixing(permutation, channels, dtype, params):
     return tgb.Reverse(channels, dtype=dtype)
 
 
-def exit_prior(input_shape, channels, dtype, path, position_bias):
-    """The conditional prior of a latent that leaves: N(mean, exp(logs)) from a zero convolution."""
+def exit_prior(input_shape: Sequence[int], channels: int, dtype: DType, path: str,
+               position_bias: bool) -> tgb.Coupling:
+    """Returns the conditional prior of a latent that leaves early.
+
+    It is N(mean, exp(logs)), and a convolution that starts at zero computes mean and logs.
+    """
     prior = networks.ScaledConv2D(2 * channels, 3, 'zeros', rate=3., edge_indicator=True,
                                   position_bias=position_bias, dtype=tf.as_dtype(dtype).name,
                                   name='prior')
@@ -152,8 +191,8 @@ def exit_prior(input_shape, channels, dtype, path, position_bias):
     return tgb.Coupling(prior, tgb.AffineInner(tgb.scale_maps.exponential()), name='exit')
 
 
-def class_prior(channels, classes, dtype, path):
-    """Shift and scale of the last latent per class, zero at first."""
+def class_prior(channels: int, classes: int, dtype: DType, path: str) -> tgb.Conditioned:
+    """Returns the shift and scale of the last latent per class, which are zero at first."""
     prior = networks.ConditionBias(2 * channels, classes=classes, dtype=tf.as_dtype(dtype).name,
                                    name='class_prior')
     with tf.name_scope(path):
@@ -161,14 +200,23 @@ def class_prior(channels, classes, dtype, path):
     return tgb.Conditioned(prior, name='class_prior')
 
 
-def variable(name, value, path, dtype, trainable=True):
-    """A variable of `value`, named by its path; integers and booleans keep their dtype."""
+def variable(name: str, value: np.ndarray, path: str, dtype: DType | None,
+             trainable: bool = True) -> tf.Variable:
+    """Returns a variable of `value`, named by its path; integers keep their own dtype."""
     dtype = None if np.issubdtype(value.dtype, np.integer) else dtype
     return tf.Variable(value, dtype=dtype, trainable=trainable, name=f'{path}/{name}')
 
 
-def multi_scale_shape(event_shape, levels, last_squeezes=True):
-    """`event_shape` as a tuple, if its sides can be halved once a level, or once less."""
+def multi_scale_shape(event_shape: Shape, levels: int,
+                      last_squeezes: bool = True) -> tuple[int, int, int]:
+    """Returns `event_shape` as a tuple, if its sides can be halved often enough.
+
+    They must be halved once a level or, without `last_squeezes`, once less.
+
+    Raises:
+        ValueError: If `levels` is not positive, or if the shape is not known, not that of images or
+            not divisible.
+    """
     if levels < 1:
         raise ValueError(f'levels must be positive; got {levels=}.')
     shape = tuple(tf.TensorShape(event_shape).as_list())
@@ -182,14 +230,18 @@ def multi_scale_shape(event_shape, levels, last_squeezes=True):
     return shape
 
 
-def check_choice(argument, value, choices):
+def check_choice(argument: str, value: Any, choices: Sequence[str]) -> None:
     """Raises a `ValueError` unless `value` is one of `choices`."""
     if value not in choices:
         raise ValueError(f'{argument} must be one of {", ".join(choices)}; got {value!r}.')
 
 
-def per_level(argument, value, levels):
-    """`value`, one number or one per level, as a list."""
+def per_level(argument: str, value: Any, levels: int) -> list[Any]:
+    """Returns `value`, which is one value or one per level, as a list.
+
+    Raises:
+        ValueError: If there is not one per level; the message names `argument`.
+    """
     each = list(value) if isinstance(value, (list, tuple)) else [value] * levels
     if len(each) != levels:
         raise ValueError(f'{argument} must be one number or one per level, {levels}; '
@@ -197,8 +249,12 @@ def per_level(argument, value, levels):
     return each
 
 
-def condition_options(classes, condition_channels):
-    """What the networks are told of the condition; nothing if there is none."""
+def condition_options(classes: int | None, condition_channels: int | None) -> dict[str, Any]:
+    """Returns the networks' arguments that describe the condition; none if there is none.
+
+    Raises:
+        ValueError: If both arguments are given.
+    """
     if classes is not None and condition_channels is not None:
         raise ValueError('at most one of classes and condition_channels may be given; '
                          f'got {classes=}, {condition_channels=}.')

@@ -1,9 +1,13 @@
-"""The classifier beside a conditional Glow."""
+"""Defines the classifier that is trained beside a conditional Glow."""
+
+from typing import Any
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow.internal import keras_bridge
+from tfp_glow.types import Latents, TensorLike
 
 
 class ClassFinder(tf.Module):
@@ -13,18 +17,17 @@ class ClassFinder(tf.Module):
     logits = network(spatial mean of z_L),    [B, C] -> [B, classes]
     ```
 
-    z_L is the last latent before its class prior, which takes the label's mean and scale from it:
-    of a flow with `class_networks=False` it does not depend on the label. `FlowModel` trains one
-    that it is given as `classifier`.
+    z_L is the last latent before its class prior, which gives it the label's mean and scale. In a
+    flow with `class_networks=False`, z_L does not depend on the label. `FlowModel` trains a
+    `ClassFinder` that it is given as `classifier`.
 
     Args:
-      flow: `flows.glow(..., classes=n)`.
-      network: a built Keras network or a module `[B, C] -> [B, n]`; a linear layer in the
-        reference.
+        flow: A flow of `flows.glow(..., classes=n)`.
+        network: A built Keras network or a module `[B, C] -> [B, n]`. The reference uses a linear
+            layer.
 
     Raises:
-      ValueError: the flow has no class prior, or the network is not built.
-
+        ValueError: If the flow has no class prior, or if the network is not built.
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 5; openai/glow, `ycond`.
 
@@ -42,16 +45,17 @@ class ClassFinder(tf.Module):
     ```
     """
 
-    def __init__(self, flow, network):
+    def __init__(self, flow: tfd.TransformedDistribution, network: Any) -> None:
         super().__init__(name='class_finder')
         last = getattr(flow.bijector, 'levels', (None,))[-1]
         prior = getattr(last, 'parts', (None,))[-1]
         if not isinstance(prior, tgb.Conditioned):
             raise ValueError(f'flow must be a Glow of classes, with their prior at the end of its '
                              f'last level; {flow.name} has none.')
-        object.__setattr__(self, '_prior', prior)  # The flow's own: its variables are not ours.
+        # The prior belongs to the flow: hidden from tf.Module, its variables are not listed here.
+        object.__setattr__(self, '_prior', prior)
         self._network = keras_bridge.as_module(network)
 
-    def __call__(self, latents, labels):
+    def __call__(self, latents: Latents, labels: TensorLike) -> tf.Tensor:
         top = self._prior.forward(tf.nest.flatten(latents)[-1], condition=labels)
         return self._network(tf.reduce_mean(top, [1, 2]))

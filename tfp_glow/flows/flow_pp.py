@@ -1,6 +1,8 @@
-"""Flow++'s builder, and that of the noise it is trained with."""
+"""Builds Flow++ and the noise it is trained with."""
 
 import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,56 +13,62 @@ from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.distributions import VariationalNoise
 from tfp_glow.flows import building
+from tfp_glow.types import DType, Shape
 
 
-def flow_pp(event_shape, levels=1, steps_per_level=2, checkerboards=3, first_checkerboards=4,
-            width=96, *, components=32, scale_map=None, network=None, network_options=None,
-            top_prior='standard', reversible=False, dtype=tf.float32, network_dtype=None,
-            classes=None, condition_channels=None, seed=0, name='flow_pp'):
-    """Flow++: couplings by the CDF of logistic mixtures, between pixels and between channels.
+def flow_pp(event_shape: Shape, levels: int = 1, steps_per_level: int = 2, checkerboards: int = 3,
+            first_checkerboards: int = 4, width: int | Sequence[int] = 96, *, components: int = 32,
+            scale_map: Callable[[tf.Tensor], tf.Tensor] | None = None,
+            network: building.MakeNetwork | None = None,
+            network_options: Mapping[str, Any] | None = None, top_prior: str = 'standard',
+            reversible: bool = False, dtype: DType = tf.float32, network_dtype: str | None = None,
+            classes: int | None = None, condition_channels: int | None = None, seed: int = 0,
+            name: str = 'flow_pp') -> tfd.TransformedDistribution:
+    """Builds Flow++: couplings by the CDF of logistic mixtures, between pixels and channels.
 
-    On the image itself `first_checkerboards` steps; then `levels` times: squeeze,
-    `steps_per_level` steps whose couplings split channels, `checkerboards` steps whose couplings
-    split pixels. Each step is actnorm, 1x1 convolution (where there is more than one channel) and
-    coupling. With the defaults this is the paper's flow for CIFAR-10.
+    `first_checkerboards` steps act on the image itself. Then follow, `levels` times, a squeeze,
+    `steps_per_level` steps whose couplings split channels, and `checkerboards` steps whose
+    couplings split pixels. Each step is an actnorm, a 1x1 convolution (where there is more than one
+    channel) and a coupling. The defaults give the paper's flow for CIFAR-10.
 
     The paper's flow has one squeeze and no latent that leaves early. With more levels, half of the
-    channels leave after each as in `glow`, through a learned conditional prior: ours, because what
-    leaves makes the rest cheaper.
+    channels leave after each level as in `glow`, through a learned conditional prior. This is our
+    addition, because what leaves makes the rest cheaper.
 
     Args:
-      event_shape: `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
-      levels: number of squeezes.
-      steps_per_level: steps by channels after each squeeze.
-      checkerboards: steps by pixels after those.
-      first_checkerboards: steps by pixels before the first squeeze.
-      width: hidden channels of the coupling networks, one number or one per level.
-      components: logistics per mixture.
-      scale_map: of the affine map that follows each mixture, see `bijectors.MixtureCDFInner`.
-      network: `(input_shape, outputs, width=, seed=, dtype=) -> built Keras network`; by default
-        `networks.gated_attention_network`. By pixels it sees the half of an image that conditions,
-        `(H, W // 2, C)`, or the image with zeros where pixels move, if W is odd.
-      network_options: further keyword arguments for it.
-      top_prior: mean and log-scale of the last latent: 'standard' (the paper), or learned per
-        'channel' or 'position'.
-      reversible: train at constant memory (see `bijectors.Repeat`). A mixture's inverse is a
-        search, so this takes several times as long.
-      dtype: of data and parameters.
-      network_dtype: Keras dtype or policy of the coupling networks, by default `dtype`.
-      classes: `condition=` is a label per image, one of so many classes: it enters each coupling's
-        network and the prior of the last latent.
-      condition_channels: `condition=` is a feature map of so many channels, `[B, h, w, C]`, of any
-        size, brought to each network's.
-      seed: integer; the same seed gives the same initial weights.
-      name: prefix of the variables' names.
+        event_shape: The shape `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
+        levels: The number of squeezes.
+        steps_per_level: The number of steps by channels after each squeeze.
+        checkerboards: The number of steps by pixels after those.
+        first_checkerboards: The number of steps by pixels before the first squeeze.
+        width: The hidden channels of the coupling networks, one number or one per level.
+        components: The number of logistics per mixture.
+        scale_map: The map `s -> log_scale` of the affine map that follows each mixture, see
+            `bijectors.MixtureCDFInner`.
+        network: A function `(input_shape, outputs, width=, seed=, dtype=) -> built Keras network`;
+            the default is `networks.gated_attention_network`. In steps by pixels the network sees
+            the half of an image that conditions, `(H, W // 2, C)`. If W is odd, it sees the image
+            with zeros where pixels move.
+        network_options: Further keyword arguments for `network`.
+        top_prior: The mean and log-scale of the last latent: 'standard' (the paper), or learned per
+            'channel' or 'position'.
+        reversible: Whether to train at constant memory (see `bijectors.Repeat`). The inverse of a
+            mixture is a search, so this takes several times as long.
+        dtype: The dtype of data and parameters.
+        network_dtype: The Keras dtype or policy of the coupling networks; the default is `dtype`.
+        classes: If given, `condition=` is a label per image, one of this number of classes. It
+            enters each coupling's network and the prior of the last latent.
+        condition_channels: If given, `condition=` is a feature map with this number of channels,
+            `[B, h, w, C]`, of any size, which is brought to the size of each network's input.
+        seed: An integer. The same seed gives the same initial weights.
+        name: The prefix of the variables' names.
 
     Returns:
-      `tfd.TransformedDistribution` over images, like `glow`'s. Call `tfp_glow.initialize(flow,
-      batch)` before training.
+        A `tfd.TransformedDistribution` over images, like that of `glow`. Call
+        `tfp_glow.initialize(flow, batch)` before training.
 
     Raises:
-      ValueError: an argument out of its range; the message names it.
-
+        ValueError: If an argument is out of its range; the message names it.
     #### References
     Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, sections 3 and 4.
 
@@ -111,40 +119,49 @@ def flow_pp(event_shape, levels=1, steps_per_level=2, checkerboards=3, first_che
         tgb.MultiScale(level_bijectors, exits, name=name), name)
 
 
-def flow_pp_noise(event_shape, checkerboards=4, channel_steps=0, width=96, *, components=32,
-                  network=None, network_options=None, dtype=tf.float32, network_dtype=None,
-                  seed=0, name='noise'):
-    """The noise of variational dequantization, q(u|x), from couplings as those of `flow_pp`.
+def flow_pp_noise(event_shape: Shape, checkerboards: int = 4, channel_steps: int = 0,
+                  width: int = 96, *, components: int = 32,
+                  network: building.MakeNetwork | None = None,
+                  network_options: Mapping[str, Any] | None = None, dtype: DType = tf.float32,
+                  network_dtype: str | None = None, seed: int = 0,
+                  name: str = 'noise') -> VariationalNoise:
+    """Builds the noise of variational dequantization, q(u|x), from couplings like `flow_pp`'s.
 
     ```none
     u = sigmoid(chain.inverse(e, condition=features(x))),   e ~ Logistic(0, 1)
     ```
 
-    The chain is `checkerboards` steps between the pixels of the image and `channel_steps` between
-    the channels of the squeezed one. It is run in the direction that has a closed form: noise is
-    drawn at each step of the training, and its density asked for with what was drawn.
+    The chain is `checkerboards` steps between the pixels of the image and `channel_steps` steps
+    between the channels of the squeezed image. It runs in the direction that has a closed form:
+    each training step draws noise and asks for its density together with what was drawn.
 
     The base is the logistic, whose sigmoid is uniform, instead of the paper's Normal: training
     starts near uniform noise. Nothing is initialised from data: actnorms start as identities.
 
-    The features of a pixel are the 2x2 block that it is in, which is one pixel of the squeezed
-    image, and of each value x also tanh(128 (x + 1/2)) and tanh(128 (1/2 - x)): black and white
-    are often whole areas, whose noise may be unlike that of their next grey levels.
+    The features of a pixel are those of the 2x2 block that it is in, which is one pixel of the
+    squeezed image. They are each value x, and also tanh(128 (x + 1/2)) and tanh(128 (1/2 - x)):
+    black and white often fill whole areas, whose noise may differ from that of the next grey
+    levels.
 
     Args:
-      event_shape: `(H, W, C)` of the images; H and W must be even.
-      checkerboards: number of steps between pixels.
-      channel_steps: number of steps between channels.
-      width, components, network, network_options, dtype, network_dtype, seed: as of `flow_pp`. A
-        `networks.conv_network` wants the option `act_norm=False`, or it would miss its data.
-      name: prefix of the variables' names.
+        event_shape: The shape `(H, W, C)` of the images; H and W must be even.
+        checkerboards: The number of steps between pixels.
+        channel_steps: The number of steps between channels.
+        width: The hidden channels of the coupling networks.
+        components: As in `flow_pp`.
+        network: As in `flow_pp`. A `networks.conv_network` needs the option `act_norm=False`,
+            because otherwise it would wait for data that it never gets.
+        network_options: As in `flow_pp`.
+        dtype: As in `flow_pp`.
+        network_dtype: As in `flow_pp`.
+        seed: As in `flow_pp`.
+        name: The prefix of the variables' names.
 
     Returns:
-      A `distributions.VariationalNoise`.
+        A `distributions.VariationalNoise`.
 
     Raises:
-      ValueError: an argument out of its range; the message names it.
-
+        ValueError: If an argument is out of its range; the message names it.
     #### References
     Ho, Chen, Srinivas, Duan and Abbeel, *Flow++*, 2019, arXiv:1902.00275, section 3.1.
 
@@ -176,7 +193,8 @@ def flow_pp_noise(event_shape, checkerboards=4, channel_steps=0, width=96, *, co
         building.transformed(base, tfb.Invert(tgb.Chain(parts)), name), _features, name=name)
 
 
-def _check_counts(**counts):
+def _check_counts(**counts: int) -> None:
+    """Raises a `ValueError` if a number of steps is negative, or if all are 0."""
     for key, count in counts.items():
         if count < 0:
             raise ValueError(f'{key} must not be negative; got {key}={count}.')
@@ -185,18 +203,22 @@ def _check_counts(**counts):
         raise ValueError(f'there must be a step; got {given}.')
 
 
-def _features(images):
-    """`[B, H, W, C] -> [B, H, W, 12 C]`."""
+def _features(images: tf.Tensor) -> tf.Tensor:
+    """Returns the features that the noise is conditioned on: `[B, H, W, C] -> [B, H, W, 12 C]`."""
     ends = [tf.tanh(128 * (.5 + sign * images)) for sign in (1, -1)]
     blocks = tf.nn.space_to_depth(tf.concat([images, *ends], -1), 2)
     return tf.repeat(tf.repeat(blocks, 2, 1), 2, 2)
 
 
-def _couplings(shape, count, by_pixels, seed, path, *, inner, network, dtype, reversible,
-               data_dependent=True):
-    """`count` steps as a list of bijectors. By pixels, the halves of the checkerboard take turns,
-    so that what is alike and repeated is a pair of steps; an odd one is the last."""
-    def steps(times, part, parity=None):
+def _couplings(shape: tuple[int, ...], count: int, by_pixels: bool, seed: np.random.SeedSequence,
+               path: str, *, inner: building.Inner, network: building.MakeNetwork, dtype: DType,
+               reversible: bool, data_dependent: bool = True) -> list[tfb.Bijector]:
+    """Returns `count` steps as a list of bijectors.
+
+    By pixels, the halves of the checkerboard take turns, so a pair of steps is what is repeated. If
+    `count` is odd, the last step stands alone.
+    """
+    def steps(times: int, part: int, parity: int | None = None) -> building.Steps:
         seeds = [int(s) for s in np.random.SeedSequence(
             seed.entropy, spawn_key=(*seed.spawn_key, part)).generate_state(2) >> 1]
         mixing = 'conv' if shape[2] > 1 else 'reverse'

@@ -1,61 +1,69 @@
-"""Glow's builder."""
+"""Builds Glow."""
 
 import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.flows import building
+from tfp_glow.types import DType, Shape
 
 COUPLINGS = ('affine', 'additive')
 
 
-def glow(event_shape, levels=3, steps_per_level=32, width=512, *, coupling='affine',
-         permutation='conv', scale_map=None, network=None, network_options=None,
-         exit_prior=True, top_prior='channel', reversible=True, dtype=tf.float32,
-         network_dtype=None, classes=None, class_networks=True, condition_channels=None, seed=0,
-         name='glow'):
-    """Glow: `levels` of squeeze and `steps_per_level` x (actnorm, 1x1 convolution, coupling).
+def glow(event_shape: Shape, levels: int = 3, steps_per_level: int = 32,
+         width: int | Sequence[int] = 512, *, coupling: str = 'affine', permutation: str = 'conv',
+         scale_map: Callable[[tf.Tensor], tf.Tensor] | None = None,
+         network: building.MakeNetwork | None = None,
+         network_options: Mapping[str, Any] | None = None, exit_prior: bool = True,
+         top_prior: str = 'channel', reversible: bool = True, dtype: DType = tf.float32,
+         network_dtype: str | None = None, classes: int | None = None,
+         class_networks: bool = True, condition_channels: int | None = None, seed: int = 0,
+         name: str = 'glow') -> tfd.TransformedDistribution:
+    """Builds Glow: `levels` x (squeeze, `steps_per_level` x (actnorm, 1x1 convolution, coupling)).
 
     Args:
-      event_shape: `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
-      levels: L.
-      steps_per_level: K.
-      width: hidden channels of the coupling networks, one number or one per level.
-      coupling: 'affine' or 'additive'.
-      permutation: 'conv' (PLU form), 'dense' (a free matrix), 'shuffle' or 'reverse'.
-      scale_map: `s -> log_scale` of the affine coupling, see `bijectors.scale_maps`.
-      network: `(input_shape, outputs, width=, seed=, dtype=) -> built Keras network`; by default
-        `networks.conv_network`.
-      network_options: further keyword arguments for it.
-      exit_prior: learn the prior of each latent that leaves early from what stays; False leaves it
-        standard Normal.
-      top_prior: mean and log-scale of the last latent: learned per 'channel' (the reference), per
-        'position' and channel, or 'standard'.
-      reversible: train at constant memory (see `bijectors.Repeat`).
-      dtype: of data and parameters.
-      network_dtype: Keras dtype or policy of the coupling networks, by default `dtype`;
-        'mixed_bfloat16' computes them in bfloat16 and keeps weights, flow and log-dets in `dtype`.
-      classes: `condition=` is a label per image, one of so many classes: it enters each coupling's
-        network and the prior of the last latent.
-      class_networks: whether it does enter the networks; False leaves it to the prior, as in the
-        reference, so that latents do not depend on the label, see `ClassFinder`.
-      condition_channels: `condition=` is a feature map of so many channels, `[B, h, w, C]`, of any
-        size, brought to each network's.
-      seed: integer; the same seed gives the same initial weights.
-      name: prefix of the variables' names.
+        event_shape: The shape `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
+        levels: L, the number of levels.
+        steps_per_level: K, the number of steps of each level.
+        width: The hidden channels of the coupling networks, one number or one per level.
+        coupling: 'affine' or 'additive'.
+        permutation: 'conv' (PLU form), 'dense' (a free matrix), 'shuffle' or 'reverse'.
+        scale_map: The map `s -> log_scale` of the affine coupling, see `bijectors.scale_maps`.
+        network: A function `(input_shape, outputs, width=, seed=, dtype=) -> built Keras network`;
+            the default is `networks.conv_network`.
+        network_options: Further keyword arguments for `network`.
+        exit_prior: Whether to learn the prior of each latent that leaves early from what stays;
+            False leaves it standard Normal.
+        top_prior: The mean and log-scale of the last latent: learned per 'channel' (the reference),
+            per 'position' and channel, or 'standard'.
+        reversible: Whether to train at constant memory (see `bijectors.Repeat`).
+        dtype: The dtype of data and parameters.
+        network_dtype: The Keras dtype or policy of the coupling networks; the default is `dtype`.
+            'mixed_bfloat16' computes them in bfloat16 and keeps weights, flow and log-dets in
+            `dtype`.
+        classes: If given, `condition=` is a label per image, one of this number of classes. It
+            enters each coupling's network and the prior of the last latent.
+        class_networks: Whether the label does enter the networks. False leaves it to the prior, as
+            in the reference, so that latents do not depend on the label, see `ClassFinder`.
+        condition_channels: If given, `condition=` is a feature map with this number of channels,
+            `[B, h, w, C]`, of any size, which is brought to the size of each network's input.
+        seed: An integer. The same seed gives the same initial weights.
+        name: The prefix of the variables' names.
 
     Returns:
-      `tfd.TransformedDistribution` over images. Its base has one part per level, so
-      `flow.bijector.inverse(x)` is a list of `levels` latents, the finest first. Call
-      `tfp_glow.initialize(flow, batch)` before training. A conditional flow wants `condition=` in
-      `log_prob`, `sample` and the bijector's methods; see `flows.transformed`.
+        A `tfd.TransformedDistribution` over images. Its base has one part per level, so
+        `flow.bijector.inverse(x)` is a list of `levels` latents, the finest first. Call
+        `tfp_glow.initialize(flow, batch)` before training. A conditional flow requires `condition=`
+        in `log_prob`, `sample` and the bijector's methods; see `flows.transformed`.
 
     Raises:
-      ValueError: an argument out of its range; the message names it.
-
+        ValueError: If an argument is out of its range; the message names it.
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039.
 

@@ -1,77 +1,96 @@
-"""The builder of integer discrete flows."""
+"""Builds integer discrete flows."""
 
 import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.flows import building, contrast, integer_priors, integer_steps, neighbours
 from tfp_glow.flows.integer_flow import IntegerFlow
+from tfp_glow.types import DType, Shape
 
 TOP_PRIORS = ('channel', 'position')
 
 
-def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=256, share=.75,
-        top_components=5, exit_components=1, factor_outs=1, stay_share=.5, leaving=None,
-        relative=False, contrasts=False, colour=False, top_prior='position', permute=True,
-        invert_permutation=False, coupling_width=None, network=None, network_options=None,
-        reversible=True, dtype=tf.float32, network_dtype=None, seed=0, name='idf'):
-    """IDF: `levels` of squeeze and `steps_per_level` x (permutation, integer coupling).
+def idf(event_shape: Shape, levels: int = 3, steps_per_level: int = 8,
+        width: int | Sequence[int] = 512, depth: int = 12, *, bins: int = 256, share: float = .75,
+        top_components: int = 5, exit_components: int = 1, factor_outs: int | Sequence[int] = 1,
+        stay_share: float = .5, leaving: int | Sequence[int] | None = None, relative: bool = False,
+        contrasts: bool = False, colour: bool = False, top_prior: str = 'position',
+        permute: bool = True, invert_permutation: bool = False,
+        coupling_width: int | Sequence[int] | None = None,
+        network: building.MakeNetwork | None = None,
+        network_options: Mapping[str, Any] | None = None, reversible: bool = True,
+        dtype: DType = tf.float32, network_dtype: str | None = None, seed: int = 0,
+        name: str = 'idf') -> IntegerFlow:
+    """Builds an IDF: `levels` x (squeeze, `steps_per_level` x (permutation, integer coupling)).
 
-    Images are integers, by themselves: P is a mass, no density, and nothing is dequantized. The
+    Images are integers, as they are: P is a mass, not a density, and nothing is dequantized. The
     middle of the grey levels, bins // 2, is subtracted first.
 
     Args:
-      event_shape: `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
-      levels: L.
-      steps_per_level: couplings of each level, before each time that channels leave; without
-        `permute` before the first time.
-      width: channels that the dense layers of a network add together, one number or one per level.
-      depth: dense layers of each network.
-      bins: number of grey levels: networks see integers divided by it.
-      share: of the channels that conditions the shift of the rest; without `permute`, at most as
-        many as leave next are the rest.
-      top_components: logistics in each mixture that is the prior of the last latent.
-      exit_components: logistics in the prior of the latents that leave early, given what stays by a
-        network like those of the couplings; 1 for no mixture.
-      factor_outs: how often channels leave at each level, after couplings as `steps_per_level`
-        says, a number or one per level; the last time of all, what is left is the last latent. 1 is
-        the reference's; with more, fewer integers have a prior that sees nothing of the image.
-      stay_share: of the channels that stays where others leave; .5 is the reference's.
-      leaving: in its place how many channels leave each time, a number or one per level.
-      relative: the priors of channels that leave are told relative to the nearest one that stays,
-        and all networks' outputs count in units / 64, so that a step of an optimizer moves shifts
-        and locations by grey levels, not by tens of them. Not the reference's.
-      contrasts: show the priors' networks, in place of what stays, the mean of the pixels next to
-        those that leave and how all around differ from it (`flows.contrast.Surroundings`); only
-        without `permute`. Not the reference's.
-      colour: take RGB apart into luma and chroma first, by `bijectors.reversible_colour`. Not the
-        reference's.
-      top_prior: learned per 'position' and channel (the reference) or per 'channel'.
-      permute: shuffle channels before each coupling, as the reference does. Without, couplings move
-        only channels that leave next, what stays are pixels as they are (from the second level on,
-        with as many channels as the level before left), and with `relative` priors are told
-        relative to the mean of the nearest of these on both sides.
-      invert_permutation: undo each permutation after its coupling, a refinement of IDF++.
-      coupling_width: as `width`, of the couplings' networks; by default `width`.
-      network: `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras network`; by
-        default `networks.dense_network`.
-      network_options: further keyword arguments for it, such as IDF++'s `activation='swish'`,
-        `normalise=True` and `rezero=True`.
-      reversible: train at constant memory; the reconstruction is exact.
-      dtype: of data and parameters.
-      network_dtype: Keras dtype or policy of the networks, by default `dtype`. A flow that was
-        trained in 'mixed_bfloat16' must code in the precision in which it is evaluated.
-      seed: integer; the same seed gives the same initial weights and permutations.
-      name: prefix of the variables' names.
+        event_shape: The shape `(H, W, C)` of the data; H and W must be divisible by `2**levels`.
+        levels: L, the number of levels.
+        steps_per_level: The number of couplings of each level before each time that channels leave.
+            Without `permute`, these are only before the first time.
+        width: The number of channels that the dense layers of a network add together, one number
+            or one per level.
+        depth: The number of dense layers of each network.
+        bins: The number of grey levels. Networks see integers divided by it.
+        share: The share of the channels that conditions the shift of the rest. Without `permute`,
+            the rest must be at most as many as leave next.
+        top_components: The number of logistics in each mixture that is the prior of the last
+            latent.
+        exit_components: The number of logistics in the prior of the latents that leave early; 1 for
+            no mixture. A network like those of the couplings computes this prior from what stays.
+        factor_outs: How often channels leave at each level, one number or one per level. Couplings
+            come before, as `steps_per_level` says. At the last time of all, what is left is the
+            last latent. The reference has 1. With more, fewer integers have a prior that sees
+            nothing of the image.
+        stay_share: The share of the channels that stays where others leave. The reference has .5.
+        leaving: How many channels leave each time, one number or one per level; it takes the place
+            of `stay_share`.
+        relative: Whether the priors of channels that leave are given relative to the nearest
+            channel that stays, and all networks' outputs count in units / 64, so that a step of an
+            optimizer moves shifts and locations by grey levels, not by tens of them. The reference
+            does not do this.
+        contrasts: Whether to show the priors' networks, in place of what stays, the mean of the
+            pixels next to those that leave, and how all pixels around differ from it
+            (`flows.contrast.Surroundings`). This requires `permute=False`. The reference does not
+            do this.
+        colour: Whether to take RGB apart into luma and chroma first, by
+            `bijectors.reversible_colour`. The reference does not do this.
+        top_prior: Learned per 'position' and channel (the reference) or per 'channel'.
+        permute: Whether to shuffle channels before each coupling, as the reference does. Without
+            it, couplings move only channels that leave next, and what stays are pixels as they are
+            (from the second level on, with as many channels as the level before left). With
+            `relative`, the priors are then given relative to the mean of the nearest of these
+            pixels on both sides.
+        invert_permutation: Whether to undo each permutation after its coupling, a refinement of
+            IDF++.
+        coupling_width: The `width` of the couplings' networks; the default is `width`.
+        network: A function `(input_shape, outputs, width=, depth=, seed=, dtype=) -> built Keras
+            network`; the default is `networks.dense_network`.
+        network_options: Further keyword arguments for `network`, such as IDF++'s
+            `activation='swish'`, `normalise=True` and `rezero=True`.
+        reversible: Whether to train at constant memory; the reconstruction is exact.
+        dtype: The dtype of data and parameters.
+        network_dtype: The Keras dtype or policy of the networks; the default is `dtype`. A flow
+            that was trained in 'mixed_bfloat16' must code in the precision in which it is
+            evaluated.
+        seed: An integer. The same seed gives the same initial weights and permutations.
+        name: The prefix of the variables' names.
 
     Returns:
-      An `IntegerFlow`. The permutations are among its variables and are saved with them.
+        An `IntegerFlow`. The permutations are among its variables and are saved with them.
 
     Raises:
-      ValueError: an argument out of its range; the message names it.
+        ValueError: If an argument is out of its range; the message names it.
 
     #### References
     * Hoogeboom, Peters, van den Berg and Welling, *Integer Discrete Flows and Lossless
@@ -124,11 +143,12 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
     steps = integer_steps.IntegerSteps(
         network, steps_per_level, tgb.splits.channels(share=share), unit, relative, permute,
         invert_permutation, reversible, dtype)
-    bijectors, priors = [], []
+    bijectors: list[tfb.Bijector] = []
+    priors: list[integer_priors.ConditionalPrior] = []
     for level, k in stages:
         if k == 0:
             if not permute:
-                colours = shape[2]  # Of what are now the pixels: it is known where they lie.
+                colours = shape[2]  # The channels of what is now a pixel, whose place is known.
             shape = (shape[0] // 2, shape[1] // 2, shape[2] * 4)
         *seeds, exit_seed = (int(s) for s in np.random.SeedSequence(
             [seed, level] + [k] * (k > 0)).generate_state(3) >> 1)
@@ -145,7 +165,7 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
                                  f'without permute, at level {level} {left} of {shape[2]}; '
                                  f'got {share=}.')
             parts.append(steps(shape, coupling_widths[level], seeds, path))
-        elif not parts:  # Nothing is to be coupled, or can be of one channel.
+        elif not parts:  # No coupling belongs here, or there is one channel, which cannot be split.
             parts.append(tgb.ShiftScale(tf.constant(0., dtype)))
         bijectors.append(tgb.Chain(parts, name=path.rpartition('/')[2]))
         if not last:
@@ -159,8 +179,9 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             shape = (*shape[:2], kept)
             around = contrast.Surroundings(kept, left, colours, unit) if contrasts else None
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
-                exit_network = network((*shape[:2], around.count if contrasts else kept), outputs,
-                                       width=widths[level], seed=exit_seed)
+                exit_network = network(
+                    (*shape[:2], kept if around is None else around.count), outputs,
+                    width=widths[level], seed=exit_seed)
             near = [neighbours.of(c, kept, colours, not permute) for c in range(kept, kept + left)]
             priors.append(integer_priors.ConditionalPrior(
                 exit_network, exit_components, unit, near if relative else None, around))

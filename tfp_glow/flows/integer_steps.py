@@ -1,43 +1,47 @@
-"""The permutations and couplings of an integer flow."""
+"""Builds the permutations and couplings of an integer flow."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
 from tfp_glow.flows import building, integer_priors
 from tfp_glow.internal import keras_bridge
+from tfp_glow.types import DType, Shape
 
 
 @dataclasses.dataclass(frozen=True)
 class IntegerSteps:
-    """What the couplings of all levels share; called, it gives a `Repeat` of some.
+    """Holds what the couplings of all levels share; a call makes a `Repeat` of some couplings.
 
     Args:
-      network: `(input_shape, outputs, width=, seed=) -> built Keras network`.
-      times: steps.
-      split: of channels, as of `splits.channels`: what conditions a coupling.
-      unit: by how much integers are divided before the networks see them.
-      small: whether the networks' outputs count in units / 64.
-      permute: shuffle channels before each coupling.
-      invert_permutation: undo that after it.
-      reversible: train at constant memory.
-      dtype: of the data.
+        network: A function `(input_shape, outputs, width=, seed=) -> built Keras network`.
+        times: The number of steps.
+        split: A split by channels, as made by `splits.channels`: what conditions a coupling.
+        unit: The number that integers are divided by before the networks see them.
+        small: Whether the networks' outputs count in units / 64.
+        permute: Whether to shuffle channels before each coupling.
+        invert_permutation: Whether to undo the shuffle after the coupling.
+        reversible: Whether to train at constant memory.
+        dtype: The dtype of the data.
     """
 
-    network: object
+    network: building.MakeNetwork
     times: int
-    split: object
+    split: Any
     unit: float
     small: bool
     permute: bool
     invert_permutation: bool
     reversible: bool
-    dtype: object
+    dtype: DType
 
-    def __call__(self, shape, width, seeds, path):
-        """For images of a shape `(H, W, C)`; `path` is where the variables' names begin."""
+    def __call__(self, shape: Shape, width: int, seeds: Sequence[int], path: str) -> tgb.Repeat:
+        """Makes the steps for images of a shape `(H, W, C)`; variables' names begin with `path`."""
         *sides, channels = shape
         moved = self.split.moved(channels)
         permutations = np.stack([
@@ -49,11 +53,12 @@ class IntegerSteps:
         params = {'network': stacked.weights, 'permutation': building.variable(
             'permutation', permutations, path, self.dtype, trainable=False)}
 
-        def make_step(params):
+        def make_step(params: dict[str, Any]) -> tfb.Bijector:
             return self._step(params['permutation'], stacked.bind(params['network']))
         return tgb.Repeat(make_step, params, self.times, self.reversible)
 
-    def _step(self, permutation, conditioner):
+    def _step(self, permutation: tf.Tensor, conditioner: Callable[..., tf.Tensor]) -> tgb.Chain:
+        """Makes one step: a shuffle, a coupling and, if wanted, the inverse of the shuffle."""
         if self.small:
             conditioner = _small(conditioner)
         parts = [tgb.Shuffle(permutation, self.dtype),
@@ -63,5 +68,6 @@ class IntegerSteps:
         return tgb.Chain(parts)
 
 
-def _small(network):
+def _small(network: Callable[..., tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns `network` with its outputs made small."""
     return lambda x: integer_priors.SMALL * tf.cast(network(x), x.dtype)

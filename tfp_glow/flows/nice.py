@@ -1,21 +1,28 @@
-"""NICE's builder."""
+"""Builds NICE."""
 
 import functools
 import math
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.flows import building, vectors
+from tfp_glow.types import DType, Shape
 
 
-def nice(event_shape, couplings=4, hidden=(1000,) * 5, *, prior='logistic', mixture='none',
-         components=5, data_range=None, scaling_rate=1., activation='relu', classes=None,
-         dtype=tf.float32, network_dtype=None, seed=0, name='nice'):
-    """NICE: additive couplings of the even and the odd entries in turn, then a diagonal scaling.
+def nice(event_shape: Shape, couplings: int = 4,
+         hidden: Sequence[int] | Sequence[Sequence[int]] = (1000,) * 5, *,
+         prior: str = 'logistic', mixture: str = 'none', components: int = 5,
+         data_range: tuple[float, float] | None = None, scaling_rate: float = 1.,
+         activation: str = 'relu', classes: int | None = None, dtype: DType = tf.float32,
+         network_dtype: str | None = None, seed: int = 0,
+         name: str = 'nice') -> tfd.TransformedDistribution:
+    """Builds NICE: additive couplings of the even and the odd entries in turn, then a scaling.
 
     With `[even, odd]` the entries of the event as one vector and m_k the networks,
 
@@ -26,40 +33,48 @@ def nice(event_shape, couplings=4, hidden=(1000,) * 5, *, prior='logistic', mixt
     log|det J_inverse| = sum(log_scale) + D log(high - low) + the mixture's
     ```
 
-    The couplings keep volume, so that the `log_scale` of each entry, 0 at first, is all that tells
-    how much the data vary, apart from a mixture. The networks' last layers start at zero, where the
-    paper draws them at random: the flow begins as the identity, or as the mixture's map.
+    The scaling is diagonal. The couplings keep volume. So, apart from a mixture, only the
+    `log_scale` of each entry, which is 0 at first, tells how much the data vary. The networks' last
+    layers start at zero, while the paper draws them at random: the flow begins as the identity, or
+    as the mixture's map.
 
     Args:
-      event_shape: `(D,)`, or `(H, W, C)` of images, which are flattened; 2 entries or more.
-      couplings: how many, of alternating roles.
-      hidden: units of the hidden layers of each network; or a list of one such tuple per coupling.
-      prior: of the latents, 'logistic' (the paper's for MNIST and TFD) or 'normal' (for SVHN and
-        CIFAR-10).
-      mixture: ours, an elementwise map logit F, trained like all else, where F is the distribution
-        function of a mixture of logistics for each entry. 'data': before the couplings, which then
-        see entries that are all spread alike, though many pixels are nearly constant. 'prior':
-        after the scaling, which with a logistic prior makes that one the mixture. 'none': neither,
-        the paper's.
-      components: of each mixture, at first of mean 0 and with scales from 1 to 1/1024.
-      data_range: `(low, high)` to which the constant first map brings data of [-1/2, 1/2). The
-        networks see the difference, not the density. By default [0, 1) for images, the paper's
-        range of MNIST; its CIFAR-10 is in [-1, 1). Vectors by default stay as they are.
-      scaling_rate: `log_scale`, and what a mixture has, is the rate times a trained variable, as if
-        that one's learning rate were larger: Adam at 1e-3 needs thousands of steps from scale 1 to
-        that of dequantized pixels, beyond 100. 1 is the paper's.
-      activation: of the hidden layers.
-      classes: `condition=` is a label per event, one of so many classes, seen by each network.
-      dtype: of data and parameters.
-      network_dtype: Keras dtype or policy of the networks, by default `dtype`.
-      seed: integer; the same seed gives the same initial weights.
-      name: prefix of the variables' names.
+        event_shape: The shape `(D,)`, or `(H, W, C)` for images, which are flattened; it has at
+            least 2 entries.
+        couplings: The number of couplings, whose roles alternate.
+        hidden: The units of the hidden layers of each network, or a list of one such tuple per
+            coupling.
+        prior: The distribution of the latents, 'logistic' (the paper's for MNIST and TFD) or
+            'normal' (for SVHN and CIFAR-10).
+        mixture: Whether there is an elementwise map logit F, which is our addition. F is the
+            distribution function of a mixture of logistics for each entry, trained like all else.
+            'data' puts it before the couplings, which then see entries that are all spread alike,
+            though many pixels are nearly constant. 'prior' puts it after the scaling; with a
+            logistic prior, the mixture itself is then the prior. 'none', as in the paper, has
+            neither.
+        components: The number of components of each mixture. They have mean 0 at first, and scales
+            from 1 to 1/1024.
+        data_range: `(low, high)`, to which the constant first map brings data of [-1/2, 1/2). This
+            makes a difference to the networks, not to the density. The default for images is
+            [0, 1), the paper's range of MNIST; its CIFAR-10 is in [-1, 1). By default vectors stay
+            as they are.
+        scaling_rate: The factor by which a trained variable is multiplied to give `log_scale` or a
+            parameter of a mixture, as if the variable's learning rate were larger. Adam at 1e-3
+            needs thousands of steps from scale 1 to that of dequantized pixels, which is beyond
+            100. The paper has 1.
+        activation: The activation of the hidden layers.
+        classes: If given, `condition=` is a label per event, one of this number of classes, and
+            each network sees it.
+        dtype: The dtype of data and parameters.
+        network_dtype: The Keras dtype or policy of the networks; the default is `dtype`.
+        seed: An integer. The same seed gives the same initial weights.
+        name: The prefix of the variables' names.
 
     Returns:
-      `tfd.TransformedDistribution` over the events, with one latent of their shape.
+        A `tfd.TransformedDistribution` over the events, with one latent of their shape.
 
     Raises:
-      ValueError: an argument out of its range; the message names it.
+        ValueError: If an argument is out of its range; the message names it.
 
     #### References
     Dinh, Krueger and Bengio, *NICE: Non-linear Independent Components Estimation*, 2014,
@@ -102,8 +117,9 @@ def nice(event_shape, couplings=4, hidden=(1000,) * 5, *, prior='logistic', mixt
     return vectors.flow_over(shape, parts, prior, dtype, name)
 
 
-def _mixture(size, components, rate, dtype, name):
-    """The map from each entry's mixture to a standard logistic."""
+def _mixture(size: int, components: int, rate: float, dtype: DType,
+             name: str) -> tgb.MixtureLogisticCDF:
+    """Returns the map from each entry's mixture to a standard logistic."""
     log_scales = tf.constant(np.linspace(0, -math.log(1024), components), dtype)
     make = functools.partial(_rated, shape=[size, components], rate=rate, dtype=dtype,
                              name=f'{name}/mixture')
@@ -112,14 +128,15 @@ def _mixture(size, components, rate, dtype, name):
         make('log_scales', change=lambda v: v + log_scales), name='mixture')
 
 
-def _rated(label, shape, rate, dtype, name, change=lambda v: v):
-    """`change` of `rate` times a variable that is zero at first."""
+def _rated(label: str, shape: Sequence[int], rate: float, dtype: DType, name: str,
+           change: Callable[[tf.Tensor], tf.Tensor] = lambda v: v) -> tfp_util.DeferredTensor:
+    """Returns `change` of `rate` times a variable that is zero at first."""
     variable = building.variable(label, np.zeros(shape), name, dtype)
     return tfp_util.DeferredTensor(variable, lambda v: change(rate * v))
 
 
-def _per_coupling(hidden, couplings):
-    """The hidden layers of each coupling."""
+def _per_coupling(hidden: Iterable, couplings: int) -> list[Sequence[int]]:
+    """Returns the units of the hidden layers of each coupling's network."""
     hidden = list(hidden)
     if all(np.ndim(units) == 0 for units in hidden):
         return [hidden] * couplings

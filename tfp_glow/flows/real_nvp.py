@@ -1,68 +1,85 @@
-"""RealNVP's builder."""
+"""Builds RealNVP."""
 
 import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
-from tfp_glow.distributions import latents
+from tfp_glow.distributions.latents import latents
 from tfp_glow.flows import building
+from tfp_glow.types import DType, Shape
+
+# Where a coupling splits: its split, the shape that its network sees and the network's mask.
+_Place = tuple[tgb.splits.Split, tuple[int, int, int], np.ndarray | None]
 
 
-def real_nvp(event_shape, levels=2, width=64, blocks=8, *, alpha=.05, halves=False,
-             batch_norm=True, network=None, network_options=None, dtype=tf.float32,
-             network_dtype=None, classes=None, condition_channels=None, seed=0, name='real_nvp'):
-    """RealNVP: affine couplings by checkerboard and by channel, at `levels` scales.
+def real_nvp(event_shape: Shape, levels: int = 2, width: int = 64, blocks: int = 8, *,
+             alpha: float = .05, halves: bool = False, batch_norm: bool = True,
+             network: building.MakeNetwork | None = None,
+             network_options: Mapping[str, Any] | None = None, dtype: DType = tf.float32,
+             network_dtype: str | None = None, classes: int | None = None,
+             condition_channels: int | None = None, seed: int = 0,
+             name: str = 'real_nvp') -> tfd.TransformedDistribution:
+    """Builds RealNVP: affine couplings by checkerboard and by channel, at `levels` scales.
 
     In the direction of the density, data in [-1/2, 1/2) are moved to [0, 1) and to logits. Each
-    scale but the last has 3 couplings by checkerboard, a squeeze and 3 couplings by channel, and
-    lets half of its channels go, one colour of the checkerboard; the last has 4 by checkerboard.
-    Roles alternate from coupling to coupling. A coupling's scale is exp(factor * tanh(.)), whose
-    factor, one for each channel that moves, is learned and starts at 0; its shift starts at 0 too,
-    so that all couplings start as the identity. Each is followed by a `BatchNorm`.
+    scale but the last has 3 couplings by checkerboard, a squeeze and 3 couplings by channel. Then
+    half of its channels leave, which is one colour of the checkerboard. The last scale has 4
+    couplings by checkerboard. Roles alternate from coupling to coupling. A coupling's scale is
+    exp(factor * tanh(.)). The factor, one for each channel that moves, is learned and starts at 0.
+    The shift starts at 0 too, so all couplings start as the identity. A `BatchNorm` follows each
+    coupling.
 
-    The flow returned evaluates and samples: train `tfp_glow.with_training(flow)` and call
-    `tfp_glow.update_statistics(flow, batch)` before evaluating.
+    The flow that is returned evaluates and samples. Train `tfp_glow.with_training(flow)`, and call
+    `tfp_glow.update_statistics(flow, batch)` before you evaluate.
 
-    Where this differs from the reference on purpose: `BatchNorm` normalises all of a coupling's
-    output, there what the coupling has moved; there is none within the networks, see
-    `networks.ResidualNetwork`; the factor is there one for all channels, and shifts start at
-    random.
+    The flow differs from the reference on purpose in these points. `BatchNorm` normalises all of a
+    coupling's output; in the reference it normalises what the coupling has moved. There is no
+    `BatchNorm` within the networks, see `networks.ResidualNetwork`. The reference has one factor
+    for all channels, and its shifts start at random.
 
     Args:
-      event_shape: `(H, W, C)` of the data; H and W must be divisible by `2**(levels - 1)`.
-      levels: number of scales; each has half the side of the one before.
-      width: channels of the first coupling networks; they double with each squeeze.
-      blocks: residual blocks of each network.
-      alpha: the logits are those of alpha + (1 - 2 alpha) y, see `bijectors.Logit`.
-      halves: show the networks of the checkerboard couplings the conditioning pixels alone, pushed
-        together: half the work, see `bijectors.splits.checkerboard`. All widths must then be
-        even, those of the last scale too. The reference shows the image with zeros.
-      batch_norm: False puts an `ActNorm` in the place of each `BatchNorm`, so that training and
-        evaluation are one.
-      network: `(input_shape, outputs, width=, blocks=, mask=, zero_outputs=, seed=, dtype=) ->
-        built Keras network`; by default `networks.residual_network`, whose arguments these are.
-        The mask tells the conditioning pixels or, with `halves`, which rows begin with one; it
-        is None in couplings by channel.
-      network_options: further keyword arguments for it.
-      dtype: of data and parameters.
-      network_dtype: Keras dtype or policy of the coupling networks, by default `dtype`;
-        'mixed_bfloat16' computes them in bfloat16 and keeps weights, flow and log-dets in `dtype`.
-      classes: `condition=` is a label per image, one of so many classes, for each network.
-      condition_channels: `condition=` is a feature map of so many channels, `[B, h, w, C]`.
-      seed: integer; the same seed gives the same initial weights.
-      name: prefix of the variables' names.
+        event_shape: The shape `(H, W, C)` of the data; H and W must be divisible by
+            `2**(levels - 1)`.
+        levels: The number of scales; each has half the side of the one before.
+        width: The channels of the first coupling networks; they double with each squeeze.
+        blocks: The number of residual blocks of each network.
+        alpha: The logits are those of alpha + (1 - 2 alpha) y, see `bijectors.Logit`.
+        halves: Whether to show the networks of the checkerboard couplings the conditioning pixels
+            alone, pushed together. This halves the work, see `bijectors.splits.checkerboard`. All
+            widths must then be even, including those of the last scale. The reference shows the
+            image with zeros.
+        batch_norm: Whether to normalise by `BatchNorm`. False puts an `ActNorm` in the place of
+            each, so that training and evaluation use the same flow.
+        network: A function `(input_shape, outputs, width=, blocks=, mask=, zero_outputs=, seed=,
+            dtype=) -> built Keras network`. The default is `networks.residual_network`, whose
+            arguments these are. The mask marks the conditioning pixels or, with `halves`, the rows
+            that begin with one. It is None in couplings by channel.
+        network_options: Further keyword arguments for `network`.
+        dtype: The dtype of data and parameters.
+        network_dtype: The Keras dtype or policy of the coupling networks; the default is `dtype`.
+            'mixed_bfloat16' computes them in bfloat16 and keeps weights, flow and log-dets in
+            `dtype`.
+        classes: If given, `condition=` is a label per image, one of this number of classes, for
+            each network.
+        condition_channels: If given, `condition=` is a feature map with this number of channels,
+            `[B, h, w, C]`.
+        seed: An integer. The same seed gives the same initial weights.
+        name: The prefix of the variables' names.
 
     Returns:
-      `tfd.TransformedDistribution` over images. Its base is N(0, 1), one part per scale, so
-      `flow.bijector.inverse(x)` is a list of `levels` latents, the finest first. Call
-      `tfp_glow.initialize(flow, batch)` before training.
+        A `tfd.TransformedDistribution` over images. Its base is N(0, 1), one part per scale, so
+        `flow.bijector.inverse(x)` is a list of `levels` latents, the finest first. Call
+        `tfp_glow.initialize(flow, batch)` before training.
 
     Raises:
-      ValueError: an argument out of its range; the message names it.
+        ValueError: If an argument is out of its range; the message names it.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *Density Estimation using Real NVP*, 2017, arXiv:1605.08803.
@@ -102,7 +119,7 @@ def real_nvp(event_shape, levels=2, width=64, blocks=8, *, alpha=.05, halves=Fal
             sides = [(tgb.splits.channels(reverse=bool(k % 2)), half, None) for k in range(3)]
             squeeze = tgb.Squeeze(2, 'glow')
             parts += [squeeze, *make(sides, width << level + 1, int(seeds[1]), f'{path}/channels')]
-            # The halves above are no colours of the board again; those that part here are.
+            # The halves of channels above are not colours of the board; those that part here are.
             parts += [tfb.Invert(squeeze), tgb.Squeeze(2, 'realnvp')]
             shape = half
         level_bijectors.append(tgb.Chain(parts, name=f'level_{level}'))
@@ -111,8 +128,11 @@ def real_nvp(event_shape, levels=2, width=64, blocks=8, *, alpha=.05, halves=Fal
                                 tgb.MultiScale(level_bijectors, name=name), name)
 
 
-def _checked(event_shape, levels, halves):
-    """The shape as a tuple, if it can be halved `levels - 1` times and each last row split."""
+def _checked(event_shape: Shape, levels: int, halves: bool) -> tuple[int, int, int]:
+    """Returns the shape as a tuple, if its sides can be halved `levels - 1` times.
+
+    With `halves`, the pixels of each row must also split into two halves at the last scale.
+    """
     shape = building.multi_scale_shape(event_shape, levels, last_squeezes=False)
     if halves and shape[1] % 2**levels:
         raise ValueError(f'width must be divisible by 2**levels = {2**levels} with halves; got '
@@ -120,8 +140,8 @@ def _checked(event_shape, levels, halves):
     return shape
 
 
-def _checkerboard(shape, parity, halves):
-    """`(split, input shape of the network, mask)`."""
+def _checkerboard(shape: tuple[int, int, int], parity: int, halves: bool) -> _Place:
+    """Returns `(split, input shape of the network, mask)`."""
     height, width, channels = shape
     side = (height, width // 2) if halves else (height, width)
     rows, columns = np.indices(side)
@@ -129,11 +149,12 @@ def _checkerboard(shape, parity, halves):
     return tgb.splits.checkerboard(parity, halves), (*side, channels), mask
 
 
-def _couplings(network, batch_norm, dtype, places, width, seed, path):
-    """A coupling for each `(split, input shape, mask)`, each followed by its normalisation."""
+def _couplings(network: building.MakeNetwork, batch_norm: bool, dtype: DType,
+               places: Sequence[_Place], width: int, seed: int, path: str) -> list[tfb.Bijector]:
+    """Returns a coupling for each `(split, input shape, mask)`, each with its normalisation."""
     parts = []
     for k, (split, input_shape, mask) in enumerate(places):
-        moved = input_shape[-1]  # As many as condition, whatever the split.
+        moved = input_shape[-1]  # As many channels move as condition, whatever the split is.
         here = f'{path}_{k}'
         with tf.name_scope(here):  # Keras names its weights by the scope.
             conditioner = network(input_shape, 2 * moved, width=width, mask=mask,
@@ -146,7 +167,8 @@ def _couplings(network, batch_norm, dtype, places, width, seed, path):
     return parts
 
 
-def _normalisation(channels, batch_norm, dtype, path):
+def _normalisation(channels: int, batch_norm: bool, dtype: DType, path: str) -> tfb.Bijector:
+    """Makes a `BatchNorm` or an `ActNorm` with its variables."""
     zeros = np.zeros([channels])
     make = functools.partial(building.variable, path=f'{path}/norm', dtype=dtype)
     if batch_norm:

@@ -1,4 +1,4 @@
-"""Variational autoencoders of integer images, whose posteriors and priors may be flows."""
+"""Provides variational autoencoders of integer images; posteriors and priors may be flows."""
 
 from tfp_glow.vaes import likelihoods
 from tfp_glow.vaes.bounds import elbo, free_bits, importance_bound

@@ -1,31 +1,39 @@
-"""Lower bounds of log p(x): the ELBO and the importance-weighted bound; what training weighs."""
+"""Computes lower bounds of log p(x), the ELBO and the importance-weighted bound, and free bits.
+
+Free bits change how much of the divergence training pays for.
+"""
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import random as tfp_random
 
+from tfp_glow.types import Seed, TensorLike
+from tfp_glow.vaes import latent_model
+
 
 class Bounds(NamedTuple):
-    """What `estimate` finds of a batch, in nats.
+    """Holds what `estimate` computes for a batch, in nats.
 
     Attributes:
-      elbo: `[B]`, log_likelihood - sum(kl).
-      importance: `[B]`, log 1/k sum_i w_i, of the same draws; None with a closed form.
-      log_likelihood: `[B]`, the mean of log p(x|z) over the draws.
-      kl: list of `[B, C]`, one per group of latents, means over the draws; see `Inference`.
+        elbo: `[B]`, log_likelihood - sum(kl).
+        importance: `[B]`, log 1/k sum_i w_i, of the same draws; None with a closed form.
+        log_likelihood: `[B]`, the mean of log p(x|z) over the draws.
+        kl: A list of `[B, C]`, one per group of latents, means over the draws; see `Inference`.
     """
 
     elbo: tf.Tensor
-    importance: tf.Tensor
+    importance: tf.Tensor | None
     log_likelihood: tf.Tensor
-    kl: list
+    kl: list[tf.Tensor]
 
 
-def elbo(model, images, seed, samples=1, closed_form=False):
-    """An estimate of the ELBO of each image, `[B]`, in nats; differentiable.
+def elbo(model: latent_model.LatentModel, images: TensorLike, seed: Seed, samples: int = 1,
+         closed_form: bool = False) -> tf.Tensor:
+    """Estimates the ELBO of each image, `[B]`, in nats; the estimate is differentiable.
 
     ```none
     log p(x) >= E[log p(x|z) + log p(z) - log q(z|x)],   z ~ q(z|x)      the sampled estimator
@@ -33,14 +41,15 @@ def elbo(model, images, seed, samples=1, closed_form=False):
     ```
 
     Args:
-      model: a `LatentModel`.
-      images: `[B, H, W, C]`.
-      seed: two integers, of which the answer is a function.
-      samples: L, the number of draws whose mean is taken.
-      closed_form: use the divergence itself, where it is known.
+        model: A `LatentModel`.
+        images: The images, `[B, H, W, C]`.
+        seed: Two integers that determine the result.
+        samples: L, the number of draws whose mean is taken.
+        closed_form: Whether to use the divergence itself, where it is known.
 
     Raises:
-      ValueError: `samples` is no positive integer; `closed_form` where there is none.
+        ValueError: If `samples` is not a positive integer, or if `closed_form` is True where there
+            is no closed form.
 
     #### References
     Kingma and Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv:1312.6114, equations 6, 7.
@@ -57,24 +66,25 @@ def elbo(model, images, seed, samples=1, closed_form=False):
     return estimate(model, images, seed, samples, closed_form).elbo
 
 
-def importance_bound(model, images, seed, samples):
-    """The importance-weighted bound of log p(x) of each image, `[B]`, in nats.
+def importance_bound(model: latent_model.LatentModel, images: TensorLike, seed: Seed,
+                     samples: int) -> tf.Tensor:
+    """Estimates the importance-weighted bound of log p(x) of each image, `[B]`, in nats.
 
     ```none
     log p(x) >= E[log 1/k sum_i w_i],   w_i = p(x|z_i) p(z_i) / q(z_i|x),   z_1 .. z_k ~ q(z|x)
     ```
 
-    It rises with k, to log p(x) in the limit. The k draws run in one loop that keeps nothing of
-    them but running sums, unless gradients are asked for: memory is constant in k.
+    The bound rises with k, to log p(x) in the limit. The k draws run in one loop that keeps only
+    running sums of them, unless gradients are asked for: memory is constant in k.
 
     Args:
-      model: a `LatentModel`.
-      images: `[B, H, W, C]`.
-      seed: two integers, of which the answer is a function.
-      samples: k.
+        model: A `LatentModel`.
+        images: The images, `[B, H, W, C]`.
+        seed: Two integers that determine the result.
+        samples: k, the number of draws.
 
     Raises:
-      ValueError: `samples` is no positive integer.
+        ValueError: If `samples` is not a positive integer.
 
     #### References
     Burda, Grosse and Salakhutdinov, *Importance Weighted Autoencoders*, 2016, arXiv:1509.00519,
@@ -83,8 +93,9 @@ def importance_bound(model, images, seed, samples):
     return estimate(model, images, seed, samples).importance
 
 
-def estimate(model, images, seed, samples=1, closed_form=False):
-    """Both bounds from the same draws, and their parts, as `Bounds`; arguments as of `elbo`.
+def estimate(model: latent_model.LatentModel, images: TensorLike, seed: Seed, samples: int = 1,
+             closed_form: bool = False) -> Bounds:
+    """Computes both bounds from the same draws, and their parts; arguments are those of `elbo`.
 
     The network that reads the images runs once, whatever `samples` is.
     """
@@ -93,13 +104,14 @@ def estimate(model, images, seed, samples=1, closed_form=False):
     seed = tfp_random.sanitize_seed(seed)
     features = model.features(images)
 
-    def draw(i):
-        found = model.infer(images, tf.random.experimental.stateless_fold_in(seed, i),
-                            closed_form, features)
-        return found.log_likelihood, found.kl, found.log_likelihood - total_kl(found.kl)
+    def draw(i: int | tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
+        inference = model.infer(images, tf.random.experimental.stateless_fold_in(seed, i),
+                                closed_form, features)
+        return (inference.log_likelihood, inference.kl,
+                inference.log_likelihood - total_kl(inference.kl))
     likelihood, kl, log_weight = draw(0)
     if samples > 1:
-        def add(i, sums):
+        def add(i: tf.Tensor, sums: tuple) -> tuple[tf.Tensor, tuple]:
             new = draw(i)
             both = tf.stack([sums[2], new[2]])
             added = *tf.nest.map_structure(tf.add, sums[:2], new[:2]), tf.reduce_logsumexp(both, 0)
@@ -113,21 +125,22 @@ def estimate(model, images, seed, samples=1, closed_form=False):
     return Bounds(likelihood - total_kl(kl), importance, likelihood, kl)
 
 
-def total_kl(kl):
-    """The divergence of all groups, `[B]`, from its parts `[B, C]`."""
+def total_kl(kl: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the divergence of all groups, `[B]`, from its parts `[B, C]`."""
     return tf.add_n([tf.reduce_sum(part, -1) for part in kl])
 
 
-def free_bits(kl, minimum):
-    """The divergence that training pays for: sum_c max(minimum, batch mean of kl_c), in nats.
+def free_bits(kl: Sequence[tf.Tensor], minimum: float) -> tf.Tensor:
+    """Returns what training pays for: sum_c max(minimum, batch mean of kl_c), in nats.
 
-    Below `minimum` a channel's divergence costs nothing more, so that it need not collapse before
-    the decoder has learned to use it. With 0 the divergence is the ELBO's own: a channel's share of
-    it, estimated or of a posterior that is no product over the channels, may then be negative.
+    Below `minimum`, a channel's divergence costs nothing more, so it need not collapse before the
+    decoder has learned to use it. With 0, the result is the divergence of the ELBO itself. Then a
+    channel's share may be negative, if it is an estimate or belongs to a posterior that is not a
+    product over the channels.
 
     Args:
-      kl: list of `[B, C]`, see `Inference`.
-      minimum: in nats per channel, at least 0.
+        kl: A list of `[B, C]`, see `Inference`.
+        minimum: The minimum in nats per channel, at least 0.
 
     #### References
     Kingma et al., 2016, arXiv:1606.04934, appendix C.8.

@@ -1,46 +1,51 @@
-"""The flows of a VAE over vectors of latents: IAF posteriors and learned priors."""
+"""Builds the flows of a VAE over vectors of latents: IAF posteriors and learned priors."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
 from tfp_glow import flows, networks
 from tfp_glow.distributions import latent
 from tfp_glow.flows import building
 
-_SMALL = .1  # What the outputs of an IAF step's network are multiplied by.
+_SMALL = .1  # The factor of the outputs of an IAF step's network.
 _LOG_SCALE = tgb.scale_maps.exponential(bound=3.)
 
 PRIORS = ('normal', 'maf', 'real_nvp', 'made')
 
 
-def iaf_posterior(size, context_size, steps=2, hidden=(128,), *, network_dtype=None, seed=0,
-                  name='iaf_posterior'):
-    """IAF steps over vectors, each conditioned on a context: `[B, D] -> [B, D]`.
+def iaf_posterior(size: int, context_size: int, steps: int = 2, hidden: Sequence[int] = (128,), *,
+                  network_dtype: str | None = None, seed: int = 0,
+                  name: str = 'iaf_posterior') -> tgb.Chain:
+    """Builds IAF steps over vectors, each conditioned on a context: `[B, D] -> [B, D]`.
 
     ```none
     forward(z):   for each step:   [m, s] = network(z, condition) / 10
                                    z = (z + m) * exp(3 tanh(s / 3))
     ```
 
-    Each step's network is a `networks.made`; its order is natural and reversed in turn, so that
-    what one step leaves nearly unmoved the next moves most. The small outputs make steps small and
-    training stable; all start as the identity.
+    Each step's network is a `networks.made`. Its order is natural and reversed in turn, so that
+    what one step leaves nearly unmoved is moved most by the next. The small outputs make steps
+    small and training stable. All steps start as the identity.
 
     Args:
-      size: D.
-      context_size: size of the condition, vectors `[B, context_size]`.
-      steps: how many.
-      hidden: units of each network's hidden layers.
-      network_dtype: Keras dtype or policy of the networks; float32 by default.
-      seed: integer for the initial weights.
-      name: prefix of the variables' names.
+        size: D, the size of the vectors.
+        context_size: The size of the condition, vectors `[B, context_size]`.
+        steps: The number of steps.
+        hidden: The units of each network's hidden layers.
+        network_dtype: The Keras dtype or policy of the networks; the default is float32.
+        seed: An integer for the initial weights.
+        name: The prefix of the variables' names.
 
     Returns:
-      A `bijectors.Chain`, to be a `VAE`'s `posterior_flow`.
+        A `bijectors.Chain`, to be used as a `VAE`'s `posterior_flow`.
 
     Raises:
-      ValueError: `steps` is not positive; as `networks.made`.
+        ValueError: If `steps` is not positive, or if `networks.made` raises it.
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
@@ -67,23 +72,29 @@ def iaf_posterior(size, context_size, steps=2, hidden=(128,), *, network_dtype=N
     return tgb.Chain(parts[::-1], name=name)  # A chain's forward begins with the last.
 
 
-def learned_prior(kind, size, layers=2, hidden=(128,), *, network_dtype=None, seed=0,
-                  name='prior'):
-    """p(z) over vectors: a `tfd.TransformedDistribution`, or None for the standard Normal.
+def learned_prior(kind: str, size: int, layers: int = 2, hidden: Sequence[int] = (128,), *,
+                  network_dtype: str | None = None, seed: int = 0,
+                  name: str = 'prior') -> tfd.TransformedDistribution | None:
+    """Builds p(z) over vectors; the result is None for the standard Normal.
 
     Args:
-      kind: 'normal'; 'maf', whose density is parallel and whose sampling is not; 'real_nvp',
-        affine couplings of the even and the odd entries in turn, parallel both ways; 'made', an
-        autoregressive density, each entry's a mixture of 4 logistics given those before it.
-      size: D.
-      layers: of 'maf' and 'real_nvp', here couplings; 'made' is one.
-      hidden: units of each network's hidden layers.
-      network_dtype: Keras dtype or policy of the networks; float32 by default.
-      seed: integer for the initial weights.
-      name: prefix of the variables' names.
+        kind: The kind of prior. 'normal' is the standard Normal. 'maf' has a parallel density and
+            serial sampling. 'real_nvp' has affine couplings of the even and the odd entries in
+            turn, and is parallel both ways. 'made' is an autoregressive density, in which each
+            entry is a mixture of 4 logistics given those before it.
+        size: D, the size of the vectors.
+        layers: The number of layers of 'maf' or of couplings of 'real_nvp'; 'made' has one layer.
+        hidden: The units of each network's hidden layers.
+        network_dtype: The Keras dtype or policy of the networks; the default is float32.
+        seed: An integer for the initial weights.
+        name: The prefix of the variables' names.
+
+    Returns:
+        A `tfd.TransformedDistribution`, or None for 'normal'.
 
     Raises:
-      ValueError: an unknown kind; `layers` is not positive; as the builders in `flows`.
+        ValueError: If the kind is unknown, if `layers` is not positive, or if the builders in
+            `flows` raise it.
 
     #### References
     * Papamakarios, Pavlakou and Murray, 2017, arXiv:1705.07057: 'maf'.
@@ -101,7 +112,7 @@ def learned_prior(kind, size, layers=2, hidden=(128,), *, network_dtype=None, se
     building.check_choice('prior', kind, PRIORS)
     if kind == 'normal':
         return None
-    options = {'seed': seed, 'name': name, 'network_dtype': network_dtype}
+    options: dict[str, Any] = {'seed': seed, 'name': name, 'network_dtype': network_dtype}
     if kind == 'made':
         return flows.made([size], hidden, inner='mixture', components=4, prior='logistic',
                           **options)
@@ -110,7 +121,9 @@ def learned_prior(kind, size, layers=2, hidden=(128,), *, network_dtype=None, se
     return _real_nvp(size, layers, hidden, **options)
 
 
-def _real_nvp(size, couplings, hidden, network_dtype, seed, name):
+def _real_nvp(size: int, couplings: int, hidden: Sequence[int], network_dtype: str | None,
+              seed: int, name: str) -> tfd.TransformedDistribution:
+    """Builds affine couplings of the even and the odd entries in turn."""
     if couplings < 1 or size < 2:
         raise ValueError('layers must be positive and size at least 2 for couplings; '
                          f'got layers={couplings}, {size=}.')
@@ -125,18 +138,18 @@ def _real_nvp(size, couplings, hidden, network_dtype, seed, name):
     return building.transformed(latent([size]), tgb.Chain(parts, name=name), name)
 
 
-def seed_of(seed, k):
-    """The seed of part k of what has `seed`, an integer."""
+def seed_of(seed: int, k: int) -> int:
+    """Returns the seed of part k of a model that has `seed`, an integer."""
     return int(np.random.SeedSequence([seed, k]).generate_state(1)[0] >> 1)
 
 
 class _SmallAffine(tgb.AffineInner):
-    """`AffineInner` of raw outputs that are made small first."""
+    """Applies `AffineInner` to raw outputs that it makes small first."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(_LOG_SCALE)
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> tgb.ShiftScale:
         return super().__call__(_SMALL * raw)
 
 

@@ -1,21 +1,26 @@
-"""A VAE with one group of latents, whose posterior is Gaussian or a flow of a Gaussian."""
+"""Defines a VAE with one group of latents; its posterior is Gaussian or a flow of a Gaussian."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
 from tfp_glow import distributions, initialization
 from tfp_glow.bijectors import base, scale_maps
 from tfp_glow.internal import keras_bridge
-from tfp_glow.vaes import latent_model, pushing
+from tfp_glow.types import Shape
+from tfp_glow.vaes import latent_model, likelihoods, pushing
 
-_LOG_SCALE = scale_maps.exponential(bound=7.)  # Of the posterior, softly.
+_LOG_SCALE = scale_maps.exponential(bound=7.)  # The soft bound of the posterior's log-scale.
 _LOG_ROOT = .5 * np.log(2 * np.pi)
 
 
 class VAE(latent_model.LatentModel):
-    """Encoder, decoder, likelihood and prior, all injected, of one group of latents.
+    """Combines an encoder, decoder, likelihood and prior, all injected, of one group of latents.
 
     ```none
     [loc, s, c] = encoder(centred(x))       u = loc + exp(7 tanh(s / 7)) eps,    eps ~ N(0, 1)
@@ -25,25 +30,25 @@ class VAE(latent_model.LatentModel):
     ```
 
     Args:
-      event_shape: `(H, W, C)` of the images.
-      encoder: a built Keras network or any callable, `[B, H, W, C] -> [B, ..., 2 c + k]`, of the
-        latents' shape but for the last axis, on which there are loc, s and what the flow is
-        conditioned on, in this order; k = 0 unless the flow takes a condition.
-      decoder: likewise, `[B, *latent_shape] -> [B, H, W, likelihood.outputs(C)]`.
-      likelihood: see `likelihoods`; its `bins` are the model's.
-      latent_shape: `(D,)` or `(h, w, c)`.
-      prior: a `tfd.Distribution` of batch shape `[]` over `latent_shape`, such as a flow; None for
-        the standard Normal.
-      posterior_flow: a bijector whose `forward` is parallel, such as `iaf_posterior`; None for the
-        Gaussian.
-      name: name of the module.
+        event_shape: The shape `(H, W, C)` of the images.
+        encoder: A built Keras network or any callable, `[B, H, W, C] -> [B, ..., 2 c + k]`. Its
+            output has the latents' shape but for the last axis, which holds loc, s and what the
+            flow is conditioned on, in this order; k = 0 unless the flow takes a condition.
+        decoder: Likewise, `[B, *latent_shape] -> [B, H, W, likelihood.outputs(C)]`.
+        likelihood: A likelihood, see `likelihoods`; its `bins` are the model's.
+        latent_shape: The shape `(D,)` or `(h, w, c)` of the latents.
+        prior: A `tfd.Distribution` of batch shape `[]` over `latent_shape`, such as a flow; None
+            for the standard Normal.
+        posterior_flow: A bijector whose `forward` is parallel, such as `iaf_posterior`; None for
+            the Gaussian.
+        name: The name of the module.
 
-    The divergence falls into summands for the channels where the prior is None and the flow, if
-    there is one, an `InverseAutoregressive` or a `Chain` of them; see `Inference`. There is a
-    closed form of it without a flow and without a prior.
+    The divergence falls into summands for the channels if the prior is None and the flow, if there
+    is one, is an `InverseAutoregressive` or a `Chain` of them; see `Inference`. It has a closed
+    form if there is neither a flow nor a prior.
 
     Raises:
-      ValueError: shapes that do not fit each other.
+        ValueError: If shapes do not fit each other.
 
     #### References
     * Kingma and Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv:1312.6114.
@@ -63,8 +68,10 @@ class VAE(latent_model.LatentModel):
     ```
     """
 
-    def __init__(self, event_shape, encoder, decoder, likelihood, latent_shape, prior=None,
-                 posterior_flow=None, name='vae'):
+    def __init__(self, event_shape: Shape, encoder: Any, decoder: Any,
+                 likelihood: likelihoods.Likelihood, latent_shape: Shape,
+                 prior: tfd.Distribution | None = None, posterior_flow: tfb.Bijector | None = None,
+                 name: str = 'vae') -> None:
         super().__init__(event_shape, likelihood.bins, [latent_shape], name)
         self._latent_shape, = self.latent_shapes
         if prior is not None and not (
@@ -76,7 +83,7 @@ class VAE(latent_model.LatentModel):
         self.decoder = keras_bridge.as_module(decoder, 'decoder')
         self.likelihood, self.prior, self.posterior_flow = likelihood, prior, posterior_flow
 
-    def _features(self, images):
+    def _features(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = tf.cast(self.encoder(latent_model.centred(images, self.bins)), tf.float32)
         channels = self._latent_shape[-1]
         extra = None if raw.shape[-1] is None else raw.shape[-1] - 2 * channels
@@ -91,10 +98,12 @@ class VAE(latent_model.LatentModel):
         return {'loc': loc, 'log_scale': _LOG_SCALE(s), 'context': context}
 
     @property
-    def _conditional(self):
+    def _conditional(self) -> bool:
+        """Whether the flow takes a condition."""
         return self.posterior_flow is not None and base.takes_condition(self.posterior_flow)
 
-    def _infer(self, images, features, seed, closed_form):
+    def _infer(self, images: tf.Tensor, features: dict[str, tf.Tensor], seed: tf.Tensor,
+               closed_form: bool) -> latent_model.Inference:
         loc, log_scale = features['loc'], features['log_scale']
         noise = tf.random.stateless_normal(tf.shape(loc), seed)
         latent, log_det = self._pushed(loc + tf.exp(log_scale) * noise, features)
@@ -108,25 +117,26 @@ class VAE(latent_model.LatentModel):
             log_p = (-.5 * tf.square(latent) - _LOG_ROOT if self.prior is None
                      else self.prior.log_prob(latent))
             kl = _difference(log_q, [log_det, log_p])
-        # Of maps, too, what is reported is one number for each channel.
+        # Latents that are maps, too, report one number for each channel.
         kl = tf.reduce_sum(kl, list(range(1, kl.shape.rank - 1)))
         log_likelihood = self._decode([latent]).log_prob(tf.cast(images, tf.float32))
         return latent_model.Inference([latent], log_likelihood, [kl])
 
-    def _encode(self, features, seed):
+    def _encode(self, features: dict[str, tf.Tensor], seed: tf.Tensor | None) -> list[tf.Tensor]:
         start = features['loc']
         if seed is not None:
             start += tf.exp(features['log_scale']) * tf.random.stateless_normal(
                 tf.shape(start), seed)
         return [self._pushed(start, features)[0]]
 
-    def _pushed(self, start, features):
-        """What the flow makes of a draw of the Gaussian, and its log-det."""
+    def _pushed(self, start: tf.Tensor,
+                features: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the flow's image of a draw of the Gaussian, and its log-det."""
         if self.posterior_flow is None:
             return start, tf.zeros_like(start)
         return pushing.forward(self.posterior_flow, start, features['context'])
 
-    def _decode(self, latents):
+    def _decode(self, latents: Sequence[tf.Tensor]) -> tfd.Distribution:
         distribution = self.likelihood(tf.cast(self.decoder(latents[0]), tf.float32))
         if not distribution.event_shape.is_compatible_with(self.event_shape):
             raise ValueError('decoder must return '
@@ -135,7 +145,8 @@ class VAE(latent_model.LatentModel):
                              f'images of {distribution.event_shape}.')
         return distribution
 
-    def _sample_latents(self, n, seed, temperature):
+    def _sample_latents(self, n: int | tf.Tensor, seed: tf.Tensor,
+                        temperature: float | tf.Tensor) -> list[tf.Tensor]:
         if self.prior is None:
             normal = tf.random.stateless_normal([n, *self._latent_shape], seed)
             return [temperature * normal]
@@ -147,8 +158,8 @@ class VAE(latent_model.LatentModel):
                              f'got {temperature=}.')
         return [prior.sample(n, seed=seed)]
 
-    def _initialize(self, images, seed):
-        """From the images to the latents, and from these to the prior's."""
+    def _initialize(self, images: tf.Tensor, seed: tf.Tensor) -> None:
+        """Initializes the encoder from the images, and decoder and prior from the latents."""
         centred = latent_model.centred(images, self.bins)
         if hasattr(self.encoder, 'initialize'):
             self.encoder.initialize(centred)
@@ -161,8 +172,11 @@ class VAE(latent_model.LatentModel):
             initialization.initialize(self.prior, latent)
 
 
-def _difference(log_q, minus):
-    """`log_q` minus the others, each `[B, *shape]` or `[B]`: summed to `[B, 1]` if one is `[B]`."""
+def _difference(log_q: tf.Tensor, minus: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns `log_q` minus the others.
+
+    Each is `[B, *shape]` or `[B]`. If one is `[B]`, all are summed and the result is `[B, 1]`.
+    """
     terms = [log_q, *(-term for term in minus)]
     if all(term.shape.rank == log_q.shape.rank for term in terms):
         return tf.add_n(terms)

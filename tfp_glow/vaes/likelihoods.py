@@ -1,11 +1,13 @@
-"""From a decoder's output to p(x|z), a distribution over images of integers 0 .. bins-1.
+"""Defines likelihoods: from a decoder's output to p(x|z) over images of integers 0 .. bins-1.
 
-A likelihood is a callable `raw -> tfd.Distribution`: `raw [..., H, W, n * C]` holds n blocks of C
-channels, one for each parameter, and the distribution has the event shape `[H, W, C]`, its values
-being floats. `outputs(C)` is n * C. One with a variable of its own is a `tf.Module`.
+A likelihood is a callable `raw -> tfd.Distribution`. `raw [..., H, W, n * C]` holds n blocks of C
+channels, one block for each parameter. The distribution has the event shape `[H, W, C]`, and its
+values are floats. `outputs(C)` is n * C. A likelihood with a variable of its own is a `tf.Module`.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -17,45 +19,56 @@ _SCALE = .1  # Where a scale starts, as a share of the range of values.
 _log_scale = scale_maps.exponential(bound=7.)  # Scales are _SCALE * e^-7 .. _SCALE * e^7.
 
 
+class Likelihood(Protocol):
+    """Describes what a VAE asks of a likelihood: the classes below and `PixelCNN` have it."""
+
+    bins: int
+
+    def outputs(self, channels: int) -> int:
+        """Returns the number of channels of the decoder for images of `channels`."""
+
+    def __call__(self, raw: tf.Tensor) -> tfd.Distribution:
+        """Returns p(x|z) for the decoder's output."""
+
+
 class _Likelihood(tf.Module):
-    """What all share: the number of grey levels, and independence given z."""
+    """Provides what all share: the number of grey levels, and independence given z."""
 
     parameters = 1  # n above.
 
-    def __init__(self, bins, name=None):
+    def __init__(self, bins: int, name: str | None = None) -> None:
         super().__init__(name=name)
         if bins < 2:
             raise ValueError(f'bins must be at least 2; got {bins=}.')
         self.bins = int(bins)
 
-    def outputs(self, channels):
-        """Channels of the decoder for images of `channels`."""
+    def outputs(self, channels: int) -> int:
+        """Returns the number of channels of the decoder for images of `channels`."""
         return self.parameters * channels
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> tfd.Distribution:
         if raw.shape[-1] is not None and raw.shape[-1] % self.parameters:
             raise ValueError(f'raw must have {self.parameters} outputs per channel; '
                              f'got shape={raw.shape}.')
         return tfd.Independent(self._each(raw), 3)
 
-    def _each(self, raw):
-        """The distribution of batch shape `[..., H, W, C]`."""
+    def _each(self, raw: tf.Tensor) -> tfd.Distribution:
+        """Returns the distribution of batch shape `[..., H, W, C]`."""
         raise NotImplementedError(f'{type(self).__name__} must write _each.')
 
-    def _levels(self, raw):
-        """Grey levels, of values in the networks' units: see `centred`."""
+    def _levels(self, raw: tf.Tensor) -> tf.Tensor:
+        """Returns the grey levels of values in the networks' units: see `centred`."""
         return (raw + .5) * self.bins - .5
 
 
 class Bernoulli(_Likelihood):
-    """Binary images: raw is the logit of 1.
+    """Models binary images: raw is the logit of 1.
 
     Args:
-      bins: 2, or it is refused: of other data this would be no likelihood.
+        bins: 2; other values are refused, because for other data this would be no likelihood.
 
     Raises:
-      ValueError: `bins` is not 2.
-
+        ValueError: If `bins` is not 2.
     ```python
     >>> import tensorflow as tf, tfp_glow
     >>> dark = tfp_glow.vaes.likelihoods.Bernoulli()(tf.zeros([3, 2, 2, 1]))
@@ -65,30 +78,33 @@ class Bernoulli(_Likelihood):
     ```
     """
 
-    def __init__(self, bins=2):
+    def __init__(self, bins: int = 2) -> None:
         super().__init__(bins, 'bernoulli')
         if bins != 2:
             raise ValueError('likelihood must fit the range of the data: Bernoulli is for bins=2; '
                              f'got {bins=}.')
 
-    def _each(self, raw):
+    def _each(self, raw: tf.Tensor) -> tfd.Distribution:
         return tfd.Bernoulli(raw, dtype=raw.dtype)
 
 
 class _LocScale(_Likelihood):
-    """A location from the decoder, and a scale from it, or one for all values.
+    """Takes a location from the decoder, and a scale from it, or one scale for all values.
 
     Args:
-      bins: number of grey levels.
-      scale: 'predicted', by the decoder for each value; 'learned', one trained number for all; or
-        a positive number that it is fixed to. Numbers are shares of the range of values: of
-        grey levels times `bins`. Predicted and learned ones start near to .1.
+        bins: The number of grey levels.
+        scale: 'predicted', by the decoder for each value; 'learned', one trained number for all; or
+            a positive number to which it is fixed. Numbers are shares of the range of values: the
+            scale in grey levels is the number times `bins`. Predicted and learned scales start near
+            .1.
 
     Raises:
-      ValueError: `scale` is none of these.
+        ValueError: If `scale` is none of these.
     """
 
-    def __init__(self, bins, scale='predicted'):
+    _distribution: type[tfd.Distribution]
+
+    def __init__(self, bins: int, scale: str | float = 'predicted') -> None:
         super().__init__(bins, type(self).__name__.lower())
         if scale not in ('predicted', 'learned') and not (
                 isinstance(scale, (int, float)) and scale > 0):
@@ -99,7 +115,7 @@ class _LocScale(_Likelihood):
         if scale == 'learned':
             self._raw_scale = tf.Variable(0., name=f'{self.name}/raw_scale')
 
-    def _each(self, raw):
+    def _each(self, raw: tf.Tensor) -> tfd.Distribution:
         if self._scale == 'predicted':
             raw, s = tf.split(raw, 2, axis=-1)
             scale = _SCALE * tf.exp(_log_scale(s))
@@ -111,26 +127,27 @@ class _LocScale(_Likelihood):
 
 
 class Normal(_LocScale):
-    """A Gaussian in bins: `distributions.DiscretizedNormal`, see `Logistic` for the arguments.
+    """Models images by a Gaussian in bins, `distributions.DiscretizedNormal`.
 
-    A density would not compare with the other likelihoods; the mass in each bin does.
+    The arguments are those of `Logistic`. A density would not compare with the other likelihoods;
+    the mass in each bin does.
     """
 
     _distribution = distributions.DiscretizedNormal
 
 
 class Logistic(_LocScale):
-    """A logistic in bins: `distributions.DiscretizedLogistic`.
+    """Models images by a logistic in bins, `distributions.DiscretizedLogistic`.
 
     Args:
-      bins: number of grey levels.
-      scale: 'predicted', by the decoder for each value; 'learned', one trained number for all, as
-        the reference has it; or a positive number that it is fixed to. Numbers are shares of the
-        range of values: of grey levels times `bins`. Predicted and learned ones start at .1 or
-        near to it.
+        bins: The number of grey levels.
+        scale: 'predicted', by the decoder for each value; 'learned', one trained number for all, as
+            in the reference; or a positive number to which it is fixed. Numbers are shares of the
+            range of values: the scale in grey levels is the number times `bins`. Predicted and
+            learned scales start at .1 or near it.
 
     Raises:
-      ValueError: `scale` is none of these.
+        ValueError: If `scale` is none of these.
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
@@ -150,29 +167,30 @@ class Logistic(_LocScale):
 
 
 class LogisticMixture(_Likelihood):
-    """A mixture of logistics in bins: `distributions.DiscretizedLogisticMixture`.
+    """Models images by a mixture of logistics in bins, `distributions.DiscretizedLogisticMixture`.
 
-    Each channel has its own, given z. The middles start spread over the range.
+    Each channel has its own mixture, given z. The middles start spread over the range.
 
     Args:
-      bins: number of grey levels.
-      components: K; 3 K outputs per channel are their logits, locations and scales.
+        bins: The number of grey levels.
+        components: K, the number of logistics. There are 3 K outputs per channel: logits, locations
+            and scales.
 
     Raises:
-      ValueError: `components` < 1.
+        ValueError: If `components` is less than 1.
 
     #### References
     Salimans, Karpathy, Chen and Kingma, *PixelCNN++*, 2017, arXiv:1701.05517, section 2.1.
     """
 
-    def __init__(self, bins, components=5):
+    def __init__(self, bins: int, components: int = 5) -> None:
         super().__init__(bins, 'logistic_mixture')
         if components < 1:
             raise ValueError(f'components must be positive; got {components=}.')
         self._components = components
         self.parameters = 3 * components
 
-    def _each(self, raw):
+    def _each(self, raw: tf.Tensor) -> tfd.Distribution:
         blocks = tf.stack(tf.split(raw, self.parameters, axis=-1), axis=-1)
         logits, loc, s = tf.split(blocks, 3, axis=-1)
         count = self._components
@@ -182,22 +200,23 @@ class LogisticMixture(_Likelihood):
             logits, self._levels(loc + spread), scale, 0, self.bins - 1)
 
 
-_KINDS = {'bernoulli': Bernoulli, 'normal': Normal, 'logistic': Logistic,
-          'mixture': LogisticMixture}
+_KINDS: dict[str, Callable[..., Likelihood]] = {
+    'bernoulli': Bernoulli, 'normal': Normal, 'logistic': Logistic, 'mixture': LogisticMixture}
 
 
-def make(kind, bins, **options):
-    """The likelihood of images of `bins` grey levels.
+def make(kind: str | Likelihood | None, bins: int, **options: Any) -> Likelihood:
+    """Returns the likelihood of images of `bins` grey levels.
 
     Args:
-      kind: 'bernoulli', 'normal', 'logistic', 'mixture', None for the first or the last as `bins`
-        is 2 or more; or a likelihood, which is returned.
-      bins: number of grey levels.
-      **options: of the class: `scale` of 'normal' and 'logistic', `components` of 'mixture'.
+        kind: 'bernoulli', 'normal', 'logistic' or 'mixture'; None, which is the first if `bins` is
+            2 and the last if it is more; or a likelihood, which is returned.
+        bins: The number of grey levels.
+        **options: Options of the class: `scale` of 'normal' and 'logistic', `components` of
+            'mixture'.
 
     Raises:
-      ValueError: an unknown kind; a likelihood of another number of grey levels, or one beside
-        options.
+        ValueError: If the kind is unknown, or if a likelihood is given that is for another number
+            of grey levels or is given beside options.
     """
     if kind is None:
         kind = 'bernoulli' if bins == 2 else 'mixture'

@@ -1,20 +1,25 @@
-"""What a VAE is trained on: a lower bound of the log-likelihood, as a loss and in bits."""
+"""Defines what a VAE is trained on: a lower bound of the log-likelihood, as a loss and in bits."""
 
 import tensorflow as tf
 
 from tfp_glow import dequantization, initialization
-from tfp_glow.vaes import bounds
+from tfp_glow.types import Condition, Seed, TensorLike
+from tfp_glow.vaes import bounds, latent_model
 
 
 class VAEObjective:
-    """The objective of `VAEModel`, whose arguments these are; see `training.LikelihoodModel`."""
+    """Defines the objective of `VAEModel`; see `training.LikelihoodModel`.
+
+    The arguments are those of `VAEModel`.
+    """
 
     subject_name = 'vae'
     measures = ('loss', 'bits_per_dim', 'nats', 'kl')
     conditional = has_statistics = False
 
-    def __init__(self, vae, samples=1, closed_form=False, free_bits=0., kl_warmup_steps=0,
-                 importance_samples=None, counted_dims=None):
+    def __init__(self, vae: latent_model.LatentModel, samples: int = 1, closed_form: bool = False,
+                 free_bits: float = 0., kl_warmup_steps: int = 0,
+                 importance_samples: int | None = None, counted_dims: int | None = None) -> None:
         for name, value in (('samples', samples), ('importance_samples', importance_samples)):
             if value is not None and value < 1:
                 raise ValueError(f'{name} must be positive; got {name}={value}.')
@@ -30,53 +35,58 @@ class VAEObjective:
         self._importance_samples = importance_samples
 
     @property
-    def trainable_variables(self):
-        """The VAE's."""
+    def trainable_variables(self) -> list[tf.Variable]:
+        """The trainable variables of the VAE."""
         return list(self.subject.trainable_variables)
 
     @property
-    def spec(self):
-        """A `tf.TensorSpec` of a batch."""
+    def spec(self) -> tf.TensorSpec:
+        """The `tf.TensorSpec` of a batch."""
         return tf.TensorSpec([None, *self.subject.event_shape], tf.uint8)
 
     @property
-    def is_initialized(self):
+    def is_initialized(self) -> bool:
         """Whether `initialize` has nothing to do."""
         return initialization.is_initialized(self.subject)
 
-    def initialize(self, images, seed, condition=None):
+    def initialize(self, images: TensorLike, seed: Seed, condition: Condition = None) -> None:
         """Sets the data-dependent parameters that have not been set."""
         del condition
         self.subject.initialize(images, seed)
 
-    def log_prob(self, images, seed, condition=None):
-        """`(bound of log p(images) [B] in nats, the parts of it)`, as evaluation has it."""
+    def log_prob(self, images: TensorLike, seed: Seed,
+                 condition: Condition = None) -> tuple[tf.Tensor, bounds.Bounds]:
+        """Returns a bound of log p(images), `[B]` in nats, and its parts, as evaluation has it."""
         del condition
         samples = self._importance_samples
         if samples is None:
-            found = bounds.estimate(self.subject, images, seed, self._samples, self._closed_form)
-            return found.elbo, found
-        found = bounds.estimate(self.subject, images, seed, samples)
-        return found.importance, found
+            batch_bounds = bounds.estimate(
+                self.subject, images, seed, self._samples, self._closed_form)
+            return batch_bounds.elbo, batch_bounds
+        batch_bounds = bounds.estimate(self.subject, images, seed, samples)
+        return batch_bounds.importance, batch_bounds
 
-    def bits(self, log_prob):
-        """Bits per dimension, `[B]`, of a log-mass in nats."""
+    def bits(self, log_prob: tf.Tensor) -> tf.Tensor:
+        """Returns the bits per dimension, `[B]`, of a log-mass in nats."""
         return dequantization.bits_per_dim(log_prob, 0, 1, self.counted_dims)
 
-    def measure(self, images, seed, condition=None, step=None):
-        """What is reported of a batch, by names; see `VAEModel`."""
+    def measure(self, images: TensorLike, seed: Seed, condition: Condition = None,
+                step: int | tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """Returns what is reported of a batch, by names; see `VAEModel`."""
         if step is None:
-            bound, found = self.log_prob(images, seed, condition)
+            bound, batch_bounds = self.log_prob(images, seed, condition)
             loss = -tf.reduce_mean(bound) / self.event_dims
         else:
-            found = bounds.estimate(self.subject, images, seed, self._samples, self._closed_form)
-            bound, loss = found.elbo, self._training_loss(found, step)
+            batch_bounds = bounds.estimate(
+                self.subject, images, seed, self._samples, self._closed_form)
+            bound, loss = batch_bounds.elbo, self._training_loss(batch_bounds, step)
         return {'loss': loss, 'bits_per_dim': self.bits(bound), 'nats': -bound,
-                'kl': bounds.total_kl(found.kl)}
+                'kl': bounds.total_kl(batch_bounds.kl)}
 
-    def _training_loss(self, found, step):
+    def _training_loss(self, batch_bounds: bounds.Bounds, step: int | tf.Tensor) -> tf.Tensor:
+        """Returns the loss of `VAEModel`: the bound with the warm-up's weight and free bits."""
         weight = 1.
         if self._kl_warmup_steps:
             weight = tf.minimum(1., (tf.cast(step, tf.float32) + 1) / self._kl_warmup_steps)
-        divergence = bounds.free_bits(found.kl, self._free_bits)
-        return (weight * divergence - tf.reduce_mean(found.log_likelihood)) / self.event_dims
+        divergence = bounds.free_bits(batch_bounds.kl, self._free_bits)
+        return (weight * divergence - tf.reduce_mean(batch_bounds.log_likelihood)) / self.event_dims

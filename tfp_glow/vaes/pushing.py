@@ -1,22 +1,26 @@
-"""A bijector pushes a posterior's draw forward, with its log-det by dimension where it can."""
+"""Pushes a posterior's draw forward by a bijector, with the log-det by dimension if possible."""
 
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
 from tfp_glow.bijectors import base
+from tfp_glow.types import Condition
 
 
-def forward(bijector, x, condition=None):
-    """`(forward(x), log-det)` in one evaluation.
+def forward(bijector: tfb.Bijector, x: tf.Tensor,
+            condition: Condition = None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Computes `(forward(x), log-det)` in one evaluation.
 
     Args:
-      bijector: any TFP bijector over events of the shape of x without its first dimension.
-      x: `[B, *shape]`.
-      condition: of the bijector, if it takes one.
+        bijector: Any TFP bijector over events of the shape of x without its first dimension.
+        x: The input, `[B, *shape]`.
+        condition: The condition of the bijector, if it takes one.
 
     Returns:
-      The log-det is `[B, *shape]`, a summand for each dimension, of
-      `bijectors.InverseAutoregressive` and of a `bijectors.Chain` of such; else `[B]`.
+        The output and the log-det. For a `bijectors.InverseAutoregressive` and for a
+        `bijectors.Chain` of them, the log-det is `[B, *shape]`, a summand for each dimension;
+        otherwise it is `[B]`.
     """
     parts = bijector.parts if isinstance(bijector, tgb.Chain) else [bijector]
     if not all(isinstance(part, tgb.InverseAutoregressive) for part in parts):

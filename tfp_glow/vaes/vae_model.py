@@ -1,7 +1,7 @@
-"""A Keras model around a VAE."""
+"""Defines a Keras model around a VAE."""
 
 from tfp_glow.training import likelihood_model
-from tfp_glow.vaes import objective
+from tfp_glow.vaes import latent_model, objective
 
 
 class VAEModel(likelihood_model.LikelihoodModel):
@@ -12,28 +12,30 @@ class VAEModel(likelihood_model.LikelihoodModel):
     weight = min(1, (step + 1) / kl_warmup_steps)
     ```
 
-    Reported are `loss`, in nats per dimension; the bound itself, without weight and free bits, as
-    `nats` per image, -log p(x), and as `bits_per_dim`; and `kl`, the divergence of all latents in
-    nats per image. On validation and test data all are computed with the averaged weights, if the
-    optimizer keeps them (`use_ema=True`), and `loss` is the bound's alone. Averages start with less
-    momentum, see `FlowModel`.
+    The model reports these metrics: `loss`, in nats per dimension; the bound itself, without weight
+    and free bits, as `nats` per image, -log p(x), and as `bits_per_dim`; and `kl`, the divergence
+    of all latents in nats per image. On validation and test data all are computed with the averaged
+    weights, if the optimizer keeps them (`use_ema=True`), and `loss` is that of the bound alone.
+    Averages start with less momentum, see `FlowModel`.
 
     Args:
-      vae: a `LatentModel`.
-      samples: L, draws of the latents for each image, in training and evaluation.
-      closed_form: use the divergence of Gaussians in place of its estimate from the draws, where
-        there is one.
-      free_bits: nats per channel of the latents that cost the same however few are used, see
-        `vaes.free_bits`.
-      kl_warmup_steps: steps over which the weight of the divergence rises to 1; 0 for none.
-      importance_samples: k; evaluation is then by the importance-weighted bound of k draws.
-      counted_dims: dimensions that bits/dim counts, where images were padded; all by default.
-      seed: integer; the draws depend on it and on the step alone.
-      name: name of the model.
+        vae: A `LatentModel`.
+        samples: L, the number of draws of the latents for each image, in training and evaluation.
+        closed_form: Whether to use the divergence of Gaussians instead of its estimate from the
+            draws, where there is a closed form.
+        free_bits: The nats per channel of the latents that cost the same however few are used, see
+            `vaes.free_bits`.
+        kl_warmup_steps: The number of steps over which the weight of the divergence rises to 1; 0
+            for no warm-up.
+        importance_samples: k. If given, evaluation is by the importance-weighted bound of k draws.
+        counted_dims: The number of dimensions that bits/dim counts, where images were padded; the
+            default is all.
+        seed: An integer. The draws depend on it and on the step alone.
+        name: The name of the model.
 
     Raises:
-      ValueError: an argument out of its range; by `compile`, when a weight is read that
-        `vae.trainable_variables` does not list, or `closed_form` of a VAE that has none.
+        ValueError: If an argument is out of its range. `compile` raises it if a weight is read that
+            `vae.trainable_variables` does not list, or for `closed_form` of a VAE that has none.
 
     #### References
     * Kingma and Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv:1312.6114.
@@ -52,18 +54,20 @@ class VAEModel(likelihood_model.LikelihoodModel):
     ```
     """
 
-    def __init__(self, vae, samples=1, closed_form=False, free_bits=0., kl_warmup_steps=0,
-                 importance_samples=None, counted_dims=None, seed=0, name='vae_model'):
+    def __init__(self, vae: latent_model.LatentModel, samples: int = 1, closed_form: bool = False,
+                 free_bits: float = 0., kl_warmup_steps: int = 0,
+                 importance_samples: int | None = None, counted_dims: int | None = None,
+                 seed: int = 0, name: str = 'vae_model') -> None:
         super().__init__(objective.VAEObjective(
             vae, samples, closed_form, free_bits, kl_warmup_steps, importance_samples,
             counted_dims), seed, name=name)
 
     @property
-    def vae(self):
+    def vae(self) -> latent_model.LatentModel:
         """The VAE, as given."""
         return self.objective.subject
 
     @property
-    def bins(self):
+    def bins(self) -> int:
         """The number of grey levels."""
         return self.vae.bins

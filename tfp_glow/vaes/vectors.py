@@ -1,49 +1,56 @@
-"""Builders of the VAEs with a vector of latents: dense and convolutional."""
+"""Builds the VAEs with a vector of latents: dense and convolutional."""
 
 import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from tfp_glow import networks
 from tfp_glow.flows import building
+from tfp_glow.types import Shape
 from tfp_glow.vaes import flows, gaussian, latent_model, likelihoods
 
 POSTERIORS = ('gaussian', 'iaf')
 
 
-def dense_vae(event_shape, bins=2, latent_dims=32, hidden=(512, 512), *, posterior='gaussian',
-              iaf_steps=2, iaf_hidden=(128,), context_size=64, prior='normal', prior_layers=2,
-              prior_hidden=(128,), likelihood=None, likelihood_options=None, activation='relu',
-              network_dtype=None, seed=0, name='dense_vae'):
-    """A VAE whose encoder and decoder are dense networks.
+def dense_vae(event_shape: Shape, bins: int = 2, latent_dims: int = 32,
+              hidden: Sequence[int] = (512, 512), *, posterior: str = 'gaussian',
+              iaf_steps: int = 2, iaf_hidden: Sequence[int] = (128,), context_size: int = 64,
+              prior: str = 'normal', prior_layers: int = 2, prior_hidden: Sequence[int] = (128,),
+              likelihood: str | likelihoods.Likelihood | None = None,
+              likelihood_options: Mapping[str, Any] | None = None, activation: str = 'relu',
+              network_dtype: str | None = None, seed: int = 0,
+              name: str = 'dense_vae') -> gaussian.VAE:
+    """Builds a VAE whose encoder and decoder are dense networks.
 
     Args:
-      event_shape: `(H, W, C)`.
-      bins: number of grey levels; 2 for binary images.
-      latent_dims: D, size of the one vector of latents.
-      hidden: units of the encoder's hidden layers, and of the decoder's in the other order.
-      posterior: 'gaussian', or 'iaf' for a Gaussian followed by `iaf_posterior`, whose steps see a
-        context of the encoder.
-      iaf_steps: number of these steps.
-      iaf_hidden: units of their networks' hidden layers.
-      context_size: size of the context.
-      prior: 'normal', 'maf', 'real_nvp' or 'made', see `learned_prior`.
-      prior_layers: of a learned prior.
-      prior_hidden: units of its networks' hidden layers.
-      likelihood: 'bernoulli', 'normal', 'logistic', 'mixture' or one of `likelihoods`; by default
-        the first for binary images and the last for others.
-      likelihood_options: dictionary of the options of a named likelihood, such as `scale`.
-      activation: of the hidden layers.
-      network_dtype: Keras dtype or policy of all networks; float32 by default.
-      seed: integer; the same seed gives the same initial weights.
-      name: prefix of the variables' names.
+        event_shape: The shape `(H, W, C)`.
+        bins: The number of grey levels; 2 for binary images.
+        latent_dims: D, the size of the one vector of latents.
+        hidden: The units of the encoder's hidden layers; the decoder has them in reverse order.
+        posterior: 'gaussian', or 'iaf' for a Gaussian followed by `iaf_posterior`, whose steps see
+            a context of the encoder.
+        iaf_steps: The number of these steps.
+        iaf_hidden: The units of the hidden layers of the steps' networks.
+        context_size: The size of the context.
+        prior: 'normal', 'maf', 'real_nvp' or 'made', see `learned_prior`.
+        prior_layers: The number of layers of a learned prior.
+        prior_hidden: The units of the hidden layers of the prior's networks.
+        likelihood: 'bernoulli', 'normal', 'logistic', 'mixture' or one of `likelihoods`. The
+            default is the first for binary images and the last for others.
+        likelihood_options: A dictionary of the options of a named likelihood, such as `scale`.
+        activation: The activation of the hidden layers.
+        network_dtype: The Keras dtype or policy of all networks; the default is float32.
+        seed: An integer. The same seed gives the same initial weights.
+        name: The prefix of the variables' names.
 
     Returns:
-      A `VAE`.
+        A `VAE`.
 
     Raises:
-      ValueError: an argument out of its range, or a likelihood that does not fit `bins`; the
-        message names it.
+        ValueError: If an argument is out of its range, or if a likelihood does not fit `bins`; the
+            message names it.
 
     #### References
     Kingma and Welling, *Auto-Encoding Variational Bayes*, 2014, arXiv:1312.6114, appendix C.
@@ -66,38 +73,30 @@ def dense_vae(event_shape, bins=2, latent_dims=32, hidden=(512, 512), *, posteri
         likelihood_options, network_dtype, seed, name)
 
 
-def conv_vae(event_shape, bins=2, latent_dims=32, width=16, levels=2, blocks=1, hidden=256, *,
-             posterior='gaussian', iaf_steps=2, iaf_hidden=(128,), context_size=64, prior='normal',
-             prior_layers=2, prior_hidden=(128,), likelihood=None, likelihood_options=None,
-             network_dtype=None, seed=0, name='conv_vae'):
-    """A VAE whose encoder and decoder are residual convolutional networks.
+def conv_vae(event_shape: Shape, bins: int = 2, latent_dims: int = 32, width: int = 16,
+             levels: int = 2, blocks: int = 1, hidden: int = 256, *, posterior: str = 'gaussian',
+             iaf_steps: int = 2, iaf_hidden: Sequence[int] = (128,), context_size: int = 64,
+             prior: str = 'normal', prior_layers: int = 2, prior_hidden: Sequence[int] = (128,),
+             likelihood: str | likelihoods.Likelihood | None = None,
+             likelihood_options: Mapping[str, Any] | None = None,
+             network_dtype: str | None = None, seed: int = 0,
+             name: str = 'conv_vae') -> gaussian.VAE:
+    """Builds a VAE whose encoder and decoder are residual convolutional networks.
+
+    The arguments that are not named here are those of `dense_vae`.
 
     Args:
-      event_shape: `(H, W, C)`, of any sides.
-      bins: see `dense_vae`, as all that is not named here.
-      latent_dims: likewise.
-      width: channels of the first level.
-      levels: how often the sides are halved and the channels doubled.
-      blocks: residual blocks of each level.
-      hidden: units of the dense layers between maps and latents.
-      posterior: see `dense_vae`.
-      iaf_steps: likewise.
-      iaf_hidden: likewise.
-      context_size: likewise.
-      prior: likewise.
-      prior_layers: likewise.
-      prior_hidden: likewise.
-      likelihood: likewise.
-      likelihood_options: likewise.
-      network_dtype: likewise.
-      seed: likewise.
-      name: likewise.
+        event_shape: The shape `(H, W, C)`; the sides may be of any length.
+        width: The channels of the first level.
+        levels: How often the sides are halved and the channels doubled.
+        blocks: The number of residual blocks of each level.
+        hidden: The units of the dense layers between maps and latents.
 
     Returns:
-      A `VAE`.
+        A `VAE`.
 
     Raises:
-      ValueError: as `dense_vae`.
+        ValueError: If `dense_vae` would raise it.
 
     #### References
     Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016,
@@ -112,7 +111,7 @@ def conv_vae(event_shape, bins=2, latent_dims=32, width=16, levels=2, blocks=1, 
 
     ```
     """
-    sizes = {'width': width, 'levels': levels, 'blocks': blocks, 'hidden': hidden}
+    sizes: dict[str, Any] = {'width': width, 'levels': levels, 'blocks': blocks, 'hidden': hidden}
     make_encoder = functools.partial(networks.conv_encoder, event_shape, **sizes)
     make_decoder = functools.partial(networks.conv_decoder, latent_dims, **sizes)
     return _vector_vae(
@@ -121,10 +120,14 @@ def conv_vae(event_shape, bins=2, latent_dims=32, width=16, levels=2, blocks=1, 
         likelihood_options, network_dtype, seed, name)
 
 
-def _vector_vae(event_shape, bins, latent_dims, make_encoder, make_decoder, posterior, iaf_steps,
-                iaf_hidden, context_size, prior, prior_layers, prior_hidden, likelihood,
-                likelihood_options, network_dtype, seed, name):
-    """The VAE of two networks made by `make_encoder(outputs=)` and `make_decoder(shape)`."""
+def _vector_vae(
+        event_shape: Shape, bins: int, latent_dims: int, make_encoder: Callable[..., Any],
+        make_decoder: Callable[..., Any], posterior: str, iaf_steps: int,
+        iaf_hidden: Sequence[int], context_size: int, prior: str, prior_layers: int,
+        prior_hidden: Sequence[int], likelihood: str | likelihoods.Likelihood | None,
+        likelihood_options: Mapping[str, Any] | None, network_dtype: str | None, seed: int,
+        name: str) -> gaussian.VAE:
+    """Builds the VAE of two networks made by `make_encoder(outputs=)` and `make_decoder(shape)`."""
     building.check_choice('posterior', posterior, POSTERIORS)
     if latent_dims < 1:
         raise ValueError(f'latent_dims must be positive; got {latent_dims=}.')
