@@ -17,7 +17,7 @@ from tfp_glow.initialization import initialize, is_initialized, update_statistic
 from tfp_glow.modes import with_training
 from tfp_glow.training import FlowModel
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 
 __all__ = ['Diagnosis', 'FlowModel', 'bijectors', 'coding', 'dequantization', 'diagnose',
            'distributions', 'editing', 'flows', 'initialize', 'is_initialized', 'networks',

@@ -1,9 +1,11 @@
-"""Every example in a docstring and in the README runs and prints what it says."""
+"""Every example in a docstring and on a page runs and prints what it says; links resolve."""
 
 import doctest
 import importlib
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +14,14 @@ import tfp_glow
 ROOT = pathlib.Path(tfp_glow.__file__).parent.parent
 SOURCES = [p for p in sorted((ROOT / 'tfp_glow').rglob('*.py')) if '>>> ' in p.read_text()]
 README = ROOT / 'README.md'
+# Page -> the least number of examples that it runs.
+PAGES = {'README.md': 13, 'docs/guide.md': 55, 'zoo/README.md': 6}
+README_LINES, README_WORDS = 150, 1300
+# A markdown link or picture, not one inside a code block: its target.
+LINK = re.compile(r'\]\(([^)\s]+)\)')
+BLOCK = re.compile(r'^```.*?^```', re.DOTALL | re.MULTILINE)
+
+beside_the_package = pytest.mark.skipif(not README.exists(), reason='no README.md beside tfp_glow')
 
 
 def module(path):
@@ -40,13 +50,66 @@ def test_public_bijectors_have_examples():
             assert '>>> ' in thing.__doc__ or thing is tfp_glow.bijectors.OnePassBijector
 
 
-@pytest.mark.skipif(not README.exists(), reason='no README.md beside the package')
-def test_readme(tmp_path, monkeypatch):
-    """Its blocks are one session, read from the top."""
+@beside_the_package
+@pytest.mark.parametrize('page', PAGES)
+def test_page(page, tmp_path, monkeypatch):
+    """The blocks of a page are one session, read from the top."""
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r'^```python\n(.*?)^```', README.read_text(), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r'^```python\n(.*?)^```', (ROOT / page).read_text(),
+                        re.DOTALL | re.MULTILINE)
     text = '\n'.join(block for block in blocks if '>>> ' in block)
-    run(doctest.DocTestParser().get_doctest(text, {}, 'README.md', str(README), 0))
+    ran = run(doctest.DocTestParser().get_doctest(text, {}, page, str(ROOT / page), 0))
+    assert ran == text.count('>>> ') >= PAGES[page]
     scope = {}
     for block in (b for b in blocks if '>>> ' not in b):
-        exec(compile(block, str(README), 'exec'), scope)
+        exec(compile(block, page, 'exec'), scope)
+
+
+@beside_the_package
+def test_a_reader_finishes_the_readme():
+    text = README.read_text()
+    assert len(text.splitlines()) <= README_LINES
+    assert len(text.split()) <= README_WORDS
+
+
+def anchors(page):
+    """Returns the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r'^#+ (.*)', BLOCK.sub('', page.read_text()), re.MULTILINE)
+    return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
+
+
+def pages():
+    hidden = re.compile(r'(^|/)\.|^(build|dist|runs)/')
+    return [p for p in sorted(ROOT.rglob('*.md')) if not hidden.search(
+        p.relative_to(ROOT).as_posix())]
+
+
+@beside_the_package
+def test_links_resolve():
+    """Links to files and headings of the repository; those to the web are not asked for."""
+    broken = []
+    for page in pages():
+        for link in LINK.findall(BLOCK.sub('', page.read_text())):
+            path, _, anchor = link.partition('#')
+            if re.match('[a-z]+:', link):
+                continue
+            target = (page.parent / path).resolve() if path else page
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                broken.append(f'{page.relative_to(ROOT)}: {link}')
+    assert not broken
+
+
+@beside_the_package
+def test_the_citation_is_of_this_version():
+    lines = (ROOT / 'CITATION.cff').read_text().splitlines()
+    assert f'version: {tfp_glow.__version__}' in lines
+    assert f'## {tfp_glow.__version__}' in (ROOT / 'CHANGELOG.md').read_text()
+
+
+@beside_the_package
+def test_the_house_is_drawn(tmp_path):
+    """The picture of CONTRIBUTING.md, whose command says how many imports point upwards: none."""
+    done = subprocess.run([sys.executable, ROOT / 'docs' / 'draw_house.py', tmp_path / 'house.png'],
+                          capture_output=True, text=True, check=True)
+    assert (tmp_path / 'house.png').read_bytes().startswith(b'\x89PNG')
+    assert done.stdout.count(' 0 upwards') == 2, done.stdout
