@@ -12,19 +12,21 @@ import keras
 from absl import flags
 from absl.testing import flagsaver
 
+from zoo.cli import program as program_start
 from zoo.models import glow, recipe
-from zoo.runs import run as runs
+from zoo.runs.directory import Directory
+from zoo.runs.run import Run
 
 
 def train(folder):
-    """Trains a tiny Glow in this process; the run directory, in `folder` beside its data."""
+    """Trains a tiny Glow in this process; returns its directory, in `folder` beside its data."""
     config = glow.Config(levels=2, steps_per_level=1, width=8, reversible=False)
-    run = runs.Run('glow', 'digits', 'digits', False, None, config,
-                   recipe.Training(learning_rate=.01, batch_size=256, epochs=1, ema=.5))
+    run = Run('glow', 'digits', 'digits', False, None, config,
+              recipe.Training(learning_rate=.01, batch_size=256, epochs=1, ema=.5))
     data = run.load_data(folder / 'data')
     model = run.build(data)
-    directory = runs.Directory(folder / 'run')
-    directory.claim(run, resume=False)
+    directory = Directory(folder / 'run')
+    directory.create_or_resume(run, resume=False)
     manager = directory.checkpoints(model)
 
     def keep(epoch, logs):
@@ -50,7 +52,9 @@ def program(name):
     with imported(name) as module:
         def run(**given):
             with flagsaver.flagsaver():
-                flags.FLAGS([name, *(f'--{key}={value}' for key, value in given.items())])
+                arguments = [f'--{key}={value}' for key, value in given.items()]
+                program_start.parse([name, *arguments],
+                                    define=getattr(module, '_define_flags', None))
                 module.main([])
         yield run
 

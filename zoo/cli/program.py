@@ -28,8 +28,12 @@ def run(main: Main, operands: Sequence[str] = (), define: Define | None = None) 
         operands: Names of what must be given beside the flags, such as a file to read.
         define: Called with the arguments before flags are parsed; see `Define`.
     """
-    app.run(lambda argv: _guarded(main, argv),
-            flags_parser=lambda argv: _parse(argv, operands, define))
+    def parse_or_fail(argv: list[str]) -> list[str]:
+        try:
+            return parse(argv, operands, define)
+        except errors.UsageError as error:
+            _fail(error, 2)
+    app.run(lambda argv: _guarded(main, argv), flags_parser=parse_or_fail)
 
 
 def start_tensorflow() -> None:
@@ -87,32 +91,43 @@ def naming_flags() -> Iterator[None]:
         raise errors.UsageError(f'--{error}' if known else str(error)) from error
 
 
-def _parse(argv: list[str], operands: Sequence[str], define: Define | None) -> list[str]:
+def parse(argv: list[str], operands: Sequence[str] = (),
+          define: Define | None = None) -> list[str]:
+    """Parses the flags in `argv`; returns the name of the program and its operands.
+
+    Prints the help and leaves with status 0 if it is asked for and nothing is wrong.
+
+    Args:
+        argv: The name of the program and its arguments.
+        operands: As of `run`.
+        define: As of `run`.
+
+    Raises:
+        UsageError: If a flag or a flagfile is wrong.
+    """
     arguments = [argument for argument in argv[1:] if argument not in _HELP]
     wants_help = len(arguments) < len(argv) - 1
-    try:
-        arguments = flagfiles.expand(arguments)
-        arrangement = define(arguments) if define else help_text.Help()
-    except errors.UsageError as error:
-        _fail(error, 2)
+    arguments = flagfiles.expand(arguments)
+    arrangement = define(arguments) if define else help_text.Help()
     if wants_help:
         print(help_text.text(sys.modules['__main__'].__doc__ or '', arrangement))
     try:
         rest = flags.FLAGS([argv[0], *arguments], known_only=False)
     except flags.UnrecognizedFlagError as error:
         explain, name = arrangement.explain, error.flagname
-        _fail(explain(name) or explain(name.removeprefix('no')) or _unknown(error), 2)
+        raise errors.UsageError(explain(name) or explain(name.removeprefix('no'))
+                                or _unknown(error)) from None
     except flags.Error as error:
-        _fail(_rule(str(error)), 2)
+        raise errors.UsageError(_rule(str(error))) from None
     except ValueError as error:  # Of a boolean flag: --noflag=value.
-        _fail(error, 2)
+        raise errors.UsageError(str(error)) from None
     if wants_help:
         sys.exit(0)
     if len(rest) > 1 and not operands:
-        _fail(f'every option must be a flag, --name=value; got {rest[1]!r}.', 2)
+        raise errors.UsageError(f'every option must be a flag, --name=value; got {rest[1]!r}.')
     if len(rest) != 1 + len(operands):
-        _fail(f'{" and ".join(operands)} must be given, all else being flags, --name=value; '
-              f'got {" ".join(rest[1:])!r}.', 2)
+        raise errors.UsageError(f'{" and ".join(operands)} must be given, all else being flags, '
+                                f'--name=value; got {" ".join(rest[1:])!r}.')
     return rest
 
 
