@@ -27,7 +27,7 @@ MAY_IMPORT = {
     'training': {'training', 'objective', 'dequantization', 'internal'},
     'vaes': {'vaes', 'bijectors', 'distributions', 'flows', 'networks', 'training',
              'initialization', 'dequantization', 'internal'},
-    'coding': {'coding', 'distributions'},
+    'coding': {'coding', 'distributions', 'types'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_model.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
