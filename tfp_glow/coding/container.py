@@ -1,4 +1,4 @@
-r"""The file format `.tfg`, version 4, and its writer; `reader` reads it.
+r"""The file format `.tfg`, version 4, and its writer. The module `reader` reads the format.
 
 ```none
 header   4 bytes  magic  89 54 46 47
@@ -31,68 +31,89 @@ chunk    n        8 * tiles in it, 1 .. batch; plus 4 where its first tiles are 
          u32      CRC of the file up to here, less the CRCs of earlier chunks of this kind
 ```
 
-Numbers u32 are little-endian. Numbers n are below 2**32, in groups of seven bits, the lowest first,
-one to a byte; all bytes but a number's last have their highest bit set; no number is longer than it
-must be. CRC is CRC-32 (zlib's). The file ends with its last chunk.
+Numbers u32 are little-endian. A number n is below 2**32. It is written in groups of seven bits, the
+lowest first, one group to a byte. All bytes of a number but the last have their highest bit set. No
+number is longer than it must be. CRC is CRC-32 (zlib's). The file ends with its last chunk.
 
-Tiles follow each other as `tiling.Grid` cuts them, but for the copies, array after array. As each
-chunk's CRC goes on from the one before it, parts of different files, or in another order, do not
-fit together.
+Array after array, the tiles follow each other as `tiling.Grid` cuts them, without those that are
+copies. Each chunk's CRC goes on from the CRC of the chunk before, so that parts of different files,
+or parts in another order, do not fit together.
 """
 
 import dataclasses
 import hashlib
 import struct
 import zlib
+from typing import BinaryIO
 
 import numpy as np
 
+from tfp_glow.coding.model import IntegerModel
+
 MAGIC = b'\x89TFG'
 VERSION = 4
-ARRAY, LIST, FILES = range(3)  # Layouts.
-CODED, STORED = range(2)
-CONTINUES, LAST = 4, 2  # Flags of a chunk, beside the mode.
+ARRAY, LIST, FILES = range(3)  # These are the layouts.
+CODED, STORED = range(2)  # These are the modes of a chunk.
+CONTINUES, LAST = 4, 2  # These flags of a chunk stand beside the mode.
 MAX_BATCH = 1024
-COPIES = 8  # Flag of an item, beside its dimensions.
-WHOLE = 4  # In place of one of a tile's quarters, 0 .. 3.
+COPIES = 8  # This flag of an item stands beside the number of its dimensions.
+WHOLE = 4  # This stands in place of one of a tile's quarters, 0 .. 3.
 NO_COPIES = np.zeros([0, 5], np.uint32)
 CRC = struct.Struct('<I')
 
 
 class DecodingError(ValueError):
-    """The data cannot be decoded: they are damaged, of another model, or computed differently."""
+    """Says that data cannot be decoded.
+
+    The data are damaged, are of another model, or were computed differently.
+    """
 
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What holds for a whole file; see the module's text."""
+    """What holds for a whole file.
+
+    The module's docstring describes the fields.
+
+    Attributes:
+        layout: `ARRAY`, `LIST` or `FILES`.
+        tile: The shape of a tile, `(h, w, c)`.
+        batch: The number of tiles that the networks were given at once.
+        model: The `fingerprint` of the model.
+        settings: What computed the file, as `streams.settings` says it.
+    """
 
     layout: int
-    tile: tuple
+    tile: tuple[int, ...]
     batch: int
     model: bytes
     settings: str
 
-    def to_bytes(self):
-        """As it is at the start of a file."""
+    def to_bytes(self) -> bytes:
+        """Returns the header as it is at the start of a file."""
         return (MAGIC + bytes([VERSION, self.layout]) + numbers(*self.tile, self.batch) + self.model
                 + _text(self.settings, 'ascii'))
 
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """An array that begins in a chunk: its name, its shape, and its tiles that are not coded.
+    """An array that begins in a chunk.
 
-    `copies` has a row for each of these: its number, ascending, and for each of its quarters
-    4 * tile + quarter, where that is from: a tile that is coded, counted among the array's.
+    Attributes:
+        name: The array's name.
+        shape: The array's shape.
+        copies: The tiles that are not coded, a row of five numbers for each. The first number is
+            the tile's own, and these numbers ascend. The other four, one for each of its quarters,
+            are 4 * tile + quarter of the place that the quarter is from. There, `tile` is the
+            number of a coded tile, counted among the array's coded tiles.
     """
 
     name: str
-    shape: tuple
+    shape: tuple[int, ...]
     copies: np.ndarray = dataclasses.field(default_factory=lambda: NO_COPIES, compare=False)
 
-    def to_bytes(self, layout):
-        """As it is in a chunk."""
+    def to_bytes(self, layout: int) -> bytes:
+        """Returns the item as it is in a chunk."""
         count = len(self.copies)
         parts = [_text(self.name) if layout == FILES else b'',
                  bytes([len(self.shape) + COPIES * bool(count)]), numbers(*self.shape),
@@ -106,22 +127,28 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class Chunk:
-    """Up to a batch of tiles: how many, the arrays they are of with their CRCs, and their payload.
+    """Up to a batch of tiles.
 
-    `continues` says that the first of `crcs` is of the array that an earlier chunk began, `last`
-    that the file ends here, `mode` how the payload stands for the tiles.
+    Attributes:
+        tiles: The number of tiles.
+        mode: How the payload stands for the tiles: `CODED` or `STORED`.
+        continues: Whether the first of `crcs` is of the array that an earlier chunk began.
+        last: Whether the file ends with this chunk.
+        items: The arrays that begin in this chunk.
+        crcs: The CRCs of the pixels of the tiles of each array that has any in this chunk.
+        payload: The tiles, coded or stored.
     """
 
     tiles: int
     mode: int
     continues: bool
     last: bool
-    items: list
-    crcs: list
+    items: list[Item]
+    crcs: list[int]
     payload: bytes
 
-    def to_bytes(self, layout):
-        """All of it but the CRC at its end."""
+    def to_bytes(self, layout: int) -> bytes:
+        """Returns all of the chunk but the CRC at its end."""
         flags = self.mode + CONTINUES * self.continues + LAST * self.last
         length = numbers(len(self.payload) // 4) if self.mode == CODED else b''
         return b''.join([
@@ -134,25 +161,25 @@ class Writer:
     """Writes the parts of a file in order.
 
     Args:
-        file: a binary file, written from where it stands.
-        header: the `Header`.
+        file: A binary file, which is written from its current position on.
+        header: The `Header`.
     """
 
-    def __init__(self, file, header):
+    def __init__(self, file: BinaryIO, header: Header) -> None:
         self._file, self._layout = file, header.layout
         data = header.to_bytes()
         self._crc = zlib.crc32(data)
         file.write(data)
 
-    def chunk(self, chunk):
+    def chunk(self, chunk: Chunk) -> None:
         """Writes a `Chunk`."""
         data = chunk.to_bytes(self._layout)
         self._crc = zlib.crc32(data, self._crc)
         self._file.write(data + CRC.pack(self._crc))
 
 
-def numbers(*values):
-    """Numbers in 0 .. 2**32 - 1 as the format has them."""
+def numbers(*values: int) -> bytes:
+    """Returns numbers in 0 .. 2**32 - 1 as the format has them."""
     data = bytearray()
     for value in values:
         while value > 127:
@@ -162,28 +189,32 @@ def numbers(*values):
     return bytes(data)
 
 
-def fingerprint(model):
-    """The SHA-256 of an integer flow: of its event shape and of the values of all its variables.
+def fingerprint(model: IntegerModel) -> bytes:
+    """Returns the SHA-256 of an integer flow.
 
-    It does not depend on how weights are stored, only on them: a model that is trained further, or
-    whose permutations are others, is another one.
+    The hash is of the model's event shape and of the values of all its variables. It does not
+    depend on how the weights are stored, only on their values. A model that is trained further, or
+    that has other permutations, has another hash.
     """
     sha = hashlib.sha256(repr(tuple(model.event_shape)).encode())
     for variable in model.variables:
         value = np.asarray(variable)
         sha.update(f'{value.dtype.str}{value.shape}'.encode())
-        sha.update(np.ascontiguousarray(value))
+        sha.update(value.tobytes())
     return sha.digest()
 
 
-def _shortened(sources):
-    """As the format has them: the whole tile if they are all its quarters in order."""
+def _shortened(sources: list[int]) -> list[int]:
+    """Returns the sources of a copy as the format has them.
+
+    If they are all quarters of one tile, in order, this is one number for the whole tile.
+    """
     tile = sources[0] // 4
     if sources == [4 * tile + quarter for quarter in range(4)]:
         return [5 * tile + WHOLE]
     return [5 * (source // 4) + source % 4 for source in sources]
 
 
-def _text(text, encoding='utf-8'):
+def _text(text: str, encoding: str = 'utf-8') -> bytes:
     data = text.encode(encoding)
     return numbers(len(data)) + data

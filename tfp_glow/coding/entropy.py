@@ -1,33 +1,38 @@
-"""Integers under tables into a range coder's stream and back, all of one table at once.
+"""Writes integers under tables into a range coder's stream, and reads them back.
 
 The symbols are sorted by their table, so that `constriction` is called once for each table that
-occurs. After them come the lower bits of integers in wide cells, and the distances from their
-windows of the integers that escaped.
+occurs. After the symbols come the lower bits of integers in wide cells. Then come the integers that
+escaped, as their distances from their windows.
 """
 
-import numpy as np
+from collections.abc import Callable, Iterator
 
-from tfp_glow.coding import bits
+import numpy as np
+from constriction import stream
+
+from tfp_glow.coding import bits, tables
 
 
 class TablePrior:
     """The tables of the integers of one level.
 
     Args:
-        keys: integer array; integers with equal keys have the same table.
-        centres: int32 array, subtracted from what is coded; both broadcast to the values' shape.
-        table: function of a key (a Python int): its `tables.Table`.
+        keys: An integer array. Integers with equal keys have the same table.
+        centres: An int32 array, which is subtracted from what is coded. Both arrays broadcast to
+            the shape of the values.
+        table: A function of a key (a Python int) that returns the key's `tables.Table`.
     """
 
-    def __init__(self, keys, centres, table):
+    def __init__(self, keys: np.ndarray, centres: np.ndarray,
+                 table: Callable[[int], tables.Table]) -> None:
         self._keys, self._centres, self._table = keys, centres, table
 
-    def encode(self, coder, values):
+    def encode(self, coder: stream.queue.RangeEncoder, values: np.ndarray) -> None:
         """Appends integers to a `constriction.stream.queue.RangeEncoder`.
 
         Args:
-            coder: the encoder.
-            values: integer array, |value| <= 2**23; not empty.
+            coder: The encoder.
+            values: An integer array with |value| <= 2**23, which is not empty.
         """
         groups = self._groups(values.shape)
         k = values.ravel()[groups.order].astype(np.int32) - groups.centres
@@ -42,8 +47,8 @@ class TablePrior:
         k = k[escaped].astype(np.int64)
         bits.encode_escaped(coder, np.where(k < first, k - first, k - after))
 
-    def decode(self, coder, shape):
-        """The int32 array of `shape` that `encode` wrote to what this `RangeDecoder` reads."""
+    def decode(self, coder: stream.queue.RangeDecoder, shape: tuple[int, ...]) -> np.ndarray:
+        """Returns the int32 array of `shape` that `encode` wrote to what the coder reads."""
         groups = self._groups(shape)
         symbols = np.empty([len(groups.order)], np.int32)
         for model, part in groups.slices():
@@ -59,7 +64,7 @@ class TablePrior:
         values[groups.order] = k + groups.centres
         return values.reshape(shape)
 
-    def _groups(self, shape):
+    def _groups(self, shape: tuple[int, ...]) -> '_Groups':
         return _Groups(np.broadcast_to(self._keys, shape).ravel(),
                        np.broadcast_to(self._centres, shape).ravel(), self._table)
 
@@ -67,7 +72,8 @@ class TablePrior:
 class _Groups:
     """Values in the order of their keys."""
 
-    def __init__(self, keys, centres, table):
+    def __init__(self, keys: np.ndarray, centres: np.ndarray,
+                 table: Callable[[int], tables.Table]) -> None:
         self.order = np.argsort(keys, kind='stable')
         keys = keys[self.order]
         self.starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
@@ -78,12 +84,13 @@ class _Groups:
             np.repeat(np.array([getattr(t, name) for t in self.tables], np.int32), self.counts)
             for name in ('low', 'shift', 'size'))
 
-    def slices(self):
-        """`(model, slice)` of each table's values."""
+    def slices(self) -> Iterator[tuple[stream.model.Categorical, slice]]:
+        """Yields `(model, slice)` of each table's values."""
         for table, start, count in zip(self.tables, self.starts.tolist(), self.counts.tolist()):
             yield table.model, slice(start, start + count)
 
-    def window(self, escaped):
-        """First integer of the windows of these values, and the first one after them."""
+    def window(self, escaped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the first integer in the window of each escaped value, and the first after it.
+        """
         low, shift = self.low[escaped].astype(np.int64), self.shift[escaped]
         return low << shift, (low + self.size[escaped]) << shift

@@ -1,34 +1,37 @@
 """Reads the file format `.tfg`, which `container` describes, and trusts no byte of it."""
 
 import zlib
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 import numpy as np
 
 from tfp_glow.coding import container, repeats
 from tfp_glow.coding.container import DecodingError
 
-_MAX_SIDE = 4096  # Of a tile.
-_LEAST_CHUNK = 11  # Bytes: flags, items, a CRC, the payload's length and the CRC.
-_OLDER = 13, 3  # In this place versions 1 and 2 had a carriage return.
+_MAX_SIDE = 4096  # No side of a tile is longer.
+# A chunk has at least so many bytes: flags, items, a CRC, the payload's length and the CRC.
+_LEAST_CHUNK = 11
+_OLDER = 13, 3  # Versions 1 and 2 had a carriage return, 13, in the place of the version.
 _DAMAGED = 'the file is damaged or cut short.'
 
 
 class Reader:
     """Reads the parts of a file in order.
 
-    It reads a file's first chunk with the header, as the CRC there is of both.
+    The reader reads a file's first chunk with the header, as the CRC there is of both.
 
     Args:
-        file: a seekable binary file at the start of the header.
+        file: A seekable binary file at the start of the header.
 
     Attributes:
-        header: the `container.Header`.
+        header: The `container.Header`.
 
     Raises:
-        DecodingError: also by the methods: the file is damaged.
+        DecodingError: If the file is damaged. The methods raise it too.
     """
 
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
         start = file.tell()
         self._left = file.seek(0, 2) - start
@@ -37,7 +40,7 @@ class Reader:
         self.header = self._read_header()
         self._first = self._read_chunk()
 
-    def chunks(self):
+    def chunks(self) -> Iterator[container.Chunk]:
         """Yields all `container.Chunk`s and checks that the file ends with the last one."""
         chunk = self._first
         yield chunk
@@ -47,11 +50,11 @@ class Reader:
         if self._left:
             raise DecodingError(f'{self._left} bytes follow the end: {_DAMAGED}')
 
-    def plausible_tiles(self):
-        """More tiles than this cannot be in what is left of the file."""
+    def plausible_tiles(self) -> int:
+        """Returns a number of tiles; what is left of the file cannot hold more."""
         return (self._left // _LEAST_CHUNK + 1) * self.header.batch
 
-    def _read_header(self):
+    def _read_header(self) -> container.Header:
         if (self._left < len(container.MAGIC)
                 or self._take(len(container.MAGIC)) != container.MAGIC):
             raise DecodingError('the data must begin as a .tfg file does; they do not.')
@@ -69,7 +72,7 @@ class Reader:
             raise DecodingError(f'{layout=}, {tile=} or {batch=} is impossible: {_DAMAGED}')
         return container.Header(layout, tile, batch, model, settings)
 
-    def _read_chunk(self):
+    def _read_chunk(self) -> container.Chunk:
         flags, count = self._number(), self._number()
         tiles, continues = flags >> 3, bool(flags & container.CONTINUES)
         full = tiles == self.header.batch or flags & container.LAST
@@ -91,7 +94,7 @@ class Reader:
         return container.Chunk(tiles, mode, continues, bool(flags & container.LAST), items, crcs,
                                payload)
 
-    def _item(self):
+    def _item(self) -> container.Item:
         name = self._text('utf-8') if self.header.layout == container.FILES else ''
         flags, = self._take(1)
         rank = flags & ~container.COPIES
@@ -101,19 +104,19 @@ class Reader:
         return container.Item(
             name, shape, self._copies() if flags & container.COPIES else container.NO_COPIES)
 
-    def _copies(self):
+    def _copies(self) -> np.ndarray:
         count, number = self._number(), -1
         if not 1 <= count < min(repeats.MOST, self._left):
             raise DecodingError(f'{count} copies in an array are impossible: {_DAMAGED}')
-        found = np.empty([count, 5], np.uint32)
-        for row in found:
+        copies = np.empty([count, 5], np.uint32)
+        for row in copies:
             number += 1 + self._number()
             if number >= 1 << 32:
                 raise DecodingError(f'a copy of number {number} is impossible: {_DAMAGED}')
             row[0], row[1:] = number, self._sources()
-        return found
+        return copies
 
-    def _sources(self):
+    def _sources(self) -> Sequence[int]:
         tile, part = divmod(self._number(), 5)
         if part == container.WHOLE:
             return range(4 * tile, 4 * tile + 4)
@@ -122,13 +125,13 @@ class Reader:
             raise DecodingError(f'a quarter that is a whole tile is impossible: {_DAMAGED}')
         return [4 * tile + part for tile, part in parts]
 
-    def _text(self, encoding):
+    def _text(self, encoding: str) -> str:
         try:
             return self._take(self._number()).decode(encoding)
         except UnicodeDecodeError as error:
             raise DecodingError(f'a text cannot be read ({error}): {_DAMAGED}') from None
 
-    def _number(self):
+    def _number(self) -> int:
         value = 0
         for place in range(0, 35, 7):
             byte, = self._take(1)
@@ -139,7 +142,7 @@ class Reader:
             raise DecodingError(f'a number is too long: {_DAMAGED}')
         return value
 
-    def _take(self, count, checked=True):
+    def _take(self, count: int, checked: bool = True) -> bytes:
         if count > self._left:
             raise DecodingError(f'{count} bytes must follow, {self._left} do: {_DAMAGED}')
         self._left -= count
@@ -151,12 +154,14 @@ class Reader:
         return data
 
 
-def read_header(file):
-    """The `container.Header` at the start of a seekable binary file, which then stands there again.
+def read_header(file: BinaryIO) -> container.Header:
+    """Returns the `container.Header` at the start of a seekable binary file.
+
+    The position of the file is then the same as before.
 
     Raises:
-        DecodingError: there is none, or the first chunk after it is damaged; then the file stands
-            anywhere.
+        DecodingError: If there is no header, or if the first chunk after it is damaged. The file
+            then has any position.
     """
     start = file.tell()
     header = Reader(file).header

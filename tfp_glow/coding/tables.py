@@ -1,16 +1,18 @@
-"""Integer tables of logistics: the same from the same float32 parameters, on every machine.
+"""Integer tables of logistics, which are the same on every machine for the same float32 parameters.
 
-A table gives integer masses, which sum to 2**24, to a window of cells and to one more symbol, the
-escape, which stands for all integers outside. Parameters reach a table by one rounding only:
+A table gives integer masses, which sum to 2**24, to a window of cells and to one more symbol. This
+symbol, the escape, stands for all integers outside. A table depends on parameters that are rounded
+once:
 
-* the scale by its binary exponent and the first four bits of its mantissa: 16 steps an octave,
-  2**-5 .. 2**18, beyond which it is clipped;
-* the location of a single logistic by its integer part, which is subtracted from what is coded, and
-  by its fraction, in steps of at most an eighth of the scale (1/64 at the finest).
+* The scale is rounded to its binary exponent and the first four bits of its mantissa. These are 16
+  steps an octave, from 2**-5 to 2**18, and a scale beyond is clipped.
+* The location of a single logistic is rounded to its integer part, which is subtracted from what is
+  coded, and its fraction, in steps of at most an eighth of the scale (1/64 at the finest).
 
-What is lost by this is below 2e-3 bits a symbol, for scales from 1/8 on. No function of a
-mathematics library, whose last bits differ between machines, is called: `exp` adds, multiplies and
-divides. Bounds `low` and `high` of a distribution are not used: the tables have room outside.
+This loses less than 2e-3 bits a symbol, for scales from 1/8 on. The module calls no function of a
+mathematics library, as the last bits of these differ between machines: `exp` adds, multiplies and
+divides. The tables do not use the bounds `low` and `high` of a distribution: they have room outside
+of them.
 """
 
 import dataclasses
@@ -21,16 +23,16 @@ import numpy as np
 
 PRECISION = 24
 _TOTAL = 1 << PRECISION
-_ESCAPE = 1 << 11  # Least mass of the escape: 2**-13, which costs 1.8e-4 bits a symbol.
-_REACH = 12  # Half the window, in scales: beyond it is a mass of 6e-6 on either side.
+_ESCAPE = 1 << 11  # The escape has at least this mass, 2**-13. It costs 1.8e-4 bits a symbol.
+_REACH = 12  # Half the window, in scales. Beyond the window is a mass of 6e-6 on either side.
 _MANTISSA_BITS = 4
 _STEPS = 1 << _MANTISSA_BITS
-_EXPONENTS = (-5, 18)  # Of the least scale, and one past that of the greatest.
+_EXPONENTS = (-5, 18)  # The exponent of the least scale, and one past that of the greatest.
 _WIDE = 4  # From scales of 2**(_WIDE + 1) on, cells hold several integers.
-_FINEST = 64  # Fractions of a location.
-_CELLS = 4096  # Of a mixture's table, at most; before its cells hold several integers.
+_FINEST = 64  # So many fractions of a location are told apart at most.
+_CELLS = 4096  # A mixture that needs more cells gets cells of several integers.
 _LEAST_MIXTURE_SCALE = 2.**-6
-LIMIT = 1 << 23  # Locations and coded integers are below it: float32 holds them exactly.
+LIMIT = 1 << 23  # Locations and coded integers are below this, so float32 holds them exactly.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,38 +40,39 @@ class Table:
     """Masses of cells of 2**shift integers from low * 2**shift on, and of the escape.
 
     Attributes:
-        low: number of the first cell.
-        shift: binary logarithm of a cell's integers.
-        masses: positive integers that sum to 2**24, the last one the escape's.
-        model: the same for `constriction`.
+        low: The number of the first cell.
+        shift: The binary logarithm of the number of integers in a cell.
+        masses: Positive integers that sum to 2**24. The last one is the mass of the escape.
+        model: The same masses as a model of `constriction`.
     """
 
     low: int
     shift: int
     masses: np.ndarray
-    model: object = dataclasses.field(init=False, repr=False)
+    model: constriction.stream.model.Categorical = dataclasses.field(init=False, repr=False)
 
-    def __post_init__(self):
-        # The library adds 1 to each weight and scales the rest so that they sum to 2**24: it leaves
-        # integers alone that do so already.
+    def __post_init__(self) -> None:
+        # The library adds 1 to each weight and scales the rest so that they sum to 2**24. It does
+        # not change integers that have this sum already.
         model = constriction.stream.model.Categorical(
             (self.masses - 1).astype(np.float64), perfect=False, lazy=False)
         object.__setattr__(self, 'model', model)
 
     @property
-    def size(self):
-        """The number of cells, which is the escape's symbol."""
+    def size(self) -> int:
+        """The number of cells, which is also the symbol of the escape."""
         return len(self.masses) - 1
 
 
-def logistic_keys(loc, scale):
-    """What a logistic's parameters are rounded to.
+def logistic_keys(loc: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what the parameters of logistics are rounded to.
 
     Args:
-        loc, scale: finite float32 arrays of one shape, |loc| < 2**23, scale > 0.
+        loc: A finite float32 array with |loc| < 2**23.
+        scale: A finite float32 array of the same shape with scale > 0.
 
     Returns:
-        `(centres, keys)`, int32 and int16: `logistic_table(key)` is the table of k - centre.
+        `(centres, keys)`, int32 and int16. `logistic_table(key)` is the table of k - centre.
     """
     bits = np.ascontiguousarray(scale, np.float32).view(np.int32)
     steps = (bits >> (23 - _MANTISSA_BITS)) - ((127 + _EXPONENTS[0]) << _MANTISSA_BITS)
@@ -81,8 +84,8 @@ def logistic_keys(loc, scale):
 
 
 @functools.cache
-def logistic_table(key):
-    """The `Table` of one of `logistic_keys`."""
+def logistic_table(key: int) -> Table:
+    """Returns the `Table` of one key of `logistic_keys`."""
     step, fraction = divmod(key, _FINEST)
     exponent, mantissa = divmod(step, _STEPS)
     exponent += _EXPONENTS[0]
@@ -95,12 +98,14 @@ def logistic_table(key):
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def mixture_table(parameters):
-    """The `Table` of a mixture of K logistics; no bit of its parameters is rounded.
+def mixture_table(parameters: bytes) -> Table:
+    """Returns the `Table` of a mixture of K logistics.
+
+    No bit of the parameters is rounded.
 
     Args:
-        parameters: the bytes of a float32 array [3 K] of all logits, locations and scales: finite,
-            |loc| < 2**23, scale > 0.
+        parameters: The bytes of a float32 array `[3 K]` of all logits, all locations and all
+            scales. They are finite, |loc| < 2**23 and scale > 0.
     """
     logits, loc, scale = np.frombuffer(parameters, np.float32).astype(np.float64).reshape([3, -1])
     scale = np.clip(scale, _LEAST_MIXTURE_SCALE, 2.**_EXPONENTS[1])
@@ -113,26 +118,29 @@ def mixture_table(parameters):
     cells = np.arange(low, (last >> shift) + 2, dtype=np.float64)
     weights = exp(np.maximum(logits - np.max(logits), -50.))
     cdf = np.zeros_like(cells)
-    for weight, middle, width in zip(weights, loc, scale):  # Summed in this order.
+    for weight, middle, width in zip(weights, loc, scale):  # The sum is made in this order.
         cdf += weight * sigmoid((cells * 2**shift - .5 - middle) / width)
     return _table(low, shift, cdf / functools.reduce(float.__add__, weights.tolist()))
 
 
-def _table(low, shift, cdf):
-    """Integer masses of the cells between values of the distribution function."""
-    shared = _TOTAL - len(cdf) - _ESCAPE  # What the least mass of each symbol leaves.
+def _table(low: int, shift: int, cdf: np.ndarray) -> Table:
+    """Returns the integer masses of the cells between values of the distribution function."""
+    shared = _TOTAL - len(cdf) - _ESCAPE  # The least masses of all symbols leave this.
     cuts = np.floor(np.clip(cdf, 0., 1.) * shared).astype(np.int64)
     cells = np.diff(cuts)
     return Table(low, shift, np.append(cells, shared - cells.sum() + _ESCAPE) + 1)
 
 
-def sigmoid(t):
-    """1 / (1 + exp(-t)) of a float64 array, by `exp`."""
+def sigmoid(t: np.ndarray) -> np.ndarray:
+    """Returns 1 / (1 + exp(-t)) of a float64 array, by `exp`."""
     return 1 / (1 + exp(np.clip(-t, -50., 50.)))
 
 
-def exp(t):
-    """exp(t) for |t| <= 50, right to 1e-12: exp(t / 1024) by its series, squared ten times."""
+def exp(t: np.ndarray) -> np.ndarray:
+    """Returns exp(t) for |t| <= 50, right to 1e-12.
+
+    This is exp(t / 1024), computed by its series, squared ten times.
+    """
     t = t / 1024
     value = np.ones_like(t)
     for n in range(12, 0, -1):
@@ -142,8 +150,8 @@ def exp(t):
     return value
 
 
-def _fractions():
-    """How many fractions of a location are told apart, for each step of the scale."""
+def _fractions() -> np.ndarray:
+    """Returns how many fractions of a location are told apart for each step of the scale."""
     exponents = np.repeat(np.arange(*_EXPONENTS), _STEPS)
     return np.clip(2.**(3 - exponents), 1, _FINEST).astype(np.int32)
 

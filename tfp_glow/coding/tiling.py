@@ -1,36 +1,47 @@
-"""Images of any size as tiles of the size that a model was made for, and back."""
+"""Cuts images of any size into tiles of the size that a model was made for, and pastes them back.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
+
+from tfp_glow.types import Shape
 
 
 class Grid:
     """The tiles of an array of images: image after image, plane after plane, row after row.
 
-    The grid lies centred over the image, as many tiles as cover it; outside it repeats the image's
-    edges. A model of one channel takes the three of a colour image as three planes; a model of
-    three channels takes a grey image as red, green and blue that are equal.
+    The grid has as many tiles as cover the image, and it lies centred over the image. Outside of
+    the image, the tiles repeat its edges. A model of one channel takes the three channels of a
+    colour image as three planes. A model of three channels takes a grey image as equal red, green
+    and blue.
 
     Args:
-        shape: of the array: `[H, W]`, `[H, W, C]`, `[N, H, W]` or `[N, H, W, C]`, C being 1 or 3;
-            three numbers are `[H, W, C]` if they can be.
-        tile: `(h, w, c)`, the model's event shape, c being 1 or 3.
+        shape: The shape of the array: `[H, W]`, `[H, W, C]`, `[N, H, W]` or `[N, H, W, C]` with C =
+            1 or 3. Three numbers are `[H, W, C]` if they can be.
+        tile: The model's event shape, `(h, w, c)` with c = 1 or 3.
 
     Raises:
-        ValueError: it is no such shape, or there is no pixel in it.
+        ValueError: If the array has no such shape, or if it has no pixel.
     """
 
-    def __init__(self, shape, tile):
+    def __init__(self, shape: Shape, tile: Shape) -> None:
         self.shape, self.tile = tuple(map(int, shape)), tuple(map(int, tile))
         self.images = (self.count, self.height, self.width, self.channels) = _images(self.shape)
         height, width, channels = self.tile
         self.rows, self.columns = -(-self.height // height), -(-self.width // width)
         self.planes = self.channels if channels == 1 else 1
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.count * self.planes * self.rows * self.columns
 
-    def cut(self, array, numbers):
-        """The tiles of these numbers of the array of images: uint8 `[len(numbers), h, w, c]`."""
+    def cut(self, array: np.ndarray, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Returns the tiles of these numbers: uint8 `[len(numbers), h, w, c]`.
+
+        Args:
+            array: The array of images.
+            numbers: The numbers of the tiles.
+        """
         array = array.reshape(self.images)
         tiles = np.empty([len(numbers), *self.tile], np.uint8)
         for number, tile in zip(numbers, tiles):
@@ -41,16 +52,21 @@ class Grid:
             tile[...] = np.pad(image, around, 'edge') if np.any(around) else image
         return tiles
 
-    def paste(self, array, numbers, tiles):
-        """Writes the tiles of these numbers where `cut` took them from."""
+    def paste(self, array: np.ndarray, numbers: Sequence[int] | np.ndarray,
+              tiles: Sequence[np.ndarray] | np.ndarray) -> None:
+        """Writes the tiles of these numbers to the places that `cut` takes them from."""
         array = array.reshape(self.images)
         for number, tile in zip(numbers, tiles, strict=True):
             inside, (rows, columns) = self._place(number)
             target = array[inside]
             target[...] = tile[rows, columns, :target.shape[-1]]
 
-    def _place(self, number):
-        """Where a tile is: its index into the images, and the part of it that this fills."""
+    def _place(self, number: int) -> tuple[tuple[int, slice, slice, slice], tuple[slice, slice]]:
+        """Returns where a tile is.
+
+        Returns:
+            The tile's index into the images, and the part of the tile that is inside its image.
+        """
         number, column = divmod(number, self.columns)
         number, row = divmod(number, self.rows)
         image, plane = divmod(number, self.planes)
@@ -61,25 +77,25 @@ class Grid:
         return (image, rows, columns, channels), (in_rows, in_columns)
 
 
-def _images(shape):
-    """`(N, H, W, C)` of an array of images."""
+def _images(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns `(N, H, W, C)` of an array of images."""
     rule = ('images must be of shape [H, W], [H, W, C], [N, H, W] or [N, H, W, C], with 1 or 3 '
             'channels (grey or RGB, no alpha)')
     if len(shape) == 2:
-        found = (1, *shape, 1)
+        images: tuple[int, ...] = (1, *shape, 1)
     elif len(shape) == 3:
-        found = (1, *shape) if shape[-1] in (1, 3) else (*shape, 1)
+        images = (1, *shape) if shape[-1] in (1, 3) else (*shape, 1)
     elif len(shape) == 4 and shape[-1] in (1, 3):
-        found = shape
+        images = shape
     else:
         raise ValueError(f'{rule}; got shape {list(shape)}.')
-    if min(found) < 1:
+    if min(images) < 1:
         raise ValueError(f'images must not be empty; got shape {list(shape)}.')
-    return found
+    return images
 
 
-def _overlap(index, count, size, length):
-    """The part of an axis under a tile, and the part of the tile that is over the axis."""
+def _overlap(index: int, count: int, size: int, length: int) -> tuple[slice, slice]:
+    """Returns the part of an axis under a tile, and the part of the tile that is over the axis."""
     start = index * size - (count * size - length) // 2
     first, after = max(start, 0), min(start + size, length)
     return slice(first, after), slice(first - start, after - start)

@@ -1,4 +1,4 @@
-"""SavedModel bundles: a trained flow that answers where only TensorFlow is installed."""
+"""SavedModel bundles, by which a trained flow or VAE answers where only TensorFlow is installed."""
 
 from tfp_glow.serving.writing import export
 

@@ -1,8 +1,13 @@
-"""What lies beside the SavedModel in a bundle: golden inputs and outputs, and `bundle.json`."""
+"""Writes what lies beside the SavedModel in a bundle.
+
+This is `golden.npz`, which holds golden inputs and outputs, and `bundle.json`.
+"""
 
 import hashlib
 import json
+import pathlib
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,34 +15,36 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_glow
+from tfp_glow.serving.module import AnyAnswers, Module
 
 FORMAT = 1
 _EVENTS, _TEMPERATURE, _SEED, _STEPS = 4, .7, 7, 3
 
 
-def golden(answers, module, events=None):
-    """`(inputs, outputs)` of every question of `module`, dictionaries of arrays by name.
+def golden(answers: AnyAnswers, module: Module,
+           events: np.ndarray | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns `(inputs, outputs)` of every question of `module`, dictionaries of arrays by name.
 
     Args:
-      answers: the `Answers` that `module` was made from.
-      module: a `Module`.
-      events: `[N, ...]`; by default four samples.
+        answers: The `Answers` that `module` was made from.
+        module: A `Module`.
+        events: The events to ask about, `[N, ...]`. By default they are four samples.
 
     Raises:
-      ValueError: the flow's samples or densities are not finite.
+        ValueError: If the samples or the densities of the flow or VAE are not finite.
     """
-    inputs = {'temperature': np.float32(_TEMPERATURE), 'seed': np.int32(_SEED),
+    inputs: dict[str, Any] = {'temperature': np.float32(_TEMPERATURE), 'seed': np.int32(_SEED),
               'steps': np.int32(_STEPS)}
 
-    def set_count(count):
+    def set_count(count: int) -> None:
         inputs['n'] = np.int32(count)
         if answers.classes is not None:
             inputs['label'] = np.arange(count, dtype=np.int32) % answers.classes
 
-    def ask(name, **others):
+    def ask(name: str, **others: Any) -> Any:
         given = dict(inputs, **others)
         return getattr(module, name)(*[given[key] for key in answers.questions[name]])
-    outputs = {}
+    outputs: dict[str, Any] = {}
     try:
         if events is None:
             set_count(_EVENTS)
@@ -45,23 +52,24 @@ def golden(answers, module, events=None):
         set_count(len(events))
         outputs['sample'] = ask('sample')
     except tf.errors.InvalidArgumentError as error:
-        raise ValueError(f'{answers.subject} must give finite samples at temperatures up to 1; it '
-                         'gives NaN or infinity.') from error
+        raise ValueError(f'{answers.model_type} must give finite samples at temperatures up to 1; '
+                         'it gives NaN or infinity.') from error
     inputs[answers.kind] = events
     latents = ask('encode')
     outputs.update({name: ask(name) for name in answers.densities})
     outputs.update({f'level_{i}': z for i, z in enumerate(latents)})
     for name, value in outputs.items():
         if not np.all(np.isfinite(value)):
-            raise ValueError(f'{answers.subject} must give finite values; its {name} of the golden '
-                             f'{answers.kind} holds NaN or infinity.')
+            raise ValueError(f'{answers.model_type} must give finite values; its {name} of the '
+                             f'golden {answers.kind} holds NaN or infinity.')
     given = {'latents': latents, 'first': events, 'second': events[::-1]}
     outputs.update({name: ask(name, **given) for name in answers.questions
                     if name != 'encode' and name not in outputs})
     return inputs, {name: np.asarray(value) for name, value in outputs.items()}
 
 
-def write(path, answers, module, events):
+def write(path: pathlib.Path, answers: AnyAnswers, module: Module,
+          events: np.ndarray | None) -> None:
     """Adds `golden.npz` and `bundle.json` to the SavedModel at `path`."""
     inputs, outputs = golden(answers, module, events)
     figure, complaint = answers.round_trip(inputs[answers.kind], outputs['decode'])

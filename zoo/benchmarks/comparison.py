@@ -1,9 +1,11 @@
-"""Training step, log_prob and sampling of one Glow for each peer."""
+"""Compares the training step, log_prob and sampling of one Glow for each peer."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from zoo.benchmarks import rows, session
-from zoo.benchmarks.job import REFERENCE, TRAINING_MODES
+from zoo.benchmarks.job import REFERENCE, TRAINING_MODES, Job
 
 _COLUMNS = {
     'call': ('what', '{}'),
@@ -25,17 +27,19 @@ first call:   build, trace and the first call; 'of tfp_glow' is the ratio to its
 beyond state: peak memory beyond imports, parameters and optimizer state"""
 
 
-def run(template, peers, rounds, timeout, progress):
+def run(template: Job, peers: Sequence[str], rounds: int, timeout: float,
+        progress: Callable[[str], object]) -> dict[str, Any]:
     """Measures `peers` on the model of `template`, whose `peer` and `what` do not matter.
 
     Returns:
-      dict with 'matmul_gflops' and 'rows'.
+        A dict with 'matmul_gflops' and 'rows'.
     """
-    peak, result = None, []
+    peak: float | None = None
+    result: list[dict[str, Any]] = []
     for what in ('train', 'log_prob', 'sample'):
         jobs = [dataclasses.replace(template, peer=peer, what=what)
                 for peer in peers if what == 'train' or peer not in TRAINING_MODES]
-        if what == 'train':  # The peak is taken in the same turns as the training steps.
+        if what == 'train':  # The peak is measured in the same turns as the training steps.
             jobs += matmul_jobs(template, peers)
         measurements = session.measure(jobs, rounds, timeout, progress)
         peak = peak or rows.matmul_peak(measurements)
@@ -47,12 +51,16 @@ def run(template, peers, rounds, timeout, progress):
     return {'matmul_gflops': peak, 'rows': result}
 
 
-def matmul_jobs(template, peers):
-    """One job per framework among `peers`: TensorFlow's, also if none uses it, and PyTorch's."""
+def matmul_jobs(template: Job, peers: Sequence[str]) -> list[Job]:
+    """Returns one job per framework among `peers`.
+
+    These are TensorFlow, also if no peer uses it, and PyTorch.
+    """
     frameworks = ['tfp_glow'] + ['normflows'] * ('normflows' in peers)
     return [dataclasses.replace(template, peer=peer, what='matmul') for peer in frameworks]
 
 
-def text(report):
+def text(report: dict[str, Any]) -> str:
+    """Returns the report as text."""
     return '\n'.join([rows.peak_line(report), '', rows.table(report['rows'], _COLUMNS), '', _LEGEND,
                       rows.busy_warning(report['rows'])]).strip()

@@ -1,10 +1,15 @@
-"""What the number of steps per level costs: memory, speed and time to the first step against K."""
+"""Measures what the number of steps per level costs.
+
+The report is on memory, speed and time to the first step against K.
+"""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from zoo.benchmarks import rows, session
 from zoo.benchmarks.comparison import matmul_jobs
-from zoo.benchmarks.job import REFERENCE
+from zoo.benchmarks.job import REFERENCE, Job
 
 _COLUMNS = {
     'K': ('steps_per_level', '{}'),
@@ -17,21 +22,22 @@ _COLUMNS = {
     'peak memory': ('peak_mb', '{:.0f} MB'),
     'beyond state': ('beyond_state_mb', '{:.0f} MB'),
 }
-# What should stay the same as K grows: key -> what to call it.
+# These figures should stay the same as K grows: key -> the name in the text.
 _FLAT = {'beyond_state_mb': 'memory beyond state', 'images_times_steps': 'images/s x K',
          'first_seconds': 'time to the first step'}
 
 
-def run(template, peers, steps, rounds, timeout, progress):
+def run(template: Job, peers: Sequence[str], steps: Sequence[int], rounds: int, timeout: float,
+        progress: Callable[[str], object]) -> dict[str, Any]:
     """Trains `peers` at each K of `steps`.
 
     This library's runs at all K take turns with each other, so that their comparison across K is
-    fair; then, for each K, all peers take turns, which gives the ratios.
+    fair. Then, for each K, all peers take turns, which gives the ratios.
 
     Returns:
-      dict with 'matmul_gflops', 'rows', and 'spreads': peer -> key -> max / min - 1 over K.
+        A dict with 'matmul_gflops', 'rows', and 'spreads': peer -> key -> max / min - 1 over K.
     """
-    def job(peer, times):
+    def job(peer: str, times: int) -> Job:
         return dataclasses.replace(template, peer=peer, what='train', steps_per_level=times)
 
     across = [job(REFERENCE, times) for times in steps] if REFERENCE in peers else []
@@ -52,13 +58,14 @@ def run(template, peers, steps, rounds, timeout, progress):
             'spreads': {peer: _spreads(result, peer) for peer in peers}}
 
 
-def _spreads(result, peer):
+def _spreads(result: list[dict[str, Any]], peer: str) -> dict[str, float]:
     own = [values for values in result if values['peer'] == peer and 'images_per_second' in values]
     return {key: max(v[key] for v in own) / min(v[key] for v in own) - 1
             for key in _FLAT if len(own) > 1}
 
 
-def text(report):
+def text(report: dict[str, Any]) -> str:
+    """Returns the report as text."""
     spreads = [
         f'{peer}: ' + ', '.join(f'{_FLAT[key]} {spread:.0%}' for key, spread in values.items())
         for peer, values in report['spreads'].items() if values]
@@ -67,7 +74,7 @@ def text(report):
                       rows.busy_warning(report['rows'])]).strip()
 
 
-def plot(report, path):
+def plot(report: dict[str, Any], path: str) -> None:
     """Draws memory, images/s x K and time to the first step against K into the PNG file `path`."""
     from matplotlib.figure import Figure  # pylint: disable=g-import-not-at-top
 

@@ -1,16 +1,22 @@
-"""Gradients of K steps at constant memory against ordinary backprop's, bijector by bijector."""
+"""Compares gradients of K steps at constant memory with those of ordinary backprop.
+
+The comparison is made bijector by bijector.
+"""
 
 import typing
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
 from zoo.benchmarks import rows
 
-LIMITS = {'float32': 1e-4, 'float64': 1e-10}  # Of the relative difference.
-_NOISE = .02  # Of the parameters about their start: steps near to where training begins.
-_FIXED = ('permutation', 'sign', 'mean', 'variance')  # Parameters that are not trained.
+LIMITS = {'float32': 1e-4, 'float64': 1e-10}  # The relative difference may be so large.
+_NOISE = .02  # Parameters have this noise about their start: training begins near to them.
+_FIXED = ('permutation', 'sign', 'mean', 'variance')  # These parameters are not trained.
 _FLOOR = 1e-3  # Gradients smaller than this are compared as if they were so large.
 _BATCH = 2
 _PAIRS = (('Repeat', 'float32'), ('Reversible', 'float32'),
@@ -20,48 +26,65 @@ _COLUMNS = {'bijector': ('bijector', '{}'),
 
 
 class Kind(typing.NamedTuple):
-    """A form of step: `make(parameters)` acts on events; `start(k)` is where step k begins."""
-    event_shape: tuple
-    start: typing.Callable
-    make: typing.Callable
+    """A form of step.
+
+    Attributes:
+        event_shape: The shape of the events.
+        start: A function of k that returns the parameters with which step k begins.
+        make: A function of parameters that returns the step's bijector of events.
+    """
+    event_shape: tuple[int, ...]
+    start: Callable[[int], dict[str, np.ndarray]]
+    make: Callable[[dict[str, Any]], tfb.Bijector]
 
 
 class Conditioner(tf.Module):
-    """`[..., n] -> [..., m]`: tanh(x @ kernel), of neighbouring pixels too if they are masked."""
+    """Maps `[..., n] -> [..., m]` by tanh(x @ kernel).
 
-    def __init__(self, kernel, neighbours=False):
+    Args:
+        kernel: The kernel, `[n, m]`.
+        neighbours: Whether to take x from neighbouring pixels too. Flows that mask pixels need it.
+    """
+
+    def __init__(self, kernel: tf.Tensor, neighbours: bool = False) -> None:
         super().__init__()
         self.kernel, self._neighbours = kernel, neighbours
 
-    def __call__(self, kept):
+    def __call__(self, kept: tf.Tensor) -> tf.Tensor:
         if self._neighbours:
             kept = tf.roll(kept, 1, -2) + tf.roll(kept, 1, -3)
         return tf.tanh(tf.tensordot(kept, self.kernel, 1))
 
 
 class Autoregressive(tf.Module):
-    """`[B, D] -> [B, D, n]`: tanh of what the kernel `[D, D, n]` makes of earlier dimensions."""
+    """Maps `[B, D] -> [B, D, n]` by the tanh of the earlier dimensions times the kernel.
 
-    def __init__(self, kernel):
+    Args:
+        kernel: The kernel, `[D, D, n]`.
+    """
+
+    def __init__(self, kernel: tf.Tensor) -> None:
         super().__init__()
         self.kernel = kernel
 
-    def __call__(self, value):
+    def __call__(self, value: tf.Tensor) -> tf.Tensor:
         size = self.kernel.shape[0]
         earlier = np.triu(np.ones([size, size]), 1)[..., np.newaxis]
         return tf.tanh(tf.tensordot(value, self.kernel * tf.cast(earlier, value.dtype), 1))
 
 
-def _zeros(**shapes):
+def _zeros(**shapes: tuple[int, ...]) -> Callable[[int], dict[str, np.ndarray]]:
     return lambda k: {name: np.zeros(shape) for name, shape in shapes.items()}
 
 
-def _coupling(outputs, inner, split=None, event_shape=(2, 2, 4), seen=2, neighbours=False):
+def _coupling(outputs: int, inner: Any, split: Any = None,
+              event_shape: tuple[int, ...] = (2, 2, 4), seen: int = 2,
+              neighbours: bool = False) -> Kind:
     return Kind(event_shape, _zeros(kernel=(seen, outputs)), lambda p: tgb.Coupling(
         Conditioner(p['kernel'], neighbours), inner, split, event_ndims=len(event_shape)))
 
 
-def _autoregressive(of, outputs, inner):
+def _autoregressive(of: Callable[..., tfb.Bijector], outputs: int, inner: Any) -> Kind:
     return Kind((3,), _zeros(kernel=(3, 3, outputs)),
                 lambda p: of(Autoregressive(p['kernel']), inner))
 
@@ -109,46 +132,48 @@ KINDS = {
 }
 
 
-def run(times, progress, kinds=None):
-    """Compares them: of `Repeat`, and of `Reversible` around a `Repeat` that would keep all.
+def run(times: int, progress: Callable[[str], object],
+        kinds: Sequence[str] | None = None) -> dict[str, Any]:
+    """Compares the gradients of `Repeat`, and of `Reversible` around a `Repeat` that keeps all.
 
     Args:
-      times: K.
-      progress: function of a line of text.
-      kinds: names of `KINDS`; by default all.
+        times: The number of steps, K.
+        progress: A function of a line of text.
+        kinds: Names of `KINDS`. By default they are all names.
 
     Returns:
-      dict with 'rows': of each kind, the largest relative difference of a gradient, by the input or
-      by a parameter, in either direction.
+        A dict with 'rows': for each kind, the largest relative difference of a gradient, by the
+        input or by a parameter, in either direction.
     """
-    found = []
+    differences: list[dict[str, Any]] = []
     for name in kinds or KINDS:
         progress(f'gradients of {name}')
-        found.append({'bijector': name, **{f'{of} {dtype}': 0. for of, dtype in _PAIRS}})
+        differences.append({'bijector': name, **{f'{of} {dtype}': 0. for of, dtype in _PAIRS}})
         for dtype in LIMITS:
             for direction in ('inverse', 'forward'):
                 for of, difference in _differences(KINDS[name], times, dtype, direction).items():
                     key = f'{of} {dtype}'
-                    found[-1][key] = max(found[-1][key], difference)
-    return {'rows': found}
+                    differences[-1][key] = max(differences[-1][key], difference)
+    return {'rows': differences}
 
 
-def beyond(report):
-    """Of each difference beyond its limit, or none at all, a sentence."""
+def beyond(report: dict[str, Any]) -> list[str]:
+    """Returns a sentence for each difference that is beyond its limit or is not a number."""
     return [f'{row["bijector"]} in {of} {dtype}: {row[f"{of} {dtype}"]:.1e} is beyond '
             f'{LIMITS[dtype]:g}.' for row in report['rows'] for of, dtype in _PAIRS
             if not row[f'{of} {dtype}'] <= LIMITS[dtype]]
 
 
-def text(report):
+def text(report: dict[str, Any]) -> str:
+    """Returns the report as text."""
     limits = ', '.join(f'{limit:g} in {dtype}' for dtype, limit in LIMITS.items())
     return '\n'.join([rows.table(report['rows'], _COLUMNS), '',
                       'largest difference of a gradient from ordinary backprop\'s, relative to the '
                       f'largest entry; limits: {limits}', *beyond(report)])
 
 
-def _differences(kind, times, dtype, direction):
-    """`{'Repeat': difference, 'Reversible': difference}`."""
+def _differences(kind: Kind, times: int, dtype: str, direction: str) -> dict[str, float]:
+    """Returns `{'Repeat': difference, 'Reversible': difference}`."""
     rng = np.random.default_rng(0)
     starts = [kind.start(k) for k in range(times)]
     params = {}
@@ -164,9 +189,12 @@ def _differences(kind, times, dtype, direction):
         ('Repeat', tgb.Repeat(kind.make, params, times)), ('Reversible', tgb.Reversible(kept)))}
 
 
-def _gradients(bijector, direction, value):
-    """Of a function of value and log-det, by the input and by what is trained."""
-    def gradients(value):
+def _gradients(bijector: tfb.Bijector, direction: str, value: tf.Tensor) -> list[tf.Tensor]:
+    """Returns gradients of a function of value and log-det.
+
+    They are by the input and by the parameters that are trained.
+    """
+    def gradients(value: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(value)
             output = getattr(bijector, direction)(value)
@@ -178,9 +206,9 @@ def _gradients(bijector, direction, value):
     return tf.function(gradients, autograph=False)(value)
 
 
-def _largest(found, expected):
-    """The largest relative difference of two lists of tensors; NaN counts as infinite."""
+def _largest(actual: Iterable[tf.Tensor], expected: Iterable[tf.Tensor]) -> float:
+    """Returns the largest relative difference of two lists of tensors; NaN counts as infinite."""
     differences = [np.max(np.abs(a - b)) / max(np.max(np.abs(b)), _FLOOR)
-                   for a, b in zip(map(np.asarray, found), map(np.asarray, expected), strict=True)]
+                   for a, b in zip(map(np.asarray, actual), map(np.asarray, expected), strict=True)]
     return float(max(np.inf if np.isnan(difference) else difference
                      for difference in differences))

@@ -1,4 +1,4 @@
-"""This library's Glow under ordinary backprop, which keeps every activation."""
+"""Builds this library's Glow under ordinary backprop, which keeps every activation."""
 
 import functools
 

@@ -1,6 +1,11 @@
-"""normflows' Glow on PyTorch: sigmoid scale, LU 1x1 convolution, no actnorm in the networks."""
+"""Builds normflows' Glow on PyTorch.
+
+It has a sigmoid scale, LU 1x1 convolutions and no actnorm in the networks.
+"""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import normflows
 import torch
@@ -11,7 +16,8 @@ from zoo.benchmarks import job as jobs
 _MATMUL_SIZE = 2048
 
 
-def build(job):
+def build(job: jobs.Job) -> 'TorchModel':
+    """Returns the model of a job."""
     torch.manual_seed(0)
     torch.set_num_threads(jobs.cores())
     bases, flows, merges = [], [], []
@@ -31,38 +37,40 @@ def build(job):
 class TorchModel:
     """Eager calls of a normflows flow, as its users make them."""
 
-    def __init__(self, flow, job):
+    def __init__(self, flow: Any, job: jobs.Job) -> None:
         self._flow = flow
         batch = torch.from_numpy(data.uniform_images(job))
         self._batch = batch.permute(0, 3, 1, 2).contiguous()
         self.weights = list(flow.parameters())
 
-    def initialize(self, what):
+    def initialize(self, what: str) -> None:
+        """Sets the data-dependent parameters, if the calls of a task do not do it themselves."""
         if what == 'sample':
             self._log_prob()  # normflows' actnorm initialises itself from the first batch.
 
-    def task(self, what):
-        """A call without arguments that returns when its numbers are there."""
+    def task(self, what: str) -> Callable[[], Any]:
+        """Returns a call without arguments, which returns when its numbers are there."""
         return {'train': self._training_step, 'log_prob': lambda: self._log_prob,
                 'sample': lambda: self._sample}[what]()
 
     @torch.no_grad()
-    def _log_prob(self):
+    def _log_prob(self) -> Any:
         return self._flow.log_prob(self._batch, None).numpy()
 
     @torch.no_grad()
-    def _sample(self):
+    def _sample(self) -> Any:
         return self._flow.sample(len(self._batch))[0].numpy()
 
-    def _training_step(self):
+    def _training_step(self) -> Callable[[], float]:
         optimizer = torch.optim.Adam(self.weights, lr=data.LEARNING_RATE)
-        # PyTorch makes an optimizer's state in its first step; one of zeros moves nothing.
+        # PyTorch makes an optimizer's state in its first step. With gradients of zero, this step
+        # changes no weight.
         for weight in self.weights:
             weight.grad = torch.zeros_like(weight)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-        def step():
+        def step() -> float:
             optimizer.zero_grad(set_to_none=True)
             loss = self._flow.forward_kld(self._batch)
             loss.backward()
@@ -75,8 +83,8 @@ class TorchModel:
         return step
 
 
-def matmul_gflops(seconds):
-    """The best rate of a large float32 matrix product, in 1e9 operations per second."""
+def matmul_gflops(seconds: float) -> float:
+    """Returns the best rate of a large float32 matrix product, in 1e9 operations per second."""
     torch.set_num_threads(jobs.cores())
     matrix = torch.randn([_MATMUL_SIZE, _MATMUL_SIZE])
     best, end = float('inf'), time.perf_counter() + seconds

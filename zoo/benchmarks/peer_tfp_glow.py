@@ -1,13 +1,17 @@
-"""This library's Glow, without what the peers lack: inner actnorms, edge indicator, priors."""
+"""Builds this library's Glow without what the peers lack.
+
+They have no inner actnorms, no edge indicator and no learned priors.
+"""
 
 import tfp_glow
 from zoo.benchmarks import tensorflow_model
-from zoo.benchmarks.job import CHANNELS
+from zoo.benchmarks.job import CHANNELS, Job
 
 matmul_gflops = tensorflow_model.matmul_gflops
 
 
-def build(job, reversible=True):
+def build(job: Job, reversible: bool = True) -> tensorflow_model.TensorFlowModel:
+    """Returns the model of a job."""
     flow = tfp_glow.flows.glow(
         event_shape=(job.size, job.size, CHANNELS), levels=job.levels,
         steps_per_level=job.steps_per_level, width=job.width, coupling='affine',

@@ -1,4 +1,7 @@
-"""Glow of this library's bijectors without `Repeat`: K separate steps under ordinary backprop."""
+"""Builds Glow of this library's bijectors without `Repeat`.
+
+It has K separate steps, which are trained by ordinary backprop.
+"""
 
 import math
 
@@ -8,11 +11,13 @@ import tensorflow_probability as tfp
 import tfp_glow
 from tfp_glow import bijectors as tgb
 from zoo.benchmarks import flops, tensorflow_model
+from zoo.benchmarks.job import Job
 
 matmul_gflops = tensorflow_model.matmul_gflops
 
 
-def build(job):
+def build(job: Job) -> tensorflow_model.TensorFlowModel:
+    """Returns the model of a job."""
     levels, shapes = [], []
     for level, (pixels, channels) in enumerate(flops.level_shapes(job)):
         side = math.isqrt(pixels)
@@ -27,7 +32,7 @@ def build(job):
         flow, job, lambda batch: tfp_glow.initialize(flow, batch))
 
 
-def _step(side, channels, width, seed):
+def _step(side: int, channels: int, width: int, seed: int) -> tuple[tfp.bijectors.Bijector, ...]:
     act_norm = tgb.ActNorm(tf.Variable(tf.zeros([channels])), tf.Variable(tf.zeros([channels])),
                            tf.Variable(False, trainable=False, name='initialized'))
     mixing = tgb.InvertibleConv1x1(**{

@@ -1,30 +1,36 @@
-"""Measurements -> plain dicts, one per row of a report, and the report's text."""
+"""Turns measurements into plain dicts, one per row of a report, and these into its text."""
 
 import statistics
+from collections.abc import Sequence
+from typing import Any
 
 from zoo.benchmarks import flops
+from zoo.benchmarks.session import Measurement
 
 _BUSY_CORES = .1
 
 
-def matmul_peak(measurements):
-    """The best GFLOP/s of any round of the 'matmul' jobs among `measurements`; None without any."""
+def matmul_peak(measurements: Sequence[Measurement]) -> float | None:
+    """Returns the best GFLOP/s of any round of the 'matmul' jobs, or None without such jobs."""
     rates = [rate for measurement in measurements if measurement.job.what == 'matmul'
              for rate in measurement.per_round('gflops')]
     return max(rates, default=None)
 
 
-def peak_line(report):
+def peak_line(report: dict[str, Any]) -> str:
+    """Returns the line of a report that says the matmul peak."""
     peak = report['matmul_gflops']
     return f'matmul peak {peak:.0f} GFLOP/s (float32)' if peak else 'matmul peak not measured'
 
 
-def row(measurement, reference=None, peak_gflops=None):
-    """The figures of one measurement: medians over its rounds, and ratios to `reference`.
+def row(measurement: Measurement, reference: Measurement | None = None,
+        peak_gflops: float | None = None) -> dict[str, Any]:
+    """Returns the figures of one measurement: medians over its rounds, and ratios to `reference`.
 
-    `speed_ratio` is the median over the rounds of the reference's images/s divided by this one's
-    in the same round. `first_ratio` is this one's time to the end of its first call divided by the
-    reference's. `other_cores` is the load from outside, `load.OtherLoad`, its median.
+    `speed_ratio` is the median over the rounds of the reference's images/s divided by this
+    measurement's images/s in the same round. `first_ratio` is this measurement's time to the end of
+    its first call divided by the reference's. `other_cores` is the median of the load from outside,
+    `load.OtherLoad`.
     """
     job = measurement.job
     values = {'what': job.what, 'peer': job.peer, 'steps_per_level': job.steps_per_level,
@@ -37,32 +43,40 @@ def row(measurement, reference=None, peak_gflops=None):
                   other_cores=median_load(measurement.per_round('other_cores')))
     if peak_gflops:
         values['fraction_of_peak'] = speed * flops.flops(job) / (peak_gflops * 1e9)
-    if reference and reference.rounds:
+    if reference and reference.first and reference.rounds:
         values['speed_ratio'] = speed_ratio(reference, measurement)
         values['first_ratio'] = values['first_seconds'] / reference.first['first_seconds']
     return values
 
 
-def speed_ratio(reference, measurement):
-    """The median over the rounds of the reference's images/s over the other's; None without."""
+def speed_ratio(reference: Measurement | None, measurement: Measurement) -> float | None:
+    """Returns the median over the rounds of the reference's images/s over the other's.
+
+    It is None if one of them has no rounds.
+    """
     if not (reference and reference.rounds and measurement.rounds):
         return None
     return median_ratio(reference.per_round('images_per_second'),
                         measurement.per_round('images_per_second'))
 
 
-def median_ratio(speeds, others):
-    """The median over the rounds of the ratios of two peers' speeds."""
+def median_ratio(speeds: Sequence[float], others: Sequence[float]) -> float:
+    """Returns the median over the rounds of the ratios of two peers' speeds."""
     return statistics.median(a / b for a, b in zip(speeds, others))
 
 
-def median_load(loads):
-    """The median of what `load.OtherLoad` said in the rounds; None where the system does not."""
-    return None if None in loads else statistics.median(loads)
+def median_load(loads: Sequence[float | None]) -> float | None:
+    """Returns the median of what `load.OtherLoad` said in the rounds.
+
+    It is None if the system does not tell.
+    """
+    told = [load for load in loads if load is not None]
+    return statistics.median(told) if len(told) == len(loads) else None
 
 
-def busy_warning(rows):
-    """A line that says so if other processes kept the machine busy in any row's rounds, or ''."""
+def busy_warning(rows: Sequence[dict[str, Any]]) -> str:
+    """Returns a warning if other processes kept the machine busy in any row's rounds, or else ''.
+    """
     loads = [values['other_cores'] for values in rows if values.get('other_cores') is not None]
     if max(loads, default=0.) < _BUSY_CORES:
         return ''
@@ -70,10 +84,10 @@ def busy_warning(rows):
             'on an idle machine. PyTorch suffers most.')
 
 
-def table(rows, columns):
-    """Text: a line of titles and a line per row. `columns` is title -> (key, format).
+def table(rows: Sequence[dict[str, Any]], columns: dict[str, tuple[str, str]]) -> str:
+    """Returns the text of a table: a line of titles and a line per row.
 
-    A row that failed shows why behind what it has.
+    `columns` is title -> (key, format). A row that failed shows the reason behind its figures.
     """
     lines = [list(columns)]
     for values in rows:

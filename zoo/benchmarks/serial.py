@@ -1,7 +1,10 @@
-"""MAF's sampling, one dimension after the other, here and in TFP, around one network."""
+"""Compares MAF's sampling, one dimension after the other, here and in TFP, around one network."""
 
+import functools
 import statistics
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,35 +21,37 @@ _COLUMNS = {
     'tfp_glow is': ('speed_ratio', '{:.2f}x'),
     'first call': ('first_seconds', '{:.1f} s'),
 }
-_TOLERANCE = 1e-3  # Between the values of both, in float32.
-_SHIFT_STD = .02  # Of the last layer's weights, which a new network has at zero.
+_TOLERANCE = 1e-3  # The values of both may differ by less than this, in float32.
+_SHIFT_STD = .02  # The last layer's weights are drawn with this scale, as they are zero at first.
 
 
-def run(dimensions, hidden, batch, rounds, seconds, progress):
-    """Times both in turns, in this process.
+def run(dimensions: int, hidden: Sequence[int], batch: int, rounds: int, seconds: float,
+        progress: Callable[[str], object]) -> dict[str, Any]:
+    """Times both bijectors in turns, in this process.
 
     Args:
-      dimensions: D.
-      hidden: units of the MADE network's hidden layers.
-      batch: vectors per call.
-      rounds: turns of each.
-      seconds: least length of one turn.
-      progress: function of a line of text.
+        dimensions: The number of dimensions, D.
+        hidden: The units of the MADE network's hidden layers.
+        batch: The number of vectors per call.
+        rounds: The number of turns of each bijector.
+        seconds: The least length of one turn.
+        progress: A function of a line of text.
 
     Returns:
-      dict with 'rows' and 'difference', the largest between the values of both.
+        A dict with 'rows' and 'difference', the largest difference between the values of both.
 
     Raises:
-      errors.Failure: the values differ by more than rounding.
+        errors.Failure: If the values differ by more than rounding.
     """
     x = tf.constant(np.random.default_rng(0).standard_normal([batch, dimensions]), tf.float32)
-    results, values = [], []
+    results: list[dict[str, Any]] = []
+    values = []
     calls = {name: tf.function(bijector.forward, autograph=False)
              for name, bijector in flows(dimensions, hidden).items()}
     for name, call in calls.items():
         progress(f'sample of {name}: starting')
         start = time.perf_counter()
-        values.append(call(x).numpy())
+        values.append(_called(call, x))
         results.append({'what': 'sample', 'peer': name, 'failure': None,
                         'first_seconds': time.perf_counter() - start,
                         'images_per_second_rounds': [], 'other_cores_rounds': []})
@@ -57,7 +62,7 @@ def run(dimensions, hidden, batch, rounds, seconds, progress):
     for number in range(rounds):
         progress(f'round {number + 1} of {rounds}')
         for row, call in zip(results, calls.values()):
-            duration, others = load.timed(lambda call=call: call(x).numpy(), seconds)
+            duration, others = load.timed(functools.partial(_called, call, x), seconds)
             row['images_per_second_rounds'].append(batch / duration)
             row['other_cores_rounds'].append(others)
     reference = results[0]['images_per_second_rounds']
@@ -70,14 +75,15 @@ def run(dimensions, hidden, batch, rounds, seconds, progress):
     return {'rows': results, 'difference': difference}
 
 
-def flows(dimensions, hidden):
-    """The same affine MAF twice: `tfp_glow`'s and `tfb`'s bijector of one network."""
+def flows(dimensions: int, hidden: Sequence[int]) -> dict[str, tfb.Bijector]:
+    """Returns the same affine MAF twice: `tfp_glow`'s and `tfb`'s bijector of one network."""
     network = tfp_glow.networks.made(dimensions, outputs_per_dim=2, hidden=hidden)
     kernel = network.last.kernel
     kernel.assign(_SHIFT_STD * np.random.default_rng(1).standard_normal(kernel.shape))
     scale_map = tfp_glow.bijectors.scale_maps.sigmoid(minimum=.1)
 
-    def shift_and_log_scale(y):  # TFP scales before it shifts, in the direction of sampling.
+    # TFP scales before it shifts, in the direction of sampling.
+    def shift_and_log_scale(y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shift, s = tf.unstack(network(y), axis=-1)
         return -shift, -scale_map(s)
     inner = tfp_glow.bijectors.AffineInner(scale_map)
@@ -85,7 +91,12 @@ def flows(dimensions, hidden):
             'tfb': tfb.MaskedAutoregressiveFlow(shift_and_log_scale)}
 
 
-def text(report):
+def _called(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> np.ndarray:
+    return function(x).numpy()
+
+
+def text(report: dict[str, Any]) -> str:
+    """Returns the report as text."""
     return '\n'.join([
         rows.table(report['rows'], _COLUMNS), '',
         'tfp_glow is: its images/s over the other\'s, the median of the rounds\' ratios',

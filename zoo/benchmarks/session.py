@@ -1,4 +1,4 @@
-"""Starts workers and times them in turns, so that a disturbance of the machine meets all."""
+"""Starts workers and times them in turns, so that a disturbance of the machine affects all."""
 
 import contextlib
 import json
@@ -7,35 +7,49 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from zoo.benchmarks.job import Job
 
 
 class Measurement:
     """A job, the process that runs it, and what it reported.
 
-    `first` is the report of its first call, `rounds` has one report per turn. `failure` is None or
-    says in one line why no more will come: the worker ended, or went over `timeout` seconds in its
-    start or in a turn.
+    Args:
+        job: The job.
+        timeout: The seconds that the worker may take for its start, and for each turn.
+
+    Attributes:
+        job: The job.
+        first: The report of the first call, or None if there is none.
+        rounds: One report per turn.
+        failure: None, or one line that says why no more reports will come: the worker ended, or it
+            took more than `timeout` seconds for its start or for a turn.
     """
 
-    def __init__(self, job, timeout):
+    def __init__(self, job: Job, timeout: float) -> None:
         self.job = job
-        self.first = None
-        self.rounds = []
-        self.failure = None
+        self.first: dict[str, Any] | None = None
+        self.rounds: list[dict[str, Any]] = []
+        self.failure: str | None = None
         self._timeout = timeout
-        self._errors = tempfile.TemporaryFile('w+')  # noqa: SIM115, closed in close().
+        self._errors = tempfile.TemporaryFile('w+')  # noqa: SIM115, `close` closes it.
         self._process = subprocess.Popen(
             [sys.executable, '-m', 'zoo.benchmarks.worker', *job.arguments()],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
             env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3', KERAS_BACKEND='tensorflow'))
 
-    def per_round(self, key):
+    def per_round(self, key: str) -> list[Any]:
+        """Returns one figure of each turn's report."""
         return [report[key] for report in self.rounds]
 
-    def wait_for_start(self):
+    def wait_for_start(self) -> None:
+        """Waits for the report of the first call."""
         self.first = self._read()
 
-    def take_turn(self):
+    def take_turn(self) -> None:
+        """Lets the worker time one round and waits for its report."""
         if self.failure:
             return
         with contextlib.suppress(BrokenPipeError):  # A dead worker's missing report says why.
@@ -44,22 +58,23 @@ class Measurement:
         if report:
             self.rounds.append(report)
 
-    def close(self):
+    def close(self) -> None:
+        """Ends the process."""
         self._process.kill()
         self._process.communicate()
         self._errors.close()
 
-    def _read(self):
-        """The next report, a dict, or None and a reason in `failure`."""
+    def _read(self) -> dict[str, Any] | None:
+        """Returns the next report, or None after it set a reason in `failure`."""
         timed_out = threading.Event()
 
-        def stop():
+        def stop() -> None:
             timed_out.set()
             self._process.kill()
         timer = threading.Timer(self._timeout, stop)
         timer.start()
         try:
-            for line in self._process.stdout:
+            for line in self._process.stdout or ():
                 if line.startswith('{'):
                     return json.loads(line)
         finally:
@@ -70,16 +85,21 @@ class Measurement:
             self.failure = f'failed: {self._last_error()}'
         return None
 
-    def _last_error(self):
+    def _last_error(self) -> str:
         status = self._process.wait()
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors if line.strip()]
         return lines[-1] if status > 0 and lines else f'the worker ended with status {status}'
 
 
-def measure(jobs, rounds, timeout, progress):
-    """A closed `Measurement` per job: started one after the other, then `rounds` turns of each."""
-    measurements = []
+def measure(jobs: Sequence[Job], rounds: int, timeout: float,
+            progress: Callable[[str], object]) -> list[Measurement]:
+    """Starts the jobs one after the other, then takes `rounds` turns of each.
+
+    Returns:
+        A closed `Measurement` per job.
+    """
+    measurements: list[Measurement] = []
     try:
         for job in jobs:
             progress(f'{job.what} of {job.peer} with K={job.steps_per_level}: starting')

@@ -1,11 +1,15 @@
-"""What the peers on TensorFlow share, so that only the flow differs: training step, matmul."""
+"""Has what the peers on TensorFlow share, so that only the flow differs: training step, matmul."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from zoo.benchmarks import data
+from zoo.benchmarks.job import Job
 
 _MATMUL_SIZE = 2048
 
@@ -13,23 +17,29 @@ _MATMUL_SIZE = 2048
 class TensorFlowModel:
     """Graph-compiled calls of a distribution over images.
 
-    `initialize_flow(batch)` sets the data-dependent parameters, where that is an act of its own.
+    Args:
+        flow: The distribution.
+        job: The job.
+        initialize_flow: A function of a batch that sets the data-dependent parameters, for a flow
+            that does not do this in its first call.
     """
 
-    def __init__(self, flow, job, initialize_flow=None):
+    def __init__(self, flow: tfd.Distribution, job: Job,
+                 initialize_flow: Callable[[tf.Tensor], object] | None = None) -> None:
         self._flow = flow
         self._batch = tf.constant(data.uniform_images(job))
         self._initialize_flow = initialize_flow
         self.weights = list(flow.trainable_variables)
 
-    def initialize(self, what):
+    def initialize(self, what: str) -> None:
+        """Sets the data-dependent parameters, if the calls of a task do not do it themselves."""
         if self._initialize_flow is not None:
             self._initialize_flow(self._batch)
         elif what == 'sample':
             self.task('log_prob')()  # This peer initialises itself in its first log_prob.
 
-    def task(self, what):
-        """A call without arguments that returns when its numbers are there."""
+    def task(self, what: str) -> Callable[[], Any]:
+        """Returns a call without arguments, which returns when its numbers are there."""
         if what == 'train':
             function = self._training_step()
         elif what == 'log_prob':
@@ -38,12 +48,12 @@ class TensorFlowModel:
             function = tf.function(lambda: self._flow.sample(self._batch.shape[0]))
         return lambda: function().numpy()
 
-    def _training_step(self):
+    def _training_step(self) -> Callable[[], tf.Tensor]:
         optimizer = keras.optimizers.Adam(data.LEARNING_RATE)
         optimizer.build(self.weights)
 
         @tf.function
-        def step():
+        def step() -> tf.Tensor:
             with tf.GradientTape() as tape:
                 loss = -tf.reduce_mean(self._flow.log_prob(self._batch))
             gradients = tape.gradient(loss, self.weights)
@@ -56,8 +66,8 @@ class TensorFlowModel:
         return step
 
 
-def matmul_gflops(seconds):
-    """The best rate of a large float32 matrix product, in 1e9 operations per second."""
+def matmul_gflops(seconds: float) -> float:
+    """Returns the best rate of a large float32 matrix product, in 1e9 operations per second."""
     matrix = tf.random.stateless_normal([_MATMUL_SIZE, _MATMUL_SIZE], seed=[0, 0])
     product = tf.function(lambda: tf.matmul(matrix, matrix)[0, 0])
     best, end = float('inf'), time.perf_counter() + seconds

@@ -1,7 +1,7 @@
-"""The process that measures one peer: builds it, makes the first call, then times rounds.
+"""The process that measures one peer: it builds the peer, makes the first call, then times rounds.
 
-Each line of standard input asks for one round; each report is one line of JSON on standard output.
-Alone: `echo | python -m zoo.benchmarks.worker --peer=tfb --what=train`.
+Each line of standard input asks for one round. Each report is one line of JSON on standard output.
+This command runs a worker alone: `echo | python -m zoo.benchmarks.worker --peer=tfb --what=train`.
 """
 
 import importlib
@@ -10,6 +10,8 @@ import math
 import statistics
 import sys
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from zoo.benchmarks import flops, load, memory
 from zoo.benchmarks.job import Job
@@ -18,7 +20,8 @@ WARM_UP_CALLS = 2
 LEAST_CALLS = 3
 
 
-def main(arguments):
+def main(arguments: Sequence[str]) -> None:
+    """Does the job that the command line describes."""
     job = Job.parse(arguments)
     peer = importlib.import_module(f'zoo.benchmarks.peer_{job.peer}')
     if job.what == 'matmul':
@@ -35,7 +38,8 @@ def main(arguments):
     if parameters < flops.network_parameters(job):
         raise RuntimeError(f'{job.peer} trains {parameters} parameters; its networks alone have '
                            f'{flops.network_parameters(job)}.')
-    # Parameters and optimizer state exist by now; all that follows counts as memory beyond them.
+    # Parameters and optimizer state exist by now, and all that follows counts as memory beyond
+    # them.
     peak = memory.PeakMemory()
     resumed = time.perf_counter()
     model.initialize(job.what)
@@ -50,19 +54,19 @@ def main(arguments):
                     **_memory(peak)})
 
 
-def _serve(measurement):
+def _serve(measurement: Callable[[], dict[str, Any]]) -> None:
     for _ in sys.stdin:
         others = load.OtherLoad()
         _report(**measurement(), other_cores=others.cores())
 
 
-def _memory(peak):
+def _memory(peak: memory.PeakMemory) -> dict[str, float]:
     return {'peak_mb': peak.peak_mb(), 'beyond_state_mb': peak.beyond_mb()}
 
 
-def _seconds_per_call(call, seconds):
-    """Median over as many calls as fit into `seconds`, and at least three."""
-    times = []
+def _seconds_per_call(call: Callable[[], object], seconds: float) -> float:
+    """Returns the median over as many calls as fit into `seconds`, and at least three."""
+    times: list[float] = []
     while len(times) < LEAST_CALLS or sum(times) < seconds:
         start = time.perf_counter()
         call()
@@ -70,7 +74,7 @@ def _seconds_per_call(call, seconds):
     return statistics.median(times)
 
 
-def _report(**values):
+def _report(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
