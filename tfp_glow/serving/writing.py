@@ -86,18 +86,10 @@ def export(model_or_flow: Model, directory: str | os.PathLike[str], bins: int | 
 
     ```
     """
-    distribution = getattr(model_or_flow, 'flow', getattr(model_or_flow, 'vae', model_or_flow))
-    of_images: dict[str, Any] = {
-        'bins': bins, 'original_shape': original_shape, 'golden_images': golden_images}
-    of_vectors: dict[str, Any] = {
-        'mean': mean, 'std': std, 'columns': columns, 'golden_vectors': golden_vectors}
-    make: Callable[..., modules.AnyAnswers]
-    if isinstance(distribution, vaes.LatentModel):
-        arguments.refuse('a VAE', classes=classes, **of_vectors)
-        make, golden = arguments.for_vae(model_or_flow, distribution, *of_images.values())
-    else:
-        make, golden = _for_flow(
-            model_or_flow, distribution, classes, of_images, of_vectors)
+    distribution, make, golden = _prepared(
+        model_or_flow, classes,
+        {'bins': bins, 'original_shape': original_shape, 'golden_images': golden_images},
+        {'mean': mean, 'std': std, 'columns': columns, 'golden_vectors': golden_vectors})
     averaged = getattr(model_or_flow, 'averaged_weights', contextlib.nullcontext)
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -109,6 +101,55 @@ def export(model_or_flow: Model, directory: str | os.PathLike[str], bins: int | 
         return _rename(unfinished, directory)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def serve(model_or_flow: Any, bins: int | None = None, original_shape: Shape | None = None, *,
+          classes: int | None = None, mean: np.ndarray | None = None,
+          std: np.ndarray | None = None,
+          columns: Sequence[str] | None = None) -> modules.AnyAnswers:
+    """Returns an object that answers in this process what a bundle of the same model answers.
+
+    It has the functions `sample`, `log_prob` and so on of a bundle, see `export`, with the weights
+    that the model has when it is asked.
+
+    Args:
+        model_or_flow: As for `export`.
+        bins: As for `export`.
+        original_shape: As for `export`.
+        classes: As for `export`.
+        mean: As for `export`.
+        std: As for `export`.
+        columns: As for `export`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or for another kind of model.
+
+    ```python
+    >>> import tfp_glow
+    >>> flow = tfp_glow.flows.glow((8, 8, 1), levels=2, steps_per_level=1, width=4)
+    >>> tfp_glow.serving.serve(flow).sample(3, .7, 0).shape
+    TensorShape([3, 8, 8, 1])
+
+    ```
+    """
+    distribution, make, _ = _prepared(
+        model_or_flow, classes,
+        {'bins': bins, 'original_shape': original_shape, 'golden_images': None},
+        {'mean': mean, 'std': std, 'columns': columns, 'golden_vectors': None})
+    return make(distribution)
+
+
+def _prepared(model_or_flow: Any, classes: int | None, of_images: dict[str, Any],
+              of_vectors: dict[str, Any],
+              ) -> tuple[Any, Callable[..., modules.AnyAnswers], np.ndarray | None]:
+    """Returns the flow or VAE of a model, what makes its `Answers`, and the golden events."""
+    distribution = getattr(
+        model_or_flow, 'flow', getattr(model_or_flow, 'vae', model_or_flow))
+    if isinstance(distribution, vaes.LatentModel):
+        arguments.refuse('a VAE', classes=classes, **of_vectors)
+        return (distribution, *arguments.for_vae(model_or_flow, distribution, *of_images.values()))
+    return (distribution,
+            *_for_flow(model_or_flow, distribution, classes, of_images, of_vectors))
 
 
 def _for_flow(model: Any, flow: tfd.Distribution, classes: int | None, of_images: dict[str, Any],

@@ -1,0 +1,41 @@
+"""A preset as if it were an opened bundle, without files."""
+
+import os
+import pathlib
+from typing import Any
+
+from tfp_glow import serving
+from zoo.bundles import reading
+from zoo.models.spec import Kind
+from zoo.runs import preset
+
+
+class PresetBundle(reading.Bundle):
+    """What a bundle of a preset says and answers."""
+
+    def __init__(self, path: pathlib.Path, about: dict[str, Any], answers: Any) -> None:
+        super().__init__(path, about, '--preset')
+        object.__setattr__(self, 'answers', answers)
+
+    def load(self) -> Any:
+        """Returns what answers `sample(n, temperature, seed)` and so on."""
+        return self.answers
+
+
+def of_preset(name_or_path: str | os.PathLike) -> PresetBundle:
+    """Returns a preset as a bundle.
+
+    Raises:
+        UsageError: If there is no such preset, or it cannot be read.
+    """
+    opened = preset.read(name_or_path)
+    arguments: dict[str, Any] = {'original_shape': opened.events.original_shape}
+    about: dict[str, Any] = {'name': opened.name, 'bins': opened.events.bins}
+    if opened.run.spec.kind_of(opened.events.event_shape) is Kind.VECTOR_FLOW:
+        # A preset of vectors does not hold their scale: the data do.
+        arguments = opened.run.load_data().serving_arguments(1)
+        del arguments['golden_vectors']
+        about['columns'] = arguments['columns']
+    answers = serving.serve(opened.model, classes=opened.events.classes, **arguments)
+    return PresetBundle(opened.path, {**about, 'kind': answers.kind,
+                                      'classes': opened.events.classes}, answers)
