@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, channel_affine, moments, values
+from tfp_glow.bijectors import base, channel_affine, checks, moments
 from tfp_glow.internal import tfp_compat
 
 
@@ -86,11 +86,11 @@ class BatchNorm(base.OnePassBijector):
             raise ValueError(f'event_ndims must be at least 1; got {event_ndims=}.')
         self._training, self._momentum, self._epsilon = training, momentum, epsilon
         with tf.name_scope(name):
-            self._shift, self._log_scale, self._mean, self._variance = values.floats(
+            self._shift, self._log_scale, self._mean, self._variance = checks.floats(
                 shift=shift, log_scale=log_scale, mean=mean, variance=variance)
             channel_affine.check_vectors(shift=self._shift, log_scale=self._log_scale,
                                          mean=self._mean, variance=self._variance)
-            values.check_known(self._variance_rule())
+            checks.check_known(self._variance_rule())
             super().__init__(forward_min_event_ndims=event_ndims, dtype=self._mean.dtype,
                              validate_args=validate_args, parameters=parameters, name=name)
 
@@ -100,7 +100,7 @@ class BatchNorm(base.OnePassBijector):
                 for name in ('shift', 'log_scale', 'mean', 'variance')}
 
     def _variance_rule(self):
-        return values.Rule('variance', self._variance, 'not be negative', lambda v: v >= 0)
+        return checks.Rule('variance', self._variance, 'not be negative', lambda v: v >= 0)
 
     def _parameter_rules(self):
         return [*super()._parameter_rules(), self._variance_rule()]

@@ -9,6 +9,7 @@ import typing
 import tensorflow as tf
 
 from tfp_glow.bijectors import base
+from tfp_glow.bijectors.parts import common_dtype, common_event_ndims
 
 
 class Affine(typing.NamedTuple):
@@ -73,13 +74,13 @@ class Folded(ChannelAffine):
     def __init__(self, parts, name='folded'):
         parameters = dict(locals())
         self._parts = list(parts)
-        found = {part.channels for part in self._parts} - {None}
-        if len(found) > 1:
+        counts = {part.channels for part in self._parts} - {None}
+        if len(counts) > 1:
             raise ValueError('parts must have one number of channels where they are neighbours; '
-                             f'got {", ".join(map(str, sorted(found)))}.')
-        self._channels = min(found, default=None)
-        super().__init__(event_ndims=base.common_event_ndims(self._parts),
-                         dtype=base.common_dtype(parts=self._parts), parameters=parameters,
+                             f'got {", ".join(map(str, sorted(counts)))}.')
+        self._channels = min(counts, default=None)
+        super().__init__(event_ndims=common_event_ndims(self._parts),
+                         dtype=common_dtype(parts=self._parts), parameters=parameters,
                          name=name)
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_glow import initialization
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import base, parts
 from tfp_glow.diagnosis import limits, measuring, report, walking
 from tfp_glow.internal import variables as flow_variables
 
@@ -111,7 +111,7 @@ def _checked_condition(condition, bijector, batch):
     if isinstance(bijector, base.OnePassBijector):
         return bijector._checked(
             {'condition': condition}, batch, batch.shape.rank - 1).get('condition')
-    if condition is not None and not base.takes_condition(bijector):
+    if condition is not None and not parts.takes_condition(bijector):
         raise ValueError(f'condition must not be given to {bijector.name}, which depends on none; '
                          'got one.')
     return condition

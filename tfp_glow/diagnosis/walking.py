@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import parts
 from tfp_glow.internal import tfp_compat
 
 # Containers that stand alone, as a level or a step does, add nothing to the path of their parts.
@@ -26,7 +26,7 @@ class Visit(typing.NamedTuple):
 
 def visit(path, bijector, y, condition=None):
     """Evaluates any TFP bijector on a batch `y [B, ...]`, whatever its cache holds."""
-    y, given = tf.identity(y), base.given(bijector, condition)
+    y, given = tf.identity(y), parts.condition_kwargs(bijector, condition)
     x = bijector.inverse(y, **given)
     log_det = bijector.inverse_log_det_jacobian(y, event_ndims=y.shape.rank - 1, **given)
     return Visit(path, bijector, given, y, x, log_det)

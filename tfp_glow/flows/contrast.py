@@ -15,7 +15,7 @@ class Surroundings:
     `kept` are known. For each pixel p of a square that has channels which leave,
 
     ```none
-    m[c] = mean of the known pixels next to p, on both sides, of colour c    (`neighbours.of`)
+    m[c] = mean of the known pixels next to p, on both sides, of colour c: `nearest_channels`
     d = x[q, c] - m[c]    for all that is known of q in p - 2 .. p + 2, rows and columns: p's too
     found = m / unit,  d / (4 + |d|),  d / 16.
     ```
@@ -40,8 +40,8 @@ class Surroundings:
     def __init__(self, kept, left, colours, unit):
         means, differences = [], []
         for pixel in sorted({c // colours for c in range(kept, kept + left)}):
-            near = [_kernel(neighbours.of(pixel * colours + c, kept, colours, between=True), kept)
-                    for c in range(colours)]
+            near = [_kernel(neighbours.nearest_channels(
+                pixel * colours + c, kept, colours, between=True), kept) for c in range(colours)]
             means += near
             differences += [_kernel([place], kept) - near[place[0] % colours]
                             for place in _around(pixel, kept, colours)]

@@ -161,7 +161,8 @@ def idf(event_shape, levels=3, steps_per_level=8, width=512, depth=12, *, bins=2
             with tf.name_scope(f'{path}/exit'):  # Keras names its weights by the scope.
                 exit_network = network((*shape[:2], around.count if contrasts else kept), outputs,
                                        width=widths[level], seed=exit_seed)
-            near = [neighbours.of(c, kept, colours, not permute) for c in range(kept, kept + left)]
+            near = [neighbours.nearest_channels(c, kept, colours, not permute)
+                    for c in range(kept, kept + left)]
             priors.append(integer_priors.ConditionalPrior(
                 exit_network, exit_components, unit, near if relative else None, around))
     raw = np.zeros([*(shape if top_prior == 'position' else shape[-1:]),

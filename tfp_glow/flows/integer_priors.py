@@ -78,7 +78,7 @@ class ConditionalPrior(tf.Module):
       components: logistics of each mixture; 1 for no mixture.
       unit: by how much integers are divided before the network sees them.
       near: for each channel of the latent, the integers that stay to whose mean its prior is told
-        relative, as `neighbours.of` names them; None for none.
+        relative, as `neighbours.nearest_channels` names them; None for none.
       surroundings: function of what stays that gives what the network sees, such as a
         `contrast.Surroundings`; no gradient goes through it, nor to what stays. By default the
         network sees stays / unit.

@@ -11,7 +11,7 @@ _BETWEEN = {
 }
 
 
-def of(channel, kept, colours, between=False):
+def nearest_channels(channel, kept, colours, between=False):
     """The integers whose mean is near that of a channel: a list of `(channel, down, right)`.
 
     Args:
@@ -30,8 +30,9 @@ def of(channel, kept, colours, between=False):
 
 
 def means(image, near):
-    """For each entry of `near`, a list as of `of`, the mean: `[B, H, W, C]` to `[B, H, W, n]`.
+    """The mean of each entry of `near`, an answer of `nearest_channels`: to `[B, H, W, n]`.
 
+    `image` is `[B, H, W, C]`, and n the number of entries of `near`.
     Beyond an edge of the squares lies the square at the edge once more.
     """
     x, shifted = padded(image), {}

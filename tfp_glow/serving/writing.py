@@ -9,7 +9,7 @@ import tempfile
 import tensorflow as tf
 
 from tfp_glow import dequantization, vaes
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import parts
 from tfp_glow.serving import arguments, contents
 from tfp_glow.serving import module as modules
 
@@ -111,8 +111,8 @@ def _frozen(flow):
         return flow
     values = tf.nest.map_structure(
         lambda value: tf.Variable(value, trainable=False, name='frozen'),
-        base.frozen_values(flow.bijector))
-    return flow.copy(bijector=base.with_frozen(flow.bijector, values))
+        parts.frozen_values(flow.bijector))
+    return flow.copy(bijector=parts.with_frozen(flow.bijector, values))
 
 
 def _write(answers, golden, path):

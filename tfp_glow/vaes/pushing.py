@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfp_glow import bijectors as tgb
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import parts
 
 
 def forward(bijector, x, condition=None):
@@ -18,11 +18,11 @@ def forward(bijector, x, condition=None):
       The log-det is `[B, *shape]`, a summand for each dimension, of
       `bijectors.InverseAutoregressive` and of a `bijectors.Chain` of such; else `[B]`.
     """
-    parts = bijector.parts if isinstance(bijector, tgb.Chain) else [bijector]
-    if not all(isinstance(part, tgb.InverseAutoregressive) for part in parts):
-        return base.forward_and_log_det(bijector, x, x.shape.rank - 1, condition)
+    steps = bijector.parts if isinstance(bijector, tgb.Chain) else [bijector]
+    if not all(isinstance(step, tgb.InverseAutoregressive) for step in steps):
+        return parts.forward_and_log_det(bijector, x, x.shape.rank - 1, condition)
     total = tf.zeros_like(x)
-    for part in reversed(parts):
-        x, log_dets = part.forward_and_log_dets(x, **base.given(part, condition))
+    for step in reversed(steps):
+        x, log_dets = step.forward_and_log_dets(x, **parts.condition_kwargs(step, condition))
         total += log_dets
     return x, total
