@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import checks
+from tfp_glow.bijectors import checks, conditions, introspection
 
 
 def initialize(flow, batch, condition=None):
@@ -79,5 +79,5 @@ def _walk(flow, batch, condition):
                          f'got shape={batch.shape}.')
     if not np.all(np.isfinite(batch)):
         raise ValueError('batch must be finite; it holds NaN or infinity.')
-    kwargs = bijector._checked({'condition': condition}, batch, bijector.inverse_min_event_ndims)
-    bijector._initialize(batch, **kwargs)
+    conditions.check_given(bijector, condition)
+    introspection.initialize(bijector, batch, condition)

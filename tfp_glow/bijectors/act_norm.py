@@ -104,6 +104,13 @@ class ActNorm(channel_affine.ChannelAffine):
         return ((y - self._shift) * tf.exp(-log_scale),
                 -channel_affine.pixels(y) * tf.reduce_sum(log_scale))
 
+    def _log_slopes(self, y):
+        channel_affine.check_channels(y, self._shift.shape[0])
+        return tf.broadcast_to(-tf.convert_to_tensor(self._log_scale), tf.shape(y))
+
+    def singular_values(self):
+        return None  # Each channel is scaled by itself.
+
     def _initialize(self, y):
         settable = isinstance(self._shift, tf.Variable) and isinstance(self._log_scale, tf.Variable)
         if settable and self._initialized is not None:

@@ -206,6 +206,9 @@ class MaskedAutoregressive(_Autoregressive):
     def _inverse_and_log_det(self, y, **condition):
         return self._parallel(y, condition)
 
+    def _log_slopes(self, y, **condition):
+        return self._parallel_each(y, condition)[1]
+
     def _initialize(self, y, **condition):
         if hasattr(self._network, 'initialize'):
             self._network.initialize(y, **condition)
@@ -268,6 +271,10 @@ class InverseAutoregressive(_Autoregressive):
 
     def _inverse_and_log_det(self, y, **condition):
         return self._serial(y, condition)
+
+    def _log_slopes(self, y, **condition):
+        x, _ = self._serial(y, condition)
+        return -self._parallel_each(x, condition)[1]
 
 
 def _checked_order(order, shape):

@@ -5,12 +5,13 @@ import functools
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import checks, folding
+from tfp_glow.bijectors import checks, conditions, folding
+from tfp_glow.bijectors.introspection import Introspection
 from tfp_glow.bijectors.pullback import vjp_by_reconstruction
 from tfp_glow.internal import tfp_compat
 
 
-class OnePassBijector(tfb.Bijector):
+class OnePassBijector(Introspection, tfb.Bijector):
     """A TFP bijector written as two methods that return value and log-det together.
 
     A subclass writes
@@ -30,7 +31,11 @@ class OnePassBijector(tfb.Bijector):
       vector-Jacobian product from the *output*, used by `Repeat` to train at constant memory. `dx`
       and `dlog_det` are the cotangents of the outputs of `_inverse_and_log_det`; `y` is rebuilt.
     * `_initialize(y) -> x`: sets data-dependent parameters from a batch of data `y` and returns
-      what the next bijector sees. Called through `tfp_glow.initialize` only.
+      what the next bijector sees; by default those of its parts. `tfp_glow.initialize` calls it.
+
+    Three more say what a layer does, for `tfp_glow.diagnose`: `_log_slopes(y)`, the answer of
+    `log_slopes`, `singular_values()`, and of a container `visit_parts(y, visit)`. Their defaults
+    and their documentation are those of `Introspection`, which is inherited.
 
     A bijector that depends on a condition, such as class labels or a feature map, says so by
     `takes_condition`; its methods above then have one more argument, `condition`: the tensor or
@@ -123,7 +128,7 @@ class OnePassBijector(tfb.Bijector):
             rules = [r for r in self._parameter_rules() if checks.is_reference(r.value)]
             rules += self._input_rules('x' if direction == '_forward' else 'y', value)
             value = checks.with_assertions(
-                value, rules, self._initial_parameter_control_dependencies)
+                value, rules, tfp_compat.checks_at_construction(self))
         if direction == '_forward':
             return self._forward_and_log_det(value, **condition)
         return self._inverse_and_log_det(value, **condition)
@@ -158,27 +163,7 @@ class OnePassBijector(tfb.Bijector):
 
     def _checked(self, kwargs, part=None, ndims=None):
         """`kwargs` of a public call, with the condition's batch that of the folded input `part`."""
-        unknown = set(kwargs) - {'condition'}
-        if unknown:
-            raise TypeError(f'{self.name} got an unknown keyword {min(unknown)!r}; it may be given '
-                            "'condition'.")
-        condition = kwargs.get('condition')
-        if not self.takes_condition:
-            if condition is not None:
-                raise ValueError(f'condition must not be given to {self.name}, which depends on '
-                                 'none; got one.')
-            return {}
-        if condition is None:
-            raise ValueError(f'condition must be given to {self.name}, which depends on it; '
-                             'got None.')
-        if part is None:
-            return {'condition': condition}
-        innermost = part.shape[-ndims - 1] if part.shape.rank > ndims else 1
-        count = part.shape[:-ndims].num_elements()
-        if count is None:
-            count = tf.reduce_prod(tf.shape(part)[:-ndims])
-        return {'condition': tf.nest.map_structure(
-            lambda c: folding.fold_condition(c, innermost, count, self.name), condition)}
+        return conditions.checked_kwargs(self, kwargs, part, ndims)
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
         return vjp_by_reconstruction(
@@ -189,9 +174,6 @@ class OnePassBijector(tfb.Bijector):
         return vjp_by_reconstruction(
             functools.partial(self._forward_and_log_det, **condition),
             functools.partial(self._inverse_and_log_det, **condition), x, dx, dlog_det, pullback)
-
-    def _initialize(self, y, **condition):
-        return self._inverse_and_log_det(y, **condition)[0]
 
     def _in_mode(self, training):
         return self

@@ -197,9 +197,17 @@ class BatchNorm(base.OnePassBijector):
     def _inverse_and_log_det(self, y):
         self._check_channels(y.shape)
         mean, variance = self._statistics(y)
-        log_scale = self._log_scale - .5 * tf.math.log(variance + self._epsilon)
+        log_scale = self._inverse_log_scale(variance)
         return ((y - mean) * tf.exp(log_scale) + self._shift,
                 self._positions(y) * tf.reduce_sum(log_scale))
+
+    def _log_slopes(self, y):
+        """The statistics of the batch are held fixed, as they are in the log-det."""
+        self._check_channels(y.shape)
+        return tf.broadcast_to(self._inverse_log_scale(self._statistics(y)[1]), tf.shape(y))
+
+    def _inverse_log_scale(self, variance):
+        return self._log_scale - .5 * tf.math.log(variance + self._epsilon)
 
     def _statistics(self, y):
         if not self._training:

@@ -4,8 +4,9 @@ import itertools
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, channel_affine, checks, parts
+from tfp_glow.bijectors import base, channel_affine, checks, conditions, introspection, parts
 from tfp_glow.bijectors.parts import common_dtype, common_event_ndims
+from tfp_glow.internal import tfp_compat
 
 
 class Chain(base.OnePassBijector):
@@ -53,7 +54,7 @@ class Chain(base.OnePassBijector):
         super().__init__(
             forward_min_event_ndims=self._ndims, dtype=common_dtype(parts=self._parts),
             validate_args=validate_args, parameters=parameters, name=name)
-        self._folded = self._no_dependency(_fold(self._parts))
+        self._folded = tfp_compat.untracked(self, _fold(self._parts))
 
     @property
     def parts(self):
@@ -62,7 +63,7 @@ class Chain(base.OnePassBijector):
 
     @property
     def takes_condition(self):
-        return any(map(parts.takes_condition, self._parts))
+        return any(map(conditions.takes_condition, self._parts))
 
     def _forward_and_log_det(self, x, condition=None):
         total = tf.zeros([], x.dtype)
@@ -90,10 +91,8 @@ class Chain(base.OnePassBijector):
                 part, x, dx, dlog_det, pullback, condition, self._ndims)
         return x, dx
 
-    def _initialize(self, y, condition=None):
-        for part in self._parts:
-            y = parts.initialize_part(part, y, condition)
-        return y
+    def visit_parts(self, y, visit):
+        return introspection.visit_in_turn(self._parts, y, visit)
 
     def _in_mode(self, training):
         changed = [parts.in_mode(part, training) for part in self._parts]

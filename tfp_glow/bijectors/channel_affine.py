@@ -6,6 +6,7 @@ A vector, with `event_ndims=1`, is a single pixel.
 import functools
 import typing
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_glow.bijectors import base
@@ -58,6 +59,14 @@ class ChannelAffine(base.OnePassBijector):
 
     def _inverse_and_log_det(self, y):
         return apply(self._inverse_affine(), y)
+
+    def singular_values(self):
+        """Those of the matrix of `inverse`, `[C]`, in float64; NaN if the matrix is not finite."""
+        matrix = tf.cast(self._inverse_affine().matrix, tf.float64)
+        is_finite = tf.reduce_all(tf.math.is_finite(matrix))
+        known = tf.where(is_finite, matrix, tf.zeros_like(matrix))  # The decomposition might fail.
+        values = tf.linalg.svd(known, compute_uv=False)
+        return tf.where(is_finite, values, np.nan * tf.ones_like(values))
 
     def _frozen_values(self):
         return {'forward': self._forward_affine()._asdict(),

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base, parts
+from tfp_glow.bijectors import affine, base, introspection, parts
 from tfp_glow.internal import keras_bridge
 
 
@@ -69,6 +69,9 @@ class Conditioned(base.OnePassBijector):
             raise ValueError('conditioner must give what broadcasts to the input, of shape='
                              f'{images.shape}; got shape={after.shape}.')
         return after, log_det
+
+    def _log_slopes(self, y, condition):
+        return introspection.log_slopes(self._bound(y, condition), y)
 
     def _bound(self, images, condition):
         """The inner transform under `condition`."""

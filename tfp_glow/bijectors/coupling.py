@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base, parts, splits
+from tfp_glow.bijectors import affine, base, introspection, parts, splits
 from tfp_glow.bijectors.pullback import match_log_det
 from tfp_glow.internal import keras_bridge
 
@@ -159,6 +159,11 @@ class Coupling(CouplingBase):
         parameters = dict(locals())
         super().__init__(conditioner, inner or affine.AffineInner(), split or splits.channels(),
                          event_ndims, validate_args, parameters, name)
+
+    def _log_slopes(self, y, **condition):
+        kept, moved = self._split.apart(y)
+        inner = self._inner(self._raw(kept, moved, condition))
+        return introspection.log_slopes(inner, moved)
 
 
 def _broadcasts(shape, to):

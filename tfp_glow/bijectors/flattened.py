@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, checks, parts
+from tfp_glow.bijectors import base, checks, conditions, parts
 
 
 class Flattened(base.OnePassBijector):
@@ -64,7 +64,7 @@ class Flattened(base.OnePassBijector):
 
     @property
     def takes_condition(self):
-        return parts.takes_condition(self._bijector)
+        return conditions.takes_condition(self._bijector)
 
     def _forward_and_log_det(self, x, condition=None):
         y, log_det = parts.forward_and_log_det(self._bijector, self._vectors(x), 1, condition)
@@ -84,8 +84,8 @@ class Flattened(base.OnePassBijector):
                                       dlog_det, pullback, condition, 1)
         return self._events(y), self._events(dy)
 
-    def _initialize(self, y, condition=None):
-        return self._events(parts.initialize_part(self._bijector, self._vectors(y), condition))
+    def visit_parts(self, y, visit):
+        return self._events(visit('/', self._bijector, self._vectors(y)))
 
     def _in_mode(self, training):
         inner = parts.in_mode(self._bijector, training)

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import base, checks, parts, splits
+from tfp_glow.bijectors import base, checks, conditions, parts, splits
 
 
 class MultiScale(base.OnePassBijector):
@@ -92,7 +92,7 @@ class MultiScale(base.OnePassBijector):
 
     @property
     def takes_condition(self):
-        return any(map(parts.takes_condition, [*self._levels, *self._exits]))
+        return any(map(conditions.takes_condition, [*self._levels, *self._exits]))
 
     def _forward_and_log_det(self, x, condition=None):
         *exited, h = x
@@ -144,13 +144,15 @@ class MultiScale(base.OnePassBijector):
             h, dh = parts.inverse_pullback(level, h, dh, *rest)
         return h, dh
 
-    def _initialize(self, y, condition=None):
+    def visit_parts(self, y, visit):
         latents = []
-        for level, exit_, split in zip(self._levels, self._exits, self._splits):
-            y = parts.initialize_part(exit_, parts.initialize_part(level, y, condition), condition)
+        for index, (exit_, split) in enumerate(zip(self._exits, self._splits)):
+            y = visit(f'level_{index}/', self._levels[index], y)
+            if not isinstance(exit_, tfb.Identity):
+                y = visit(f'level_{index}/exit', exit_, y)
             y, z = split.apart(y)
             latents.append(z)
-        return [*latents, parts.initialize_part(self._levels[-1], y, condition)]
+        return [*latents, visit(f'level_{len(self._exits)}/', self._levels[-1], y)]
 
     def _in_mode(self, training):
         levels, exits = ([parts.in_mode(part, training) for part in bijectors]

@@ -1,10 +1,9 @@
 """What a container does with its parts, which may be any TFP bijectors."""
 
-import inspect
-
 import tensorflow as tf
 
 from tfp_glow.bijectors.base import OnePassBijector
+from tfp_glow.bijectors.conditions import condition_kwargs
 from tfp_glow.bijectors.pullback import vjp_by_reconstruction
 
 
@@ -25,28 +24,6 @@ def common_dtype(**bijectors):
         listed = ', '.join(f'{name}={dtype.name}' for name, dtype in found.items())
         raise ValueError(f'{" and ".join(bijectors)} must have one dtype; got {listed}.')
     return next(iter(found.values()), None)
-
-
-def flatten_condition(condition):
-    """The tensors of a condition, which may be None."""
-    return [] if condition is None else tf.nest.flatten(condition)
-
-
-def repack_condition(condition, tensors):
-    """The inverse of `flatten_condition`."""
-    return None if condition is None else tf.nest.pack_sequence_as(condition, list(tensors))
-
-
-def takes_condition(bijector):
-    """Whether any TFP bijector wants `condition=`: by its property, else by `_forward`'s form."""
-    if isinstance(bijector, OnePassBijector):
-        return bijector.takes_condition
-    return 'condition' in inspect.signature(bijector._forward).parameters
-
-
-def condition_kwargs(bijector, condition):
-    """The keyword arguments of `bijector`'s methods: the condition, if it takes one."""
-    return {'condition': condition} if takes_condition(bijector) else {}
 
 
 def forward_and_log_det(bijector, x, event_ndims, condition=None):
@@ -99,14 +76,6 @@ def inverse_pullback(bijector, x, dx, dlog_det, pullback, condition=None, event_
         lambda v: forward_and_log_det(bijector, v, event_ndims, condition),
         lambda v: inverse_and_log_det(bijector, v, event_ndims, condition),
         x, dx, dlog_det, pullback)
-
-
-def initialize_part(bijector, y, condition=None):
-    """Initialises `bijector`, if it knows how, from data `y`; returns what comes before it."""
-    kwargs = condition_kwargs(bijector, condition)
-    if isinstance(bijector, OnePassBijector):
-        return bijector._initialize(y, **kwargs)
-    return bijector.inverse(y, **kwargs)
 
 
 def in_mode(bijector, training):

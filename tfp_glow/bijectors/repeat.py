@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, checks, parts
+from tfp_glow.bijectors import base, checks, conditions, introspection, parts
 from tfp_glow.bijectors.pullback import Pullback, check_none
 from tfp_glow.internal import tfp_compat
 
@@ -67,7 +67,7 @@ class Repeat(base.OnePassBijector):
                                  f'got shape={value.shape}.')
         step = self.step(0)
         checks.check_bijectors('what make_step returns', [step])
-        self._takes_condition = parts.takes_condition(step)
+        self._takes_condition = conditions.takes_condition(step)
         self._ndims = parts.common_event_ndims([step])
         super().__init__(
             forward_min_event_ndims=self._ndims, dtype=parts.common_dtype(steps=[step]),
@@ -117,7 +117,7 @@ class Repeat(base.OnePassBijector):
         @tf.custom_gradient
         def run(value, *tensors):
             flat = tensors[:count]
-            given = parts.repack_condition(condition, tensors[count:])
+            given = conditions.repack_condition(condition, tensors[count:])
             with tf.name_scope('repeat'), tfp_compat.hidden_inputs([value, *tensors]) as hidden:
                 output, log_det = self._loop(value, flat, given, forward)
 
@@ -128,7 +128,7 @@ class Repeat(base.OnePassBijector):
                         output, doutput, dlog_det, flat, learns, given, forward)
                 return [dvalue, *dflat, *dcondition]
             return (output, log_det), gradient
-        return run(value, *flat, *parts.flatten_condition(condition))
+        return run(value, *flat, *conditions.flatten_condition(condition))
 
     def _pull(self, output, doutput, dlog_det, pullback, condition, forward):
         """The reverse product within that of a container: gradients go through its tape."""
@@ -137,7 +137,7 @@ class Repeat(base.OnePassBijector):
         with pullback.paused():
             value, dvalue, dflat, dcondition = self._walk_back(
                 output, doutput, dlog_det, flat, learns, condition, forward)
-        sources = [*flat, *parts.flatten_condition(condition)]
+        sources = [*flat, *conditions.flatten_condition(condition)]
         learned = [(p, d) for p, d in zip(sources, [*dflat, *dcondition]) if d is not None]
         if learned:
             parameters, gradients = zip(*learned)
@@ -172,7 +172,7 @@ class Repeat(base.OnePassBijector):
           condition's tensors, None for those that do not learn.
         """
         learned = [k for k, learn in enumerate(learns) if learn]
-        given = [c for c in parts.flatten_condition(condition) if c.dtype.is_floating]
+        given = [c for c in conditions.flatten_condition(condition) if c.dtype.is_floating]
         arrays = [tf.TensorArray(flat[k].dtype, self._times, element_shape=flat[k].shape[1:])
                   for k in learned]
 
@@ -192,7 +192,7 @@ class Repeat(base.OnePassBijector):
         stacked, summed = (a.stack() for a in arrays), iter(summed)
         dflat = [next(stacked) if learn else None for learn in learns]
         dcondition = [next(summed) if c.dtype.is_floating else None
-                      for c in parts.flatten_condition(condition)]
+                      for c in conditions.flatten_condition(condition)]
         return value, dvalue, dflat, dcondition
 
     def _step(self, slices):
@@ -200,6 +200,11 @@ class Repeat(base.OnePassBijector):
 
     def _index(self, i, forward):
         return self._times - 1 - i if forward else i
+
+    def visit_parts(self, y, visit):
+        for index in range(self._times):
+            y = visit(f'[{index}]/', self.step(index), y)
+        return y
 
     def _initialize(self, y, condition=None):
         """Initialises step after step on variables that hold one slice each, and writes back.
@@ -217,7 +222,7 @@ class Repeat(base.OnePassBijector):
             def body(i, y, arrays):
                 for s, p in zip(slices, flat):
                     s.assign(tf.gather(p, i))
-                y = parts.initialize_part(self._step(slices), y, condition)
+                y = introspection.initialize(self._step(slices), y, condition)
                 return i + 1, y, [a.write(i, s) for a, s in zip(arrays, slices)]
             _, y, arrays = _while(self._times, body, (y, arrays))
             for p, array in zip(flat, arrays):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, checks, parts
+from tfp_glow.bijectors import base, checks, conditions, parts
 from tfp_glow.bijectors.pullback import Pullback, check_none
 from tfp_glow.internal import tfp_compat
 
@@ -65,7 +65,7 @@ class Reversible(base.OnePassBijector):
 
     @property
     def takes_condition(self):
-        return parts.takes_condition(self._bijector)
+        return conditions.takes_condition(self._bijector)
 
     def _forward_and_log_det(self, x, condition=None):
         return self._run(parts.forward_and_log_det, parts.forward_pullback, x, condition)
@@ -83,12 +83,12 @@ class Reversible(base.OnePassBijector):
 
     def _run(self, pair, product, value, condition):
         inputs, held = tf.nest.flatten(value), self._held()
-        given = parts.flatten_condition(condition)
+        given = conditions.flatten_condition(condition)
 
         @tf.custom_gradient
         def run(*tensors):
             start, end = len(inputs), len(inputs) + len(given)
-            condition_ = parts.repack_condition(condition, tensors[start:end])
+            condition_ = conditions.repack_condition(condition, tensors[start:end])
             with tfp_compat.hidden_inputs(tensors) as hidden:
                 output, log_det = pair(
                     self._bijector, tf.nest.pack_sequence_as(value, list(tensors[:start])),
@@ -116,13 +116,13 @@ class Reversible(base.OnePassBijector):
 
     def _held(self):
         """Tensors that the bijector and its parts hold and that may depend on what is learned."""
-        found = self._bijector._flatten(predicate=lambda v: isinstance(v, tf.Tensor))
+        tensors = tfp_compat.tensors_in(self._bijector)
         # A constant from outside of the function that is traced depends on nothing in it.
-        return list({id(t): t for t in found if t.dtype.is_floating
+        return list({id(t): t for t in tensors if t.dtype.is_floating
                      and (tf.executing_eagerly() or not hasattr(t, 'numpy'))}.values())
 
-    def _initialize(self, y, condition=None):
-        return parts.initialize_part(self._bijector, y, condition)
+    def visit_parts(self, y, visit):
+        return visit('', self._bijector, y)
 
     def _in_mode(self, training):
         inner = parts.in_mode(self._bijector, training)

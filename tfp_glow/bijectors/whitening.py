@@ -122,6 +122,9 @@ class Whitening(base.OnePassBijector):
             x = tf.matmul(x, self._axes, transpose_b=True)
         return tf.reshape(x, [-1, *self._event_shape]), -tf.reduce_sum(self._log_scale)
 
+    def singular_values(self):
+        return tf.exp(-tf.cast(self._log_scale, tf.float64))
+
     def _flat(self, events):
         if not events.shape[1:].is_compatible_with(self._event_shape):
             raise ValueError(f'the input of {self.name} must have the event shape '

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from tfp_glow import dequantization
-from tfp_glow.bijectors import parts
+from tfp_glow.bijectors import conditions
 from tfp_glow.serving import frame as framing
 from tfp_glow.serving import images, integer_images, latent_images, vectors
 
@@ -69,7 +69,7 @@ def refuse(kind, **arguments):
 
 def check_classes(flow, classes):
     """Raises a `ValueError` unless `classes` is given just if `flow` takes a condition."""
-    takes = parts.takes_condition(flow.bijector)
+    takes = conditions.takes_condition(flow.bijector)
     if takes != (classes is not None):
         rule = 'be the number of classes of' if takes else 'be left out for'
         raise ValueError(f'classes must {rule} a flow that takes {"a" if takes else "no"} '

@@ -6,7 +6,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import random as tfp_random
 
 from tfp_glow import distributions, initialization
-from tfp_glow.bijectors import parts, scale_maps
+from tfp_glow.bijectors import conditions, scale_maps
 from tfp_glow.internal import keras_bridge
 from tfp_glow.vaes import latent_model, pushing
 
@@ -92,7 +92,7 @@ class VAE(latent_model.LatentModel):
 
     @property
     def _conditional(self):
-        return self.posterior_flow is not None and parts.takes_condition(self.posterior_flow)
+        return self.posterior_flow is not None and conditions.takes_condition(self.posterior_flow)
 
     def _infer(self, images, features, seed, closed_form):
         loc, log_scale = features['loc'], features['log_scale']

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfp_glow import bijectors as tgb
-from tfp_glow.bijectors import parts
+from tfp_glow.bijectors import conditions, parts
 
 
 def forward(bijector, x, condition=None):
@@ -23,6 +23,6 @@ def forward(bijector, x, condition=None):
         return parts.forward_and_log_det(bijector, x, x.shape.rank - 1, condition)
     total = tf.zeros_like(x)
     for step in reversed(steps):
-        x, log_dets = step.forward_and_log_dets(x, **parts.condition_kwargs(step, condition))
+        x, log_dets = step.forward_and_log_dets(x, **conditions.condition_kwargs(step, condition))
         total += log_dets
     return x, total
