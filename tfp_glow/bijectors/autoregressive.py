@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base
+from tfp_glow.bijectors import affine, base, parts
 from tfp_glow.internal import keras_bridge
 
 _TRACED = 64  # Steps that take longer one by one in eager mode than to trace.
@@ -51,7 +51,7 @@ class _Autoregressive(base.OnePassBijector):
     def _parallel_each(self, value, condition):
         """As `_parallel`, with the log-det of each dimension, of the shape of `value`."""
         inner = self._bound(self._raw(value, condition))
-        found, log_dets = base.inverse_and_log_det(inner, value[..., tf.newaxis], 1)
+        found, log_dets = parts.inverse_and_log_det(inner, value[..., tf.newaxis], 1)
         return tf.squeeze(found, -1), tf.broadcast_to(log_dets, tf.shape(value))
 
     def _serial(self, value, condition):
@@ -79,7 +79,7 @@ class _Autoregressive(base.OnePassBijector):
             state, raw = outputs(state, step, before)
             raw = self._output_of('network', tf.cast(raw, value.dtype))
             inner = self._bound(raw[:, tf.newaxis])
-            new, log_det = base.forward_and_log_det(inner, due[step][:, tf.newaxis, tf.newaxis], 2)
+            new, log_det = parts.forward_and_log_det(inner, due[step][:, tf.newaxis, tf.newaxis], 2)
             new = tf.ensure_shape(tf.reshape(new, [-1]), batch_shape)
             return (step + 1, state, new, found.write(step, new),
                     tf.ensure_shape(total + log_det, batch_shape))
@@ -104,7 +104,7 @@ class _Autoregressive(base.OnePassBijector):
             known = tf.ensure_shape(tf.reshape(found, tf.shape(value)), value.shape)
             raw = self._raw(known, condition)
             raw = tf.gather(tf.reshape(raw, [-1, size, raw.shape[-1]]), [index], axis=1)
-            new, log_det = base.forward_and_log_det(
+            new, log_det = parts.forward_and_log_det(
                 self._bound(raw), tf.gather(flat, [index], axis=1)[..., tf.newaxis], 2)
             # What is not due yet stays zero: a value made of half the inputs might be infinite.
             found = tf.where(tf.range(size) == index, tf.squeeze(new, -1), found)
@@ -206,6 +206,9 @@ class MaskedAutoregressive(_Autoregressive):
     def _inverse_and_log_det(self, y, **condition):
         return self._parallel(y, condition)
 
+    def _log_slopes(self, y, **condition):
+        return self._parallel_each(y, condition)[1]
+
     def _initialize(self, y, **condition):
         if hasattr(self._network, 'initialize'):
             self._network.initialize(y, **condition)
@@ -268,6 +271,10 @@ class InverseAutoregressive(_Autoregressive):
 
     def _inverse_and_log_det(self, y, **condition):
         return self._serial(y, condition)
+
+    def _log_slopes(self, y, **condition):
+        x, _ = self._serial(y, condition)
+        return -self._parallel_each(x, condition)[1]
 
 
 def _checked_order(order, shape):

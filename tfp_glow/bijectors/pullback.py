@@ -58,6 +58,22 @@ class Pullback:
                 for p, g in zip(self._parameters, self._gradients)]
 
 
+def vjp_by_reconstruction(rebuild, function, output, doutput, dlog_det, pullback):
+    """The default reverse product: rebuilds the input, evaluates again, asks the tape."""
+    with pullback.paused():
+        inputs = rebuild(output)[0]
+    pullback.watch(inputs)
+    again, log_det = function(inputs)
+    dinputs, = pullback.pull(
+        [again, log_det], [inputs], [doutput, match_log_det(dlog_det, log_det)])
+    return inputs, dinputs
+
+
+def match_log_det(dlog_det, log_det):
+    """The cotangent of `log_det`, which may be one scalar for the whole batch."""
+    return tf.reduce_sum(dlog_det) if log_det.shape.rank == 0 else dlog_det
+
+
 def check_none(hidden, name):
     """Raises a `ValueError` if there are `hidden` tensors, for they would get no gradient."""
     if hidden:

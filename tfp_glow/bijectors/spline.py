@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base, values
+from tfp_glow.bijectors import affine, base, checks
 from tfp_glow.internal import tfp_compat
 
 
@@ -56,7 +56,7 @@ class Spline(base.OnePassBijector):
                  name='spline'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._raw, = values.floats(raw=raw)
+            self._raw, = checks.floats(raw=raw)
             size = self._raw.shape[-1] if self._raw.shape.rank else None
             if size is None or size < 5 or size % 3 != 2:
                 raise ValueError('raw must have 3 * bins - 1 entries along its last axis, of at '

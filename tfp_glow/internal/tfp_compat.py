@@ -1,6 +1,7 @@
 """The only place that touches private interfaces of TFP and TensorFlow: caches, tapes, ops."""
 
 import contextlib
+import inspect
 
 import tensorflow as tf
 from tensorflow.python.eager import record
@@ -104,6 +105,26 @@ class OnePassCache(cache_util.BijectorCache):
             if reference is not None and reference in self.storage:
                 reference.cancel()
                 self.storage.pop(reference)
+
+
+def takes_keyword(bijector, name):
+    """Whether the methods of a TFP bijector take a keyword argument: if its `_forward` does."""
+    return name in inspect.signature(bijector._forward).parameters
+
+
+def checks_at_construction(bijector):
+    """The operations, of a graph, that check the parameters which are known at construction."""
+    return bijector._initial_parameter_control_dependencies
+
+
+def untracked(module, value):
+    """`value` as an attribute of `module` in which no `tf.Module` looks for variables."""
+    return module._no_dependency(value)
+
+
+def tensors_in(module):
+    """The tensors that a `tf.Module` and its parts hold as attributes."""
+    return list(module._flatten(predicate=lambda value: isinstance(value, tf.Tensor)))
 
 
 class _Identity:

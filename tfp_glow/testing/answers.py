@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from tfp_glow.testing import layers
 from tfp_glow.testing.subject import Subject, assign, check, each, fresh
 
 
@@ -23,11 +24,14 @@ def check_round_trip(subject):
 
 
 def check_log_dets(subject):
-    """Both log-dets are those of the Jacobian at the first row."""
+    """Both log-dets, and the slopes, if any, are those of the Jacobian at the first row."""
     for (name, function, value), log_det in zip(
             subject.directions(), (subject.ildj, -subject.ildj), strict=True):
-        expected = np.linalg.slogdet(_jacobian(function, value, subject.condition))[1]
+        jacobian = _jacobian(function, value, subject.condition)
+        expected = np.linalg.slogdet(jacobian)[1]
         subject.close(f'the {name} log-det must be that of the Jacobian.', log_det[0], expected)
+        if name == 'inverse':
+            layers.check_slopes(subject, jacobian)
 
 
 def check_event_shapes(subject):

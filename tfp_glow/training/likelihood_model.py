@@ -120,7 +120,7 @@ class LikelihoodModel(keras.Model):
         with tf.GradientTape() as tape:
             found = self.objective.measure(images, seed, condition, step=step)
             scaled = self.optimizer.scale_loss(found['loss'] / replicas)
-        with averages.young(self.optimizer):
+        with averages.warmed_up_ema(self.optimizer):
             self.optimizer.apply(tape.gradient(scaled, variables), variables)
         return self._report(found, images)
 
@@ -169,7 +169,7 @@ class LikelihoodModel(keras.Model):
         The statistics of `BatchNorm`s are computed for the weights that evaluate, and afterwards
         are what they were before.
         """
-        found = averages.of(getattr(self, 'optimizer', None))  # None before compile.
+        found = averages.ema_values(getattr(self, 'optimizer', None))  # None before compile.
         if not found:
             self._update_statistics()
             yield self.objective.subject

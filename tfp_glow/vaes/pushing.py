@@ -4,7 +4,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import conditions, parts
 from tfp_glow.types import Condition
 
 
@@ -24,9 +24,9 @@ def forward(bijector: tfb.Bijector, x: tf.Tensor,
     """
     parts = bijector.parts if isinstance(bijector, tgb.Chain) else [bijector]
     if not all(isinstance(part, tgb.InverseAutoregressive) for part in parts):
-        return base.forward_and_log_det(bijector, x, x.shape.rank - 1, condition)
+        return parts.forward_and_log_det(bijector, x, x.shape.rank - 1, condition)
     total = tf.zeros_like(x)
     for part in reversed(parts):
-        x, log_dets = part.forward_and_log_dets(x, **base.given(part, condition))
+        x, log_dets = part.forward_and_log_dets(x, **conditions.condition_kwargs(part, condition))
         total += log_dets
     return x, total

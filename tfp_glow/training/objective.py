@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_glow import dequantization, initialization, modes
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import conditions
 from tfp_glow.distributions import Dequantized
 
 
@@ -98,7 +98,7 @@ class Objective:
     @property
     def conditional(self):
         """Whether the flow wants a condition."""
-        return hasattr(self.flow, 'bijector') and base.takes_condition(self.flow.bijector)
+        return hasattr(self.flow, 'bijector') and conditions.takes_condition(self.flow.bijector)
 
     def to_data(self, images, seed):
         """A batch as data of the flow; `seed`, two integers, is the uniform noise's."""

@@ -94,7 +94,7 @@ def assertion(rule):
     return tf.cond(tf.reduce_all(holds), tf.no_op, fail)
 
 
-def after(structure, rules, operations=()):
+def with_assertions(structure, rules, operations=()):
     """`structure`, once `operations` have run and the rules have been seen to hold."""
     operations = [*operations, *map(assertion, rules)]
     with tf.control_dependencies([o for o in operations if o is not None]):
