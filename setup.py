@@ -25,7 +25,7 @@ setuptools.setup(
         'absl-py>=2.1',
         'constriction~=0.5.0',  # Entropy coder: files are written in the format of its version.
         'importlib_resources>=6.0',  # tensorflow-datasets imports it and does not declare it.
-        'keras>=3.10',
+        'keras>=3.15',  # Before, sampling a pixel_vae aborts: memory is corrupt (TF 2.18 to 2.20).
         'matplotlib>=3.9',
         'numpy>=2.0',
         'pillow>=11.0',
