@@ -41,7 +41,8 @@ setuptools.setup(
         'tf_keras>=2.18',  # TensorFlow Probability imports it.
     ],
     extras_require={
-        'test': ['hypothesis>=6.100', 'pytest>=8.0', 'pytest-xdist>=3.6.1', 'ruff>=0.9'],
+        'test': ['hypothesis>=6.100', 'mypy>=1.14', 'pytest>=8.0', 'pytest-xdist>=3.6.1',
+                 'ruff>=0.9'],
         'bench': ['imagecodecs>=2026.1', 'normflows>=1.7', 'torch>=2.4'],
         'gpu': ['tensorflow[and-cuda]>=2.18'],
     },

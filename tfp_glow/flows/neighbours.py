@@ -38,8 +38,8 @@ def nearest_channels(channel: int, kept: int, colours: int,
 def means(image: tf.Tensor, near: Sequence[Sequence[Place]]) -> tf.Tensor:
     """Returns the mean for each list of places in `near`: `[B, H, W, C]` to `[B, H, W, n]`.
 
-    Each of the n entries of `near` is a list as returned by `nearest_channels`. Beyond an edge of the squares,
-    the square at the edge is repeated once.
+    Each of the n entries of `near` is a list as returned by `nearest_channels`. Beyond an edge of
+    the squares, the square at the edge is repeated once.
     """
     x, shifted = padded(image), {}
     for down, right in {place[1:] for places in near for place in places}:  # Each 0 or 1.
