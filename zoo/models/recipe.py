@@ -85,7 +85,7 @@ def _condition(name: str, values: Values) -> str:
         return f'--{name}'
     if values == (False,):
         return f'--no{name}'
-    return ' or '.join(f'--{name}={value}' for value in values)
+    return ' or '.join(f'--{name}={value}' if value else f"--{name}=''" for value in values)
 
 
 def _broken_rule(f: dataclasses.Field, kind: type, value: Any) -> str | None:
