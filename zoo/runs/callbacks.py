@@ -1,4 +1,4 @@
-"""What happens after each epoch of a run: figures, pictures, a checkpoint, a look at its health."""
+"""Defines what a run does after each epoch: figures, pictures, a checkpoint, checks of health."""
 
 import os
 import time
@@ -13,18 +13,19 @@ from zoo.cli import errors
 from zoo.runs.directory import Directory
 from zoo.runs.run import Trained
 
-_RECONSTRUCTION_LIMIT = 1e-3  # Of the pixel range: beyond it constant-memory gradients suffer.
+# A share of the pixel range. Above it, the gradients of constant-memory training suffer.
+_RECONSTRUCTION_LIMIT = 1e-3
 _WARM_STEPS, _TIMED_STEPS = 5, 10  # The first steps trace graphs; the next ones are timed.
 
 
 class Watch(Protocol):
-    """What a family of models looks at after each epoch."""
+    """Describes what a family of models looks at after each epoch."""
 
     def figures(self) -> dict[str, float]:
         """Returns further figures of the epoch."""
 
     def samples(self) -> Any:
-        """Returns a few sampled images, float32 [N, H, W, C] of 0 .. bins-1; None of vectors."""
+        """Returns a few sampled images, float32 [N, H, W, C] in 0 .. bins-1; None for vectors."""
 
 
 def for_run(trained: Trained, directory: Directory, manager: tf.train.CheckpointManager,
@@ -34,11 +35,11 @@ def for_run(trained: Trained, directory: Directory, manager: tf.train.Checkpoint
 
     Args:
         trained: The run, its data and the model that is trained.
-        directory: Where the run is kept.
-        manager: Of its checkpoints.
-        watch: What is looked at after each epoch.
-        announce: If given, called once with the expected time of the run in words, after the first
-            steps.
+        directory: The directory that keeps the run.
+        manager: The manager of its checkpoints.
+        watch: What the model's family looks at after each epoch.
+        announce: A function that is called once, after the first steps, with the expected time of
+            the run in words; None for no announcement.
     """
     callbacks = [_Health(), _Record(trained, directory, manager, watch)]
     return callbacks + ([_ExpectedTime(announce)] if announce else [])
@@ -56,7 +57,7 @@ class _Health(keras.callbacks.Callback):
 
 
 class _ExpectedTime(keras.callbacks.Callback):
-    """Times a few steps and says how long all epochs will take."""
+    """Times a few steps and tells how long all epochs will take."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         super().__init__()
