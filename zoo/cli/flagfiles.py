@@ -1,11 +1,12 @@
-"""Files of flags: `--flagfile=FILE` stands for the flags in FILE, one a line."""
+"""Files of flags: `--flagfile=FILE` stands for the flags in FILE, one on each line."""
 
 import pathlib
 import stat
+from collections.abc import Iterator
 
 from zoo.cli import errors
 
-_LARGEST = 2**20  # Bytes: no file of flags is as large.
+_LARGEST = 2**20  # Bytes. No file of flags is as large.
 
 
 def expand(arguments: list[str]) -> list[str]:
@@ -19,7 +20,7 @@ def expand(arguments: list[str]) -> list[str]:
         arguments: What follows the name of the program.
 
     Raises:
-        UsageError: If a file cannot be read as UTF-8, holds something else than flags, or includes
+        UsageError: If a file cannot be read as UTF-8, holds something other than flags, or includes
             itself.
     """
     from_files: list[str] = []
@@ -48,7 +49,8 @@ def all_given(arguments: list[str], flag: str) -> list[str]:
 
 def given(arguments: list[str], flag: str) -> str | None:
     """Returns the last of the values of `all_given`, which is the one that counts, or None."""
-    return (all_given(arguments, flag) or [None])[-1]
+    values = all_given(arguments, flag)
+    return values[-1] if values else None
 
 
 def _read(name: str) -> list[str]:
@@ -72,8 +74,16 @@ def _read(name: str) -> list[str]:
     return flags
 
 
-def _file_name(argument: str, rest) -> str | None:
-    """Returns FILE of `--flagfile=FILE` or `--flagfile FILE`; None of any other argument."""
+def _file_name(argument: str, rest: Iterator[str]) -> str | None:
+    """Returns FILE of `--flagfile=FILE` or `--flagfile FILE`; None of any other argument.
+
+    Args:
+        argument: The argument.
+        rest: The arguments after it, of which FILE is taken if it is the first.
+
+    Raises:
+        UsageError: If there is no FILE.
+    """
     name, equals, value = argument.lstrip('-').partition('=')
     if not argument.startswith('-') or name != 'flagfile':
         return None
@@ -84,6 +94,7 @@ def _file_name(argument: str, rest) -> str | None:
 
 
 def _lines(name: str) -> list[str]:
+    """Returns the lines of a file that are flags; raises what `expand` does."""
     path = pathlib.Path(name).expanduser()
     try:
         status = path.stat()

@@ -1,4 +1,4 @@
-"""`Range`: the numbers that a flag or a hyper-parameter takes. NaN and infinity are in none."""
+"""`Range`: the numbers that a flag or a hyper-parameter takes. NaN and infinity are in no range."""
 
 import dataclasses
 import math
@@ -45,7 +45,7 @@ class Range:
         return above and below
 
     def __str__(self) -> str:
-        """The interval in words, for help texts: 'at least 1'."""
+        """Returns the interval in words, for help texts: 'at least 1'."""
         parity = f'{self.parity} and ' if self.parity else ''
         if self.least is not None and self.most not in (None, LARGEST_INTEGER):
             left, right = '[('[self.open_below], '])'[self.open_above]
