@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     program.require('preset')
     names, folder = archived_files.sources(source)
     files.check_output(out, ('.tfg',), _OVERWRITE.value, 'OUTPUT')
-    preset_folder.find(_PRESET.value)
+    preset_folder.find(_PRESET.value, '--preset')
     program.start_tensorflow()
     from zoo.archives import codecs
     codecs.limit_instructions()

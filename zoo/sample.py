@@ -57,7 +57,7 @@ def main(argv: list[str]) -> None:
 def _open() -> reading.Bundle:
     if _SAVED_MODEL.value:
         return reading.open_bundle(_SAVED_MODEL.value)
-    preset_folder.find(_PRESET.value)
+    preset_folder.find(_PRESET.value, '--preset')
     program.start_tensorflow()
     from zoo.bundles import in_memory  # Late: it needs all of the package.
     return in_memory.of_preset(_PRESET.value)

@@ -70,7 +70,8 @@ def main(argv: list[str]) -> None:
     _check_flags(vectors, config, recipe_flags.overridden(chosen.training))
     zoo_data.check(_DATASET.value, _DATA_DIR.value)
     program.start_tensorflow()
-    from zoo.runs import opening, run  # Late: a wrong flag is reported at once.
+    from zoo.evaluation import families, results  # Late: a wrong flag is reported at once.
+    from zoo.runs import opening, run
     from zoo.runs.directory import Directory
     made = run.Run(_MODEL.value, _DATASET.value, chosen.name, _PAD.value, _FLIPS.value, config,
                    recipe_flags.overridden(chosen.training), _absolute(_DATA_DIR.value))
@@ -79,24 +80,22 @@ def main(argv: list[str]) -> None:
     made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
     with program.naming_flags():
         model = made.build(data)
+    family = families.family_of(run.Trained(made, data, model), program.given())
     directory = Directory(_WORKDIR.value)
     directory.create_or_resume(made, _RESUME.value)
     print(data.describe())
-    seconds = _train(run.Trained(made, data, model), directory)
+    seconds = _train(family, directory)
     if seconds is not None:
-        from zoo.evaluation import families, results
         trained = opening.restored(made, data, directory)  # Which computes in float32.
         results.write_results(families.family_of(trained), directory, seconds,
                               _SAMPLE_IMAGES.value, _SAMPLE_TEMPERATURE.value,
                               _IMPORTANCE_SAMPLES.value)
 
 
-def _train(trained: Any, directory: Any) -> float | None:
+def _train(family: Any, directory: Any) -> float | None:
     """Trains what is left of a run; returns the seconds that all its epochs took, if it is done."""
-    from zoo.evaluation import families
     from zoo.runs import callbacks
-    run, data = trained.run, trained.data
-    family = families.family_of(trained, program.given())
+    trained, run, data = family.trained, family.run, family.data
     manager = directory.checkpoints(trained.model)
     done = directory.restore(manager)
     directory.keep_metrics(done)
