@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
     preset = program.required(_PRESET)
     names, folder = archived_files.sources(source)
     files.check_output(out, ('.tfg',), _OVERWRITE.value, 'OUTPUT')
-    preset_folder.find(preset)
+    preset_folder.find(preset, '--preset')
     program.start_tensorflow()
     from zoo.archives import codecs
     codecs.limit_instructions()

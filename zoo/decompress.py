@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
         raise errors.UsageError(f'INPUT must be a .tfg file; got {source!r}.')
     if not _PREVIEW.value:
         program.refuse('without --preview', 'levels', 'seed')
-    preset_folder.find(preset)
+    preset_folder.find(preset, '--preset')
     program.start_tensorflow()
     from tfp_glow import coding  # Late: a wrong flag is reported at once.
     from tfp_glow.coding import container, reader

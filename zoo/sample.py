@@ -62,7 +62,7 @@ def _open() -> reading.Bundle:
     if folder or not preset:
         raise errors.UsageError('give --saved_model=DIR, a bundle that zoo.export wrote, or '
                                 f'--preset=NAME; got {"both" if preset else "neither"}.')
-    preset_folder.find(preset)
+    preset_folder.find(preset, '--preset')
     program.start_tensorflow()
     from zoo.bundles import in_memory  # Late: it needs all of the package.
     return in_memory.of_preset(preset)

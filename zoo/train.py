@@ -32,8 +32,9 @@ from zoo.models import recipe, registry
 from zoo.models.spec import ModelSpec
 
 if TYPE_CHECKING:
+    from zoo.evaluation.family import Family
     from zoo.runs.directory import Directory
-    from zoo.runs.run import Run, Trained
+    from zoo.runs.run import Run
 
 _DEFAULT = 'glow'
 _MODEL = flags.DEFINE_string('model', _DEFAULT, 'Name of the model, see below.')
@@ -76,7 +77,8 @@ def main(argv: list[str]) -> None:
     _check_flags(vectors, config, recipe_flags.overridden(chosen.training))
     zoo_data.check(dataset, _DATA_DIR.value)
     program.start_tensorflow()
-    from zoo.runs import opening, run  # Late: a wrong flag is reported at once.
+    from zoo.evaluation import families, results  # Late: a wrong flag is reported at once.
+    from zoo.runs import opening, run
     from zoo.runs.directory import Directory
     made = run.Run(_MODEL.value, dataset, chosen.name, _PAD.value, _FLIPS.value, config,
                    recipe_flags.overridden(chosen.training), _absolute(_DATA_DIR.value))
@@ -85,27 +87,25 @@ def main(argv: list[str]) -> None:
     made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
     with program.naming_flags():
         model = made.build(data)
+    family = families.family_of(run.Trained(made, data, model), program.given())
     directory = Directory(workdir)
     directory.create_or_resume(made, _RESUME.value)
     print(data.describe())
-    seconds = _train(run.Trained(made, data, model), directory)
+    seconds = _train(family, directory)
     if seconds is not None:
-        from zoo.evaluation import families, results
         trained = opening.restored(made, data, directory)  # Which computes in float32.
         results.write_results(families.family_of(trained), directory, seconds,
                               _SAMPLE_IMAGES.value, _SAMPLE_TEMPERATURE.value,
                               _IMPORTANCE_SAMPLES.value)
 
 
-def _train(trained: 'Trained', directory: 'Directory') -> float | None:
+def _train(family: 'Family', directory: 'Directory') -> float | None:
     """Trains what is left of a run; returns the seconds that all epochs took, or None.
 
     It is None if the run is to be resumed later.
     """
-    from zoo.evaluation import families
     from zoo.runs import callbacks
-    run, data = trained.run, trained.data
-    family = families.family_of(trained, program.given())
+    trained, run, data = family.trained, family.run, family.data
     manager = directory.checkpoints(trained.model)
     done = directory.restore(manager)
     directory.keep_metrics(done)

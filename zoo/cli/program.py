@@ -172,8 +172,15 @@ def _rule(text: str) -> str:
         rule = f'must be one of {choices[1].replace("|", ", ")}'
     elif not rule.startswith('must'):
         rule = f'must be given another value ({rule.rstrip(".")})'
-    shown = value if re.fullmatch(r'[-+.\w]+', value) and not value.isidentifier() else repr(value)
-    return f'--{name} {rule}; got {shown}.'
+    return f'--{name} {rule}; got {value if _is_number(value) else repr(value)}.'
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _guarded(main: Main, argv: list[str]) -> None:

@@ -113,4 +113,4 @@ def _naming(flag: str) -> Iterator[None]:
         yield
     except errors.UsageError as error:
         raise errors.UsageError(
-            re.sub(r'^(--dataset|--workdir|preset)\b', f'--{flag}', str(error))) from None
+            re.sub(r'^(--dataset|--workdir|(--)?preset)\b', f'--{flag}', str(error))) from None

@@ -30,11 +30,12 @@ def described() -> dict[str, str]:
     return lines
 
 
-def find(name_or_path: str | os.PathLike) -> pathlib.Path:
+def find(name_or_path: str | os.PathLike, called: str = 'preset') -> pathlib.Path:
     """Returns the folder of a preset.
 
     Args:
         name_or_path: A name in `names()`, or the path of a folder.
+        called: What an error calls it: '--preset' in programs.
 
     Raises:
         UsageError: If there is no such preset; the message names the nearest one.
@@ -48,7 +49,7 @@ def find(name_or_path: str | os.PathLike) -> pathlib.Path:
     near = difflib.get_close_matches(str(name_or_path), known, n=1, cutoff=0.)
     meant = f' Did you mean {near[0]!r}?' if near else ''
     listed = f'one of {", ".join(known)}, or ' if known else ''
-    raise errors.UsageError(f'preset must be {listed}a folder; '
+    raise errors.UsageError(f'{called} must be {listed}a folder; '
                             f'got {str(name_or_path)!r}.{meant}')
 
 
@@ -62,7 +63,7 @@ def check_source(workdir: str | None, preset: str | None) -> None:
         raise errors.UsageError('give --workdir=RUN, a run directory of zoo.train, or '
                                 f'--preset=NAME; got {"both" if workdir else "neither"}.')
     if preset:
-        find(preset)
+        find(preset, '--preset')
 
 
 def check_sums(folder: pathlib.Path) -> None:
