@@ -6,7 +6,11 @@ import inspect
 import pathlib
 import statistics
 
+import keras
 import pytest
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 import tfp_glow
 
@@ -32,6 +36,9 @@ MAY_IMPORT = {
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_model.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
+# Classes whose private attributes, where we do not override them, are read in internal/ alone.
+THEIRS = (tfb.Bijector, tfd.Distribution, tf.Module, keras.Model, keras.optimizers.Optimizer)
+NAMED_TUPLE = {'_asdict', '_fields', '_replace'}  # Public, in spite of their names.
 PRIVATE = ('tensorflow_probability.python', 'tensorflow.python', 'keras.src')
 
 
@@ -85,6 +92,43 @@ def test_zoo_imports(path):
     assert 'tfp_glow.internal' not in path.read_text()
     if path.parent != ROOT / 'zoo':  # Flags live in the programs and nowhere else.
         assert not [i for i in found if i.startswith('absl')]
+
+
+def attributes_written(paths):
+    """Names of the methods, and of the attributes of `self` and classes, that the files define."""
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                yield node.name
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                yield node.attr
+            elif isinstance(node, ast.ClassDef):
+                yield from (target.id for line in node.body if isinstance(line, ast.Assign)
+                            for target in line.targets if isinstance(target, ast.Name))
+
+
+def attributes_read(path):
+    """`(whose, name, line)` of the private attributes that the file reads."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if (isinstance(node, ast.Attribute) and node.attr.startswith('_')
+                and not node.attr.startswith('__') and node.attr not in NAMED_TUPLE):
+            yield ast.unparse(node.value), node.attr, node.lineno
+
+
+WRITTEN = set(attributes_written([*LIBRARY, *ZOO]))
+
+
+@each([path for path in [*LIBRARY, *ZOO] if path.parent != ROOT / 'tfp_glow' / 'internal'])
+def test_private_attributes(path):
+    """Those of TFP, TensorFlow and Keras are read in internal/, ours in the folder of the class."""
+    ours = set(attributes_written(path.parent.glob('*.py')))
+    for whose, attribute, line in attributes_read(path):
+        where = f'line {line}: {whose}.{attribute}'
+        if whose in ('self', 'cls'):  # Ours, or a hook of TFP that we override.
+            assert attribute in WRITTEN, where
+        elif whose != 'super()':
+            assert attribute in ours, where
+            assert not any(hasattr(theirs, attribute) for theirs in THEIRS), where
 
 
 @each([*LIBRARY, *ZOO])

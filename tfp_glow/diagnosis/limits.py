@@ -29,14 +29,14 @@ _NAMED = 3  # Variables that one sentence lists.
 
 def warnings(diagnosis):
     """Sentences about the figures of a `Diagnosis`, each with the limit and the value."""
-    found = []
+    sentences = []
     for layer in diagnosis.layers:
-        found += _of_layer(layer)
+        sentences += _of_layer(layer)
     if diagnosis.round_trip_error > ROUND_TRIP_LIMIT:
-        found.append(_round_trip('whole flow', diagnosis.round_trip_error))
+        sentences.append(_round_trip('whole flow', diagnosis.round_trip_error))
     for level in diagnosis.levels:
-        found += _of_level(level)
-    return _not_finite(diagnosis) + found
+        sentences += _of_level(level)
+    return _not_finite(diagnosis) + sentences
 
 
 def of_variables(variables):

@@ -40,10 +40,10 @@ def check_event_shapes(subject):
     shapes = tf.nest.map_structure(lambda z: z.shape[1:], pair)
     sizes = tf.nest.map_structure(lambda z: tf.shape(z)[1:], pair)
     for name, here, there in (('forward', 0, 1), ('inverse', 1, 0)):
-        found = getattr(bijector, f'{name}_event_shape')(shapes[here])
-        check(found == shapes[there], f'{name}_event_shape must be {shapes[there]}; got {found}.')
-        found = getattr(bijector, f'{name}_event_shape_tensor')(sizes[here])
-        subject.close(f'{name}_event_shape_tensor', found, sizes[there])
+        answer = getattr(bijector, f'{name}_event_shape')(shapes[here])
+        check(answer == shapes[there], f'{name}_event_shape must be {shapes[there]}; got {answer}.')
+        answer = getattr(bijector, f'{name}_event_shape_tensor')(sizes[here])
+        subject.close(f'{name}_event_shape_tensor', answer, sizes[there])
 
 
 def check_batch_shapes(subject):

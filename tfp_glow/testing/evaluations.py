@@ -109,5 +109,5 @@ def _source(name, known, same, number):
     node, *output = name.split(':')
     if node in same:
         return same[node]
-    found, depends = known.get(node, (None, True))
-    return number('output', found if found is not None else node, *(output or ['0'])), depends
+    numbered, depends = known.get(node, (None, True))
+    return number('output', numbered if numbered is not None else node, *(output or ['0'])), depends

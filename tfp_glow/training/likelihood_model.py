@@ -118,11 +118,11 @@ class LikelihoodModel(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         variables = self.trainable_variables
         with tf.GradientTape() as tape:
-            found = self.objective.measure(images, seed, condition, step=step)
-            scaled = self.optimizer.scale_loss(found['loss'] / replicas)
+            metrics = self.objective.measure(images, seed, condition, step=step)
+            scaled = self.optimizer.scale_loss(metrics['loss'] / replicas)
         with averages.warmed_up_ema(self.optimizer):
             self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return self._report(found, images)
+        return self._report(metrics, images)
 
     def test_step(self, data):
         images, condition = self._taken_apart(data)
@@ -169,15 +169,15 @@ class LikelihoodModel(keras.Model):
         The statistics of `BatchNorm`s are computed for the weights that evaluate, and afterwards
         are what they were before.
         """
-        found = averages.ema_values(getattr(self, 'optimizer', None))  # None before compile.
-        if not found:
+        averaged = averages.ema_values(getattr(self, 'optimizer', None))  # None before compile.
+        if not averaged:
             self._update_statistics()
             yield self.objective.subject
             return
         variables = self.variables
         own = [v.numpy() for v in variables]
         try:
-            _assign(self.trainable_variables, [a.numpy() for a in found])
+            _assign(self.trainable_variables, [a.numpy() for a in averaged])
             self._update_statistics()
             yield self.objective.subject
         finally:
@@ -227,12 +227,12 @@ class LikelihoodModel(keras.Model):
         seen = self.batches_seen.assign_add(1)
         return [tf.cast(seen, tf.int32), 1009 * self.noise_seed + 500 + _replica()]
 
-    def _report(self, found, images):
-        for measure, value in found.items():
+    def _report(self, metrics, images):
+        for measure, value in metrics.items():
             scalar = value.shape.rank == 0
             self.trackers[measure].update_state(
                 value, sample_weight=tf.shape(images)[0] if scalar else None)
-        return {measure: self.trackers[measure].result() for measure in found}
+        return {measure: self.trackers[measure].result() for measure in metrics}
 
 
 def _replica():
