@@ -99,7 +99,7 @@ def read(name_or_path):
         raise errors.UsageError(f'preset {folder.name!r} has a weights.npz that does not hold the '
                                 f'weights of its config.json ({error}).') from None
     card = _json(folder / 'card.json')
-    return Preset(folder.name, model.objective.subject, model, run, data, card, folder)
+    return Preset(folder.name, model.objective.module, model, run, data, card, folder)
 
 
 def write(run, data, model, folder, fill):

@@ -35,10 +35,10 @@ class Objective:
       classification_weight: see above.
       weight_prior: standard deviation of the prior, or None.
       examples: N, needed with a prior.
-      round_trip: whether evaluation also measures the round trip's error, see `measure`.
+      round_trip: whether evaluation also measures the round trip's error, see `metrics`.
     """
 
-    subject_name = 'flow'
+    module_name = 'flow'
 
     def __init__(self, flow, bins, counted_dims=None, noise=None, classifier=None,
                  classification_weight=.01, weight_prior=None, examples=None,
@@ -64,7 +64,7 @@ class Objective:
         self._round_trip = round_trip
 
     @property
-    def subject(self):
+    def module(self):
         """The flow."""
         return self.flow
 
@@ -75,8 +75,8 @@ class Objective:
         return tf.TensorSpec([None, *self.flow.event_shape], dtype)
 
     @property
-    def measures(self):
-        """The names of what `measure` returns."""
+    def metric_names(self):
+        """The names of what `metrics` returns."""
         wanted_by_name = {'loss': True, self._score: True, 'accuracy': self.classifier is not None,
                  'reconstruction_error': self._round_trip}
         return [name for name, wanted in wanted_by_name.items() if wanted]
@@ -131,7 +131,7 @@ class Objective:
         bound = Dequantized(flow, self.bins, self.noise).log_prob(images, seed=seed, **given)
         return bound + self.event_dims * math.log(self.bins), None
 
-    def measure(self, images, seed, condition=None, step=None):
+    def metrics(self, images, seed, condition=None, step=None):
         """What is reported of a batch, by names: scalars, and `[B]`s of each example.
 
         * `loss`: the loss of a training step; in evaluation its first term alone.

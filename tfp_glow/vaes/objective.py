@@ -9,8 +9,8 @@ from tfp_glow.vaes import bounds
 class VAEObjective:
     """The objective of `VAEModel`, whose arguments these are; see `training.LikelihoodModel`."""
 
-    subject_name = 'vae'
-    measures = ('loss', 'bits_per_dim', 'nats', 'kl')
+    module_name = 'vae'
+    metric_names = ('loss', 'bits_per_dim', 'nats', 'kl')
     conditional = has_statistics = False
 
     def __init__(self, vae, samples=1, closed_form=False, free_bits=0., kl_warmup_steps=0,
@@ -21,7 +21,7 @@ class VAEObjective:
         if free_bits < 0 or kl_warmup_steps < 0:
             raise ValueError('free_bits and kl_warmup_steps must not be negative; '
                              f'got {free_bits=}, {kl_warmup_steps=}.')
-        self.subject = vae
+        self.module = vae
         self.parts = [vae]
         self.event_dims = vae.event_dims
         self.counted_dims = counted_dims or vae.event_dims
@@ -32,44 +32,44 @@ class VAEObjective:
     @property
     def trainable_variables(self):
         """The VAE's."""
-        return list(self.subject.trainable_variables)
+        return list(self.module.trainable_variables)
 
     @property
     def spec(self):
         """A `tf.TensorSpec` of a batch."""
-        return tf.TensorSpec([None, *self.subject.event_shape], tf.uint8)
+        return tf.TensorSpec([None, *self.module.event_shape], tf.uint8)
 
     @property
     def is_initialized(self):
         """Whether `initialize` has nothing to do."""
-        return initialization.is_initialized(self.subject)
+        return initialization.is_initialized(self.module)
 
     def initialize(self, images, seed, condition=None):
         """Sets the data-dependent parameters that have not been set."""
         del condition
-        self.subject.initialize(images, seed)
+        self.module.initialize(images, seed)
 
     def log_prob(self, images, seed, condition=None):
         """`(bound of log p(images) [B] in nats, the parts of it)`, as evaluation has it."""
         del condition
         samples = self._importance_samples
         if samples is None:
-            found = bounds.estimate(self.subject, images, seed, self._samples, self._closed_form)
+            found = bounds.estimate(self.module, images, seed, self._samples, self._closed_form)
             return found.elbo, found
-        found = bounds.estimate(self.subject, images, seed, samples)
+        found = bounds.estimate(self.module, images, seed, samples)
         return found.importance, found
 
     def bits(self, log_prob):
         """Bits per dimension, `[B]`, of a log-mass in nats."""
         return dequantization.bits_per_dim(log_prob, 0, 1, self.counted_dims)
 
-    def measure(self, images, seed, condition=None, step=None):
+    def metrics(self, images, seed, condition=None, step=None):
         """What is reported of a batch, by names; see `VAEModel`."""
         if step is None:
             bound, found = self.log_prob(images, seed, condition)
             loss = -tf.reduce_mean(bound) / self.event_dims
         else:
-            found = bounds.estimate(self.subject, images, seed, self._samples, self._closed_form)
+            found = bounds.estimate(self.module, images, seed, self._samples, self._closed_form)
             bound, loss = found.elbo, self._training_loss(found, step)
         return {'loss': loss, 'bits_per_dim': self.bits(bound), 'nats': -bound,
                 'kl': bounds.total_kl(found.kl)}

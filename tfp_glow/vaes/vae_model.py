@@ -61,7 +61,7 @@ class VAEModel(likelihood_model.LikelihoodModel):
     @property
     def vae(self):
         """The VAE, as given."""
-        return self.objective.subject
+        return self.objective.module
 
     @property
     def bins(self):
