@@ -3,7 +3,6 @@
 import functools
 
 import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import checks, conditions, folding
 from tfp_glow.bijectors.introspection import Introspection
@@ -11,7 +10,7 @@ from tfp_glow.bijectors.pullback import vjp_by_reconstruction
 from tfp_glow.internal import tfp_compat
 
 
-class OnePassBijector(Introspection, tfb.Bijector):
+class OnePassBijector(Introspection):
     """A TFP bijector written as two methods that return value and log-det together.
 
     A subclass writes

@@ -25,14 +25,14 @@ def floats(**values):
     Raises:
       ValueError: they have not one dtype, or none that is floating.
     """
-    found = {name: v if is_reference(v)
+    tensors = {name: v if is_reference(v)
              else tf.convert_to_tensor(v, None if hasattr(v, 'dtype') else tf.float32, name=name)
              for name, v in values.items()}
-    dtypes = {v.dtype for v in found.values()}
+    dtypes = {v.dtype for v in tensors.values()}
     if len(dtypes) > 1 or not all(dtype.is_floating for dtype in dtypes):
-        listed = ', '.join(f'{name}={v.dtype.name}' for name, v in found.items())
+        listed = ', '.join(f'{name}={v.dtype.name}' for name, v in tensors.items())
         raise ValueError(f'{", ".join(values)} must have one floating dtype; got {listed}.')
-    return list(found.values())
+    return list(tensors.values())
 
 
 def check_bijectors(name, given):

@@ -15,7 +15,7 @@ from tfp_glow.types import Condition, TensorLike
 Visit = Callable[[str, tfb.Bijector, Any], Any]
 
 
-class Introspection:
+class Introspection(tfb.Bijector):
     """The questions that `diagnose` and `initialize` ask of each bijector of a flow.
 
     `OnePassBijector` inherits them with answers that hold for any bijector; a bijector of your own
@@ -205,7 +205,8 @@ def visit_parts(bijector: tfb.Bijector, y: Any, visit: Visit) -> Any:
 
 def visit_in_turn(bijectors: Sequence[tfb.Bijector], y: Any, visit: Visit) -> Any:
     """Visits bijectors one after the other by their names; those that share one are numbered."""
-    counts, seen = collections.Counter(b.name for b in bijectors), collections.Counter()
+    counts: collections.Counter[str] = collections.Counter(b.name for b in bijectors)
+    seen: collections.Counter[str] = collections.Counter()
     for bijector in bijectors:
         number = f'[{seen[bijector.name]}]' if counts[bijector.name] > 1 else ''
         seen[bijector.name] += 1

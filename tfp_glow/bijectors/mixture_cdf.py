@@ -111,11 +111,11 @@ class MixtureLogisticCDF(base.OnePassBijector):
         roots = means + tf.exp(log_scales) * x[..., tf.newaxis]  # Of each component alone.
         low, high = tf.reduce_min(roots, -1), tf.reduce_max(roots, -1)
         margin = _epsilon(x) * (1 + tf.maximum(tf.abs(low), tf.abs(high)))
-        found = tfp.math.find_root_chandrupatla(
+        solution = tfp.math.find_root_chandrupatla(
             lambda y: _logit_and_log_slope(y, mixture)[0] - x, low - margin, high + margin,
             position_tolerance=_epsilon(x), max_iterations=self._max_iterations)
-        found.estimated_root.set_shape(low.shape)
-        return tf.stop_gradient(found.estimated_root)
+        solution.estimated_root.set_shape(low.shape)
+        return tf.stop_gradient(solution.estimated_root)
 
 
 class MixtureCDFInner(tf.Module):

@@ -99,7 +99,8 @@ class MultiScale(base.OnePassBijector):
         h, total = parts.forward_and_log_det(self._levels[-1], h, 3, condition)
         finer = zip(self._levels, self._exits, self._splits, exited)
         for level, exit_, split, z in reversed(list(finer)):
-            h, exit_log_det = parts.forward_and_log_det(exit_, _joined(split, h, z), 3, condition)
+            h = _join_channels(split, h, z)
+            h, exit_log_det = parts.forward_and_log_det(exit_, h, 3, condition)
             h, log_det = parts.forward_and_log_det(level, h, 3, condition)
             total += exit_log_det + log_det
         self._check_event('the image of x', h)
@@ -214,7 +215,7 @@ class MultiScale(base.OnePassBijector):
         return [*shapes, self._levels[-1].inverse_event_shape_tensor(shape)]
 
 
-def _joined(split, h, z):
+def _join_channels(split, h, z):
     """What stayed and the latent that left, as one image again."""
     kept, moved = h.shape[-1], z.shape[-1]
     if (not h.shape[:-1].is_compatible_with(z.shape[:-1])

@@ -18,12 +18,12 @@ def common_dtype(**bijectors):
     Raises:
       ValueError: they have more than one.
     """
-    found = {f'{name}[{i}]': part.dtype for name, parts in bijectors.items()
+    dtypes = {f'{name}[{i}]': part.dtype for name, parts in bijectors.items()
              for i, part in enumerate(parts) if isinstance(part.dtype, tf.DType)}
-    if len(set(found.values())) > 1:
-        listed = ', '.join(f'{name}={dtype.name}' for name, dtype in found.items())
+    if len(set(dtypes.values())) > 1:
+        listed = ', '.join(f'{name}={dtype.name}' for name, dtype in dtypes.items())
         raise ValueError(f'{" and ".join(bijectors)} must have one dtype; got {listed}.')
-    return next(iter(found.values()), None)
+    return next(iter(dtypes.values()), None)
 
 
 def forward_and_log_det(bijector, x, event_ndims, condition=None):

@@ -45,12 +45,12 @@ class Pullback:
         """The cotangents of `inputs`, given those of `outputs`; adds up the parameters'."""
         with self.paused():
             sources = [*inputs, *self._parameters]
-            found = self._tape.gradient(outputs, sources, output_gradients=output_gradients)
-            found_inputs, found_parameters = found[:len(inputs)], found[len(inputs):]
+            cotangents = self._tape.gradient(outputs, sources, output_gradients=output_gradients)
+            of_inputs, of_parameters = cotangents[:len(inputs)], cotangents[len(inputs):]
             self._gradients = [
                 _add(old, None if new is None else tf.convert_to_tensor(new))
-                for old, new in zip(self._gradients, found_parameters)]
-            return [tf.zeros_like(t) if g is None else g for t, g in zip(inputs, found_inputs)]
+                for old, new in zip(self._gradients, of_parameters)]
+            return [tf.zeros_like(t) if g is None else g for t, g in zip(inputs, of_inputs)]
 
     def gradients(self):
         """The parameters' gradients, in order; zeros for a parameter that nothing used."""

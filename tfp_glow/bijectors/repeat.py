@@ -183,9 +183,9 @@ class Repeat(base.OnePassBijector):
                 product = parts.forward_pullback if forward else parts.inverse_pullback
                 value, dvalue = product(self._step(slices), value, dvalue, dlog_det, pullback,
                                         condition, self._ndims)
-            found = pullback.gradients()
-            arrays = [a.write(index, g) for a, g in zip(arrays, found)]
-            summed = [s + g for s, g in zip(summed, found[len(learned):])]
+            gradients = pullback.gradients()
+            arrays = [a.write(index, g) for a, g in zip(arrays, gradients)]
+            summed = [s + g for s, g in zip(summed, gradients[len(learned):])]
             return i + 1, value, dvalue, arrays, summed
         _, value, dvalue, arrays, summed = _while(
             self._times, body, (output, doutput, arrays, [tf.zeros_like(c) for c in given]))

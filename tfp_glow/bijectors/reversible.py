@@ -105,11 +105,11 @@ class Reversible(base.OnePassBijector):
                     _, dvalue = product(
                         self._bijector, output, tf.nest.pack_sequence_as(output, list(doutput)),
                         dlog_det, pullback, condition_, self._ndims)
-                found = iter(pullback.gradients())
-                dvariables = [next(found) for _ in variables]
-                dcondition = [next(found) if c.dtype.is_floating else None
+                gradients = iter(pullback.gradients())
+                dvariables = [next(gradients) for _ in variables]
+                dcondition = [next(gradients) if c.dtype.is_floating else None
                               for c in tensors[start:end]]
-                dtensors = [*tf.nest.flatten(dvalue), *dcondition, *found]
+                dtensors = [*tf.nest.flatten(dvalue), *dcondition, *gradients]
                 return (dtensors, dvariables) if variables else dtensors
             return (output, log_det), gradient
         return run(*inputs, *given, *held)

@@ -90,7 +90,7 @@ def diagnose(flow, batch, condition=None):
         diagnosis = report.Diagnosis(
             _with_shares(layers), measuring.levels(flow, whole.x),
             measuring.round_trip_error(whole), measuring.log_det(whole), warnings=())
-    warnings = limits.of_variables(flow_variables.by_path(flow))
+    warnings = limits.variable_warnings(flow_variables.by_path(flow))
     if not initialization.is_initialized(flow):
         warnings.append('data-dependent parameters must be set before training and are not: call '
                         'tfp_glow.initialize(flow, batch).')

@@ -78,10 +78,10 @@ def edit(flow, images, direction, strength, condition=None):
     latents = encode(flow, images, condition)
     direction = [tf.cast(d, flow.dtype) for d in tf.nest.flatten(direction)]
     shapes = [tuple(z.shape[1:]) for z in latents]
-    found = [tuple(d.shape) for d in direction]
-    if found != shapes:
+    given = [tuple(d.shape) for d in direction]
+    if given != shapes:
         raise ValueError(f'direction must have one tensor per level, of shapes {shapes}; '
-                         f'got {found}.')
+                         f'got {given}.')
     edited = decode_series(flow, [
         z + with_axes(strengths, z.shape.rank) * d for z, d in zip(latents, direction)],
         condition)

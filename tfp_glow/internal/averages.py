@@ -10,8 +10,8 @@ def ema_values(optimizer):
 
     Before the first step there are none.
     """
-    found = getattr(optimizer, '_model_variables_moving_average', None)
-    return found if found and int(optimizer.iterations) else []
+    values = getattr(optimizer, '_model_variables_moving_average', None)
+    return values if values and int(optimizer.iterations) else []
 
 
 @contextlib.contextmanager

@@ -41,21 +41,21 @@ def hidden_inputs(known):
     Those among the tensors `known` do not, nor do variables. In a `tf.function` that is called
     within, in eager mode, nothing is seen; nor is a tape that is opened when all is traced already.
     """
-    found, start, known = [], ops.uid(), {t._id for t in known}
+    hidden, start, known = [], ops.uid(), {t._id for t in known}
 
     def is_hidden(tensor):
         return (tensor.dtype.is_floating and tensor._id < start and tensor._id not in known
                 and record.should_record_backprop([tensor]))
 
     def look(op_type, inputs, attrs, outputs, op_name=None, graph=None):
-        found.extend(filter(is_hidden, inputs))
+        hidden.extend(filter(is_hidden, inputs))
     op_callbacks.add_op_callback(look)
     try:
-        yield found
+        yield hidden
     finally:
         op_callbacks.remove_op_callback(look)
     captures = getattr(tf.compat.v1.get_default_graph(), 'captures', ())
-    found.extend(outer for outer, inner in captures if inner._id > start and is_hidden(outer))
+    hidden.extend(outer for outer, inner in captures if inner._id > start and is_hidden(outer))
 
 
 class OnePassCache(cache_util.BijectorCache):

@@ -125,7 +125,7 @@ def _subject(bijector, event_shape, dtype, domain, condition, tolerance):
     dtype = tf.as_dtype(dtype or bijector.dtype or tf.float32)
     noise = np.random.default_rng(0).standard_normal([_BATCH, *event_shape])
     y = tf.constant(noise, dtype)
-    condition = conditions.in_turn(condition, _BATCH)
+    condition = conditions.rows_in_turn(condition, _BATCH)
     with _saying('inverse of data'):
         return Subject(bijector, y if domain is None else domain(y), condition, tolerance)
 

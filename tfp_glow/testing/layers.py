@@ -7,12 +7,12 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import conditions, introspection
-from tfp_glow.testing.subject import Subject, check, each, fresh
+from tfp_glow.testing.subject import Subject, check, map_condition, uncached
 
 
 def check_slopes(subject: Subject, jacobian: np.ndarray) -> None:
     """Checks `log_slopes` and `singular_values` by the Jacobian of the inverse at the first row."""
-    first, condition = fresh(subject.y[:1]), each(lambda c: c[:1], subject.condition)
+    first, condition = uncached(subject.y[:1]), map_condition(lambda c: c[:1], subject.condition)
     log_slopes = introspection.log_slopes(subject.bijector, first, condition)
     if log_slopes is not None:
         _check_diagonal(subject, np.ravel(log_slopes), np.log(np.abs(np.diagonal(jacobian))))
@@ -46,6 +46,6 @@ def check_parts(subject: Subject) -> None:
         check(isinstance(name, str), f'visit must be told a name; got {name!r}.')
         kwargs = conditions.condition_kwargs(part, subject.condition)
         return part.inverse(tf.nest.map_structure(tf.identity, value), **kwargs)
-    latents = introspection.visit_parts(subject.bijector, fresh(subject.y), visit)
+    latents = introspection.visit_parts(subject.bijector, uncached(subject.y), visit)
     if latents is not None:
         subject.close('what visit_parts returns must be the inverse.', latents, subject.x)
