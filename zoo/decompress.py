@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
             target = archived_files.Target(out, header.layout == container.ARRAY, _OVERWRITE.value)
             codecs.limit_instructions(header.settings)
             _decode(preset, file, target, header.layout == container.LIST)
-        except (coding.DecodingError, OSError) as error:  # A name too long or a full disk, too.
+        except (coding.DecodingError, OSError) as error:  # Or a name too long, a full disk.
             raise errors.Failure(f'{source}: {error}') from error
 
 

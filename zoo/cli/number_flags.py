@@ -77,14 +77,13 @@ class _ListParser(flags.ListParser):
 
 def integers(name: str, default: list[int] | None, help_text: str,
              limits: ranges.Range = ranges.COUNT) -> flags.FlagHolder:
-    """Defines a flag of integers with commas between, each in `limits`, and returns its holder."""
+    """Defines a flag of integers with commas between, in `limits`, and returns its holder."""
     return flags.DEFINE(_ListParser(int, limits), name, default, help_text,
                         serializer=flags.CsvListSerializer(','))
 
 
 def numbers(name: str, default: list[float] | None, help_text: str,
             limits: ranges.Range = ranges.NOT_NEGATIVE) -> flags.FlagHolder:
-    """Defines a flag of finite numbers with commas between, each in `limits`; returns its holder.
-    """
+    """Defines a flag of finite numbers with commas between, in `limits`, and returns its holder."""
     return flags.DEFINE(_ListParser(float, limits), name, default, help_text,
                         serializer=flags.CsvListSerializer(','))

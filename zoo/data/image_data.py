@@ -35,7 +35,7 @@ class ImageData(splits.Batches):
         shifts: How far training moves images; see `load`.
         upside_down: Whether training mirrors half of the images top to bottom; see `load`.
         bits: How many bits of each channel are kept.
-        original_bins: The number of grey levels of the data set.
+        original_bins: The number of grey levels of the data set; 2 if images are binarised.
     """
 
     name: str

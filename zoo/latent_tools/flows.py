@@ -58,8 +58,7 @@ def attribute(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf
 
 
 def reconstruct(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
-    """Returns the images; then those that more and more of their latents give, the coarsest first.
-    """
+    """Returns the images; then what more and more of their latents give, the coarsest first."""
     del options
     count = _levels(source)
     return _beside(images, *[

@@ -66,8 +66,7 @@ def reconstruct(source: VaeImages, images: tf.Tensor, options: ToolOptions) -> t
 
 
 def manifold(source: VaeImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
-    """Returns the plane of two latents, at the middles of equally likely cells of a Normal(0, 1).
-    """
+    """Returns the plane of two latents, at the middles of equally likely cells of N(0, 1)."""
     del images
     shapes = [tuple(shape) for shape in source.vae.latent_shapes]
     if shapes != [(2,)]:
