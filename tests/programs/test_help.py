@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import itertools
 import os
 import pathlib
 import resource
@@ -70,7 +71,7 @@ def test_help_of_train_is_in_groups():
     lines = text.splitlines()
     assert [line for line in lines if line in heads] == heads
     groups = {head: entries('\n'.join(lines[lines.index(head):lines.index(after)]))
-              for head, after in zip(heads[:4], heads[1:])}
+              for head, after in itertools.pairwise(heads[:5])}
     assert {'workdir', 'resume', 'verbose'} <= set(groups['run:'])
     assert {'dataset', 'data_dir', 'pad', 'bits'} <= set(groups['data:'])
     assert {'epochs', 'learning_rate', 'seed'} <= set(groups['training:'])

@@ -71,7 +71,8 @@ class _ListParser(flags.ListParser):
         try:
             return [self._one.parse(part) for part in super().parse(argument)]
         except ValueError as error:
-            raise ValueError(f'must be numbers with commas between, each of which {error}') from None
+            raise ValueError('must be numbers with commas between, each of which '
+                             f'{error}') from None
 
 
 def integers(name: str, default: list[int] | None, help_text: str,
