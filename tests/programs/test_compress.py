@@ -111,7 +111,7 @@ def test_a_list_of_the_library_becomes_a_folder(model, tmp_path):
 def test_nothing_is_overwritten_unasked(pictures, tmp_path):
     out = tmp_path / 'x.tfg'
     out.write_text('kept')
-    with pytest.raises(errors.UsageError, match='OUTPUT must be a new file, or give --overwrite; .* is'):
+    with pytest.raises(errors.UsageError, match='OUTPUT must be a new file, or give --ove'):
         run('compress', pictures / 'a.png', out)
     assert out.read_text() == 'kept'
     run('compress', pictures / 'a.png', out, batch=4, overwrite=True)

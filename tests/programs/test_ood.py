@@ -293,9 +293,9 @@ def test_a_mistake_is_one_line_and_status_2(flag, words, tmp_path):
     ((8, 8, 1), 17, 9, '--against must name data with 10 test images or more; patches has 9.')])
 def test_other_data_must_fit(ood, given, monkeypatch, shape, bins, count, message):
     fitting = zoo.data.load
-    monkeypatch.setattr(zoo.data, 'load', lambda name, *args, **options: types.SimpleNamespace(
-        original_shape=shape, original_bins=bins, sizes={'test': count}) if name == 'patches' else fitting(
-            name, *args, **options))
+    other = types.SimpleNamespace(original_shape=shape, original_bins=bins, sizes={'test': count})
+    monkeypatch.setattr(zoo.data, 'load', lambda name, *args, **options: (
+        other if name == 'patches' else fitting(name, *args, **options)))
     with pytest.raises(errors.UsageError, match=f'^{message}$'):
         ood(**(given | {'against': 'patches'}))
 

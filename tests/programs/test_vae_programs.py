@@ -19,6 +19,7 @@ from PIL import Image
 
 import tfp_glow
 import zoo
+import zoo.data
 from zoo.bundles import reading as bundles
 from zoo.cli import errors
 from zoo.latent_tools import conversion
@@ -73,6 +74,7 @@ def picture(path):
 def test_a_run_leaves_what_it_promises(run):
     config = json.loads((run / 'config.json').read_text())
     assert config['training']['binarize'] == 'dynamic' and config['config']['latent_dims'] == 2
+    assert config['data_dir'] == str(run.parent / 'data')
     with (run / 'metrics.csv').open(newline='') as file:
         row, = csv.DictReader(file)
     assert {'loss', 'kl', 'nats', 'bits_per_dim', 'val_nats', 'val_kl'} <= set(row)
@@ -111,6 +113,15 @@ def test_evaluate_says_both_bounds(run, at_hand, capsys):
     line = capsys.readouterr().out.splitlines()[1]
     assert line.startswith(f'test ELBO {found["nats"]:.2f} +- ')
     assert f'of 2 samples {found["importance"]["nats"]:.2f} +- ' in line
+
+
+def test_data_are_looked_for_where_training_found_them(run, monkeypatch):
+    asked, load = [], zoo.data.load
+    monkeypatch.setattr(zoo.data, 'load', lambda name, data_dir=None, **options: (
+        asked.append((name, data_dir)) or load(name, data_dir, **options)))
+    with tiny_run.program('evaluate') as evaluate:
+        evaluate(workdir=run, limit=4)
+    assert asked == [('digits', str(run.parent / 'data'))]
 
 
 def test_the_bundle_answers_as_the_vae(run, loaded, vae, place):
@@ -165,7 +176,9 @@ def test_a_preset_is_the_vae(run, loaded, vae, at_hand, place):
     assert isinstance(preset.distribution, tfp_glow.vaes.LatentModel)
     np.testing.assert_allclose(tfp_glow.vaes.elbo(preset.distribution, images, [1, 2]),
                                tfp_glow.vaes.elbo(vae, images, [1, 2]), rtol=1e-6)
-    assert preset.run == loaded.run and preset.card['estimate'] == 'maximum of the ELBO'
+    assert preset.run == loaded.run and preset.run.data_dir is None
+    assert str(place) not in (place / 'tiny_vae' / 'config.json').read_text()
+    assert preset.card['estimate'] == 'maximum of the ELBO'
     assert preset.card['importance']['samples'] == 2 and preset.card['round_trip'] == {}
     words = preset.card['command'].split()
     assert {'--latent_dims=2', '--posterior=iaf', '--recipe=digits_binary'} <= set(words)

@@ -1,5 +1,6 @@
 """Files of flags: `--flagfile=FILE` stands for the flags in FILE, one on each line."""
 
+import os
 import pathlib
 import stat
 from collections.abc import Iterator
@@ -56,22 +57,26 @@ def given(arguments: list[str], flag: str) -> str | None:
 def _read(name: str) -> list[str]:
     """Returns the flags of a file and of those that it names, read without recursion."""
     flags: list[str] = []
-    open_files = [(name, iter(_lines(name)))]
+    open_files = {_path(name): (name, iter(_lines(name)))}  # The innermost one comes last.
     while open_files:
-        line = next(open_files[-1][1], None)
+        path, (outer, lines) = next(reversed(open_files.items()))
+        line = next(lines, None)
         if line is None:
-            open_files.pop()
+            del open_files[path]
             continue
-        inner = _file_name(line, open_files[-1][1])
+        inner = _file_name(line, lines)
         if inner is None:
             flags.append(line)
             continue
-        path = pathlib.Path(inner).resolve()
-        if any(pathlib.Path(outer).resolve() == path for outer, _ in open_files):
+        if _path(inner) in open_files:
             raise errors.UsageError(f'--flagfile must not include itself; {inner!r} is included '
-                                    f'by {open_files[-1][0]!r} and includes it.')
-        open_files.append((inner, iter(_lines(inner))))
+                                    f'by {outer!r} and includes it.')
+        open_files[_path(inner)] = (inner, iter(_lines(inner)))
     return flags
+
+
+def _path(name: str) -> str:
+    return os.path.realpath(os.path.expanduser(name))
 
 
 def _file_name(argument: str, rest: Iterator[str]) -> str | None:
