@@ -20,7 +20,7 @@ class Config(recipe.Hyperparameters):
 
     levels: int = recipe.field(2, 'Scales, each with half the side of the one before.')
     width: int = recipe.field(64, 'Hidden channels of the first networks; they double per scale.')
-    blocks: int = recipe.field(8, 'Residual blocks of each network.')
+    blocks: int = recipe.field(8, 'Residual blocks of each network.', ranges.WHOLE)
     bottleneck: bool = recipe.field(
         False, 'Residual blocks of 1x1, 3x3 and 1x1 convolutions in place of two of 3x3.')
     halves: bool = recipe.field(

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from zoo.cli import ranges
 from zoo.models import options, recipe
 
 _IAF = {'posterior': ('iaf',)}
@@ -79,7 +80,7 @@ class Convolutions(recipe.Hyperparameters):
 
     width: int = recipe.field(16, 'Channels of the first level; they double with each.')
     levels: int = recipe.field(2, 'How often the sides are halved.')
-    blocks: int = recipe.field(1, 'Residual blocks of each level.')
+    blocks: int = recipe.field(1, 'Residual blocks of each level.', ranges.WHOLE)
     dense_units: int = recipe.field(256, 'Units of the dense layers between maps and latents.')
 
 
