@@ -10,7 +10,7 @@ import tiny_run
 
 from zoo.benchmarks import codecs
 from zoo.cli import errors
-from zoo.runs import preset
+from zoo.runs import preset, preset_folder
 
 
 @pytest.mark.parametrize('channels', [1, 3])
@@ -56,11 +56,12 @@ def test_the_table(monkeypatch, tmp_path, capsys):
     found = types.SimpleNamespace(
         flow=model, run=types.SimpleNamespace(load_data=lambda folder: data))
     monkeypatch.setattr(preset, 'read', lambda name: found)
+    monkeypatch.setattr(preset_folder, 'find', lambda name: tmp_path)
     with tiny_run.program('benchmark') as benchmark:
         benchmark(codec=True, preset='tiny', out=tmp_path / 'x.json')
         for given, words in [({'codec': True}, '--preset must be given'),
                              ({'codec': True, 'preset': 'x', 'size': 8},
-                              '--size must not be given with --codec'),
+                              '--size must be left out with --codec'),
                              ({'codec': True, 'preset': 'x', 'images': 0},
                               '--images must be at least 1; got 0')]:
             with pytest.raises(errors.UsageError, match=words):

@@ -248,14 +248,12 @@ def test_bad_arguments_are_named(make, message):
 @pytest.mark.parametrize('name', [
     pytest.param('paper', marks=pytest.mark.slow), 'fashion_mnist', 'digits'])
 def test_recipes_take_a_step(name):
-    module = registry.model('flow_pp')
-    config, training = module.RECIPES[name]
-    training.check()
-    config = dataclasses.replace(config, width=4, blocks=1, components=2, noise_width=4)
+    spec = registry.spec('flow_pp')
+    config = dataclasses.replace(spec.recipes[name].config, width=4, blocks=1, components=2, noise_width=4)
     shape = (8, 8, 3 if name == 'paper' else 1)
-    assert 8 % module.divisor(config) == 0
+    assert 8 % spec.divisor(config) == 0
     model = catalogue.perturb(
-        Dequantized(module.build(config, shape, 0), 256, module.noise(config, shape, 1)), 6, .1)
+        Dequantized(spec.build(config, shape, 0), 256, spec.noise(config, shape, 1)), 6, .1)
     variables = list(model.trainable_variables)
     assert len({v.name for v in variables}) == len(variables)
     images = tf.constant(RNG.integers(0, 256, [2, *shape]))
@@ -267,7 +265,7 @@ def test_recipes_take_a_step(name):
 
 
 def test_uniform_noise_and_an_unknown_network():
-    module = registry.model('flow_pp')
-    assert module.noise(module.Config(noise_steps=0), (8, 8, 1), 0) is None
+    spec = registry.spec('flow_pp')
+    assert spec.noise(spec.config(noise_steps=0), (8, 8, 1), 0) is None
     with pytest.raises(ValueError, match="network must be one of attention, conv; got 'dense'"):
-        module.build(module.Config(network='dense'), (8, 8, 1), 0)
+        spec.config(network='dense')

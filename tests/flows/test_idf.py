@@ -158,12 +158,11 @@ def test_bits_of_each_pixel_sum_to_those_of_the_image(flow):
     np.testing.assert_allclose(found[:, 0, 0], -(corner / 16 + fine / 4) / math.log(2), 1e-5)
 
 
-@pytest.mark.parametrize('name', registry.model('idf').RECIPES)
+@pytest.mark.parametrize('name', registry.spec('idf').recipes)
 def test_recipes_build_and_take_a_step(name):
     """As they are but for the number of levels and the size of the networks."""
-    model = registry.model('idf')
-    _, config, training = registry.recipe('idf', name, 'none')
-    training.check()
+    model = registry.spec('idf')
+    config = registry.recipe('idf', name, 'none').config
     config = dataclasses.replace(config, width=1, depth=1, steps_per_level=1, levels=1,
                                  factor_outs=config.factor_outs.split(',')[-1],
                                  leaving=config.leaving.split(',')[-1])
@@ -178,13 +177,12 @@ def test_recipes_build_and_take_a_step(name):
     assert -tf.reduce_mean(flow.log_prob(x)) < loss
 
 
-@pytest.mark.parametrize('width', [-1, 3])
-def test_a_coarse_width_that_is_none(width):
-    model = registry.model('idf')
-    config = model.Config(levels=1, width=8, depth=4, coarse_width=width)
-    with pytest.raises(errors.UsageError,
-                       match=f'--coarse_width must be 0 or at least --depth, 4; got {width}'):
-        model.build(config, (2, 2, 1), seed=0, bins=256)
+@pytest.mark.parametrize('width, rule', [(-1, 'at least 0'), (3, '0 or at least --depth, 4')])
+def test_a_coarse_width_that_is_none(width, rule):
+    model = registry.spec('idf')
+    with pytest.raises(errors.UsageError, match=f'--coarse_width must be {rule}; got {width}'):
+        model.build(model.config(levels=1, width=8, depth=4, coarse_width=width), (2, 2, 1),
+                    seed=0, bins=256)
 
 
 @pytest.mark.slow

@@ -192,8 +192,8 @@ def test_bad_arguments_are_named(arguments, message):
     ids=lambda value: getattr(value, '__name__', value))
 def test_recipes_take_a_step(model, name):
     """The recipe's own flow with narrow networks, as vectors or as tiny images."""
-    config, training = model.RECIPES[name]
-    assert model.divisor(config) == 1
+    config, training = model.RECIPES[name].config, model.RECIPES[name].training
+    assert model.SPEC.divisor(config) == 1
     layers = getattr(config, 'layers', 1)
     if name.startswith('paper'):
         assert layers == (1 if model is zoo_made else 10 if name == 'paper_10' else 5)

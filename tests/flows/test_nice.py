@@ -200,8 +200,8 @@ def test_bad_sizes_of_an_mlp(arguments, message):
 @pytest.mark.parametrize('name', zoo_nice.RECIPES)
 def test_recipes_train(name):
     """The recipe's own shape of network, narrow; on images one step by Keras."""
-    config, training = zoo_nice.RECIPES[name]
-    assert training.batch_size and zoo_nice.divisor(config) == 1
+    config, training = zoo_nice.RECIPES[name].config, zoo_nice.RECIPES[name].training
+    assert training.batch_size and zoo_nice.SPEC.divisor(config) == 1
     config = dataclasses.replace(config, width=3)
     if name == 'vectors':
         flow = zoo_nice.build(config, (2,), seed=0)
@@ -212,7 +212,7 @@ def test_recipes_train(name):
         return
     flow = zoo_nice.build(config, (2, 2, 1), seed=0)
     sizes_ = [v.shape[1] for v in flow.variables if v.name.endswith('kernel:0')]
-    wanted = {'paper': 20, 'paper_svhn': 12, 'paper_cifar10': 14, 'fashion_mnist': 12}
+    wanted = {'paper': 20, 'paper_svhn': 12, 'paper_cifar10': 14, 'fashion_mnist': 12, 'small': 12}
     assert sizes_.count(3) == wanted.get(name, 8)
     if name == 'digits':
         model = tfp_glow.FlowModel(flow, bins=17)
@@ -224,10 +224,9 @@ def test_recipes_train(name):
 
 @pytest.mark.parametrize('depths', ['1,2', '2,x', '', '0'])
 def test_depths_of_the_recipe(depths):
-    config = zoo_nice.Config(couplings=3, width=2, depths=depths)
     with pytest.raises(errors.UsageError, match=f"--depths must be .* got '{depths}'"):
-        zoo_nice.build(config, (4,), seed=0)
+        zoo_nice.build(zoo_nice.Config(couplings=3, width=2, depths=depths), (4,), seed=0)
 
 
 def test_sizes():
-    assert sizes('hidden', '512, 64') == (512, 64)
+    assert sizes('512, 64') == (512, 64)

@@ -13,9 +13,9 @@ from zoo.bundles import reading as bundles
 from zoo.bundles import verification
 from zoo.cli import errors
 from zoo.models import resnet_vae
-from zoo.runs import run as runs
+from zoo.runs import opening
 
-TINY = dataclasses.replace(resnet_vae.RECIPES['digits'][0], groups='2,1', width=4,
+TINY = dataclasses.replace(resnet_vae.RECIPES['digits'].config, groups='2,1', width=4,
                            latent_channels=2, flow_width=4)
 
 
@@ -36,7 +36,7 @@ def test_build():
 
 def test_paper():
     """The defaults of program and builder are one, and the reference's: depth 1, 20 blocks."""
-    config, training = resnet_vae.RECIPES['paper']
+    config, training = resnet_vae.RECIPES['paper'].config, resnet_vae.RECIPES['paper'].training
     builder = inspect.signature(tfp_glow.vaes.ladder_vae).parameters
     assert (config.width, config.latent_channels, config.posterior) == tuple(
         builder[key].default for key in ('width', 'latent_channels', 'posterior')) == (
@@ -62,11 +62,11 @@ def test_programs(tmp_path):
               network_dtype='mixed_bfloat16', workdir=tmp_path / 'run', data_dir=tmp_path / 'data')
     test = json.loads((tmp_path / 'run' / 'test.json').read_text())
     assert 0 < test['bits_per_dim'] < 8
-    _, data, model = runs.load(tmp_path / 'run', tmp_path / 'data')
-    images, found = data.take('test', 4), bundles.open_bundle(tmp_path / 'run' / 'saved_model')
+    trained = opening.load(tmp_path / 'run', tmp_path / 'data')
+    images, found = trained.data.take('test', 4), bundles.open_bundle(tmp_path / 'run' / 'saved_model')
     assert list(verification.verify(found))
     served = found.load()
-    with model.averaged_weights() as vae:
+    with trained.averaged_weights() as vae:
         np.testing.assert_allclose(served.elbo(images, 5),
                                    tfp_glow.vaes.elbo(vae, images, [5, 0]), rtol=1e-4)
         for answer, latents in zip(served.encode(images), vae.encode(images)):

@@ -11,8 +11,10 @@ from PIL import Image
 
 import zoo
 from zoo.cli import errors
-from zoo.runs import preset
+from zoo.models.options import Events
+from zoo.runs import opening, preset, preset_folder
 from zoo.runs import run as runs
+from zoo.runs.directory import Directory
 
 
 @pytest.fixture(scope='module')
@@ -28,7 +30,7 @@ def copy(digits_preset, tmp_path):
 def sign(folder):
     """Writes the sums anew, as if the files had been written so."""
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            for name in preset.FILES}
+            for name in preset_folder.FILES}
     (folder / 'sha256.json').write_text(json.dumps(sums))
 
 
@@ -41,9 +43,9 @@ def refused(folder, *words):
 
 
 def test_a_preset_has_the_averaged_weights_of_its_run(loaded, digits_run):
-    _, data, model = runs.load(digits_run, digits_run.parent / 'data')
-    images = data.take('test', 20)
-    with model.averaged_weights():
+    trained = opening.load(digits_run, digits_run.parent / 'data')
+    model, images = trained.model, trained.data.take('test', 20)
+    with trained.averaged_weights():
         expected = model.bits(images, [1, 2]).numpy()
     np.testing.assert_allclose(loaded.model.bits(images, [1, 2]), expected, rtol=1e-6)
     assert np.all(np.abs(model.bits(images, [1, 2]) - expected) > 1e-4)  # Its own weights'.
@@ -84,9 +86,9 @@ def test_a_smaller_preset_of_a_preset(digits_run, loaded, tmp_path):
 
 def test_what_is_known_of_a_preset(loaded, digits_preset, digits_run):
     assert loaded.name == 'tiny_digits' and loaded.path == digits_preset
-    assert loaded.run == runs.Directory(digits_run).read()
-    assert loaded.data == {'event_shape': [8, 8, 1], 'original_shape': [8, 8, 1], 'bins': 17,
-                           'dims': 64, 'classes': None, 'examples': 1437}
+    assert loaded.run == Directory(digits_run).read()
+    assert loaded.events == Events((8, 8, 1), (8, 8, 1), bins=17, dims=64, classes=None,
+                                   examples=1437)
     card = loaded.card
     assert {'images': 180, 'split': 'test', 'seed': 0, 'epochs': 1, 'training_seconds': 2.,
             'licence': 'Apache-2.0', 'estimate': 'maximum likelihood'}.items() <= card.items()
@@ -105,7 +107,7 @@ def test_what_is_known_of_a_preset(loaded, digits_preset, digits_run):
 
 
 def test_presets_go_by_name(loaded, digits_preset, monkeypatch):
-    monkeypatch.setattr(preset, 'FOLDER', digits_preset.parent)
+    monkeypatch.setattr(preset_folder, 'FOLDER', digits_preset.parent)
     line, = zoo.list_presets().values()
     assert line.startswith('glow on digits: bits/dim ') and line.endswith('0 minutes of training')
     assert list(zoo.list_presets()) == ['tiny_digits']
@@ -132,7 +134,7 @@ def test_a_missing_file_is_refused(copy, name):
 @pytest.mark.parametrize('change, words', [
     ({'preset_format': preset.FORMAT + 1}, ['of format 1 or older', 'it has 2']),
     ({'run': {'format': runs.FORMAT + 1, 'tfp_glow_version': '9.1'}},
-     ['config.json that cannot be read', 'format 2, of tfp_glow 9.1']),
+     ['config.json that cannot be read', 'format 3, of tfp_glow 9.1']),
     ({'run': {'model': 'glowing'}}, ['config.json that cannot be read', 'glowing']),
     ({'data': {}}, ['config.json that cannot be read', 'event_shape'])])
 def test_a_config_that_is_newer_or_none_is_refused(copy, change, words):
@@ -180,7 +182,7 @@ def test_weights_that_are_no_archive_are_refused(copy):
 @pytest.mark.parametrize('given, words', [
     ({'draws': 0}, '--draws must be at least 1; got 0.'),
     ({'samples': 0}, '--samples must be at least 1; got 0.'),
-    ({'mantissa_bits': 24}, '--mantissa_bits must be in 1 .. 23; got 24.'),
+    ({'mantissa_bits': 24}, '--mantissa_bits must be in [1, 23]; got 24.'),
     ({'temperature': -1}, '--temperature must be finite and at least 0; got -1.'),
     ({'out': ''}, '--out must be given; see --help.'),
     ({'preset': 'glow_digits'}, 'give --workdir=RUN, a run directory of zoo.train, or '

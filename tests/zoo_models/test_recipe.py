@@ -8,19 +8,21 @@ import pytest
 
 from zoo.cli import errors
 from zoo.models import recipe, registry
+from zoo.runs import optimizer as optimizers
 from zoo.runs import run as runs
 
 
 def run_with(**training):
-    name, config, plain = registry.recipe('glow', None, 'digits')
-    return runs.Run('glow', 'digits', name, False, None, config,
-                    dataclasses.replace(plain, **training))
+    chosen = registry.recipe('glow', None, 'digits')
+    return runs.Run('glow', 'digits', chosen.name, False, None, chosen.config,
+                    dataclasses.replace(chosen.training, **training))
 
 
 def test_learning_rates():
     """Linear over the warm-up, then constant, times a factor for each epoch that is over."""
-    optimizer = run_with(learning_rate=.5, schedule='constant', warmup_epochs=2., epochs=5,
-                         decay=.9)._optimizer(steps_per_epoch=10)
+    training = run_with(learning_rate=.5, schedule='constant', warmup_epochs=2., epochs=5,
+                        decay=.9).training
+    optimizer = optimizers.make(training, steps_per_epoch=10)
     steps = np.arange(50)
     optimizer.build([])
     found = []
@@ -38,16 +40,16 @@ def test_learning_rates():
     ({'ema': -1.}, r'--ema must be in \[0, 1\); got -1.0')])
 def test_values_out_of_range_are_refused(values, message):
     with pytest.raises(errors.UsageError, match=message):
-        recipe.Training(**values).check()
+        recipe.Training(**values)
 
 
 @pytest.mark.parametrize('flag, value', [('shifts', .1), ('upside_down', True)])
 def test_vectors_are_not_moved(flag, value):
-    name, config, training = registry.recipe('maf', None, 'moons')
-    moved = dataclasses.replace(training, **{flag: value})
+    chosen = registry.recipe('maf', None, 'moons', vectors=True)
+    moved = dataclasses.replace(chosen.training, **{flag: value})
     with pytest.raises(errors.UsageError,
                        match=f'--{flag} must be left out for vectors; got {value}'):
-        runs.Run('maf', 'moons', name, False, None, config, moved).load_data()
+        runs.Run('maf', 'moons', chosen.name, False, None, chosen.config, moved).load_data()
 
 
 def test_fewer_bits():

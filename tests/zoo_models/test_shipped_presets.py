@@ -10,18 +10,21 @@ import numpy as np
 import pytest
 import tiny_run
 from absl import flags
+from absl.testing import flagsaver
 
 import zoo
-from zoo.models import recipe, registry
-from zoo.runs import preset
+from zoo.cli import program as program_start
+from zoo.cli import recipe_flags
+from zoo.models import registry
+from zoo.runs import preset_folder
 from zoo.runs import run as runs
 
 README = (pathlib.Path(zoo.__file__).parent.parent / 'README.md').read_text()
-NAMES = preset.names()
+NAMES = preset_folder.names()
 
 
 def card(name):
-    return json.loads((preset.FOLDER / name / 'card.json').read_text())
+    return json.loads((preset_folder.FOLDER / name / 'card.json').read_text())
 
 
 def test_what_ships():
@@ -30,7 +33,7 @@ def test_what_ships():
     wanted |= {f'{model}_vae_fashion_mnist' for model in ('conv', 'dense', 'pixel', 'resnet')}
     wanted |= {'glow_digits', 'glow_photo_patches', 'idf_photo_patches'}
     assert wanted <= set(NAMES) == set(zoo.list_presets())
-    size = sum(path.stat().st_size for path in preset.FOLDER.rglob('*') if path.is_file())
+    size = sum(path.stat().st_size for path in preset_folder.FOLDER.rglob('*') if path.is_file())
     assert size <= 40e6
 
 
@@ -38,15 +41,17 @@ def test_what_ships():
 def test_the_command_on_the_card_is_that_of_the_run(name):
     """Word for word: recipes may not change under the presets that name them."""
     told = card(name)
-    run = runs.Run.from_json(json.loads((preset.FOLDER / name / 'config.json').read_text())['run'])
+    run = runs.Run.from_json(json.loads((preset_folder.FOLDER / name / 'config.json').read_text())['run'])
     program, *words = told['command'].split(' --')
     assert program == 'python -m zoo.train' and words.pop() == 'workdir=RUN'
-    with tiny_run.imported('train'):
-        flags.FLAGS(['train', *(f'--{word}' for word in words)])
+    with tiny_run.imported('train') as train, flagsaver.flagsaver():
+        program_start.parse(['train', *(f'--{word}' for word in words)],
+                            define=train._define_flags)
         given = flags.FLAGS
-        chosen, config, training = registry.recipe(given.model, given.recipe, given.dataset)
-        again = runs.Run(given.model, given.dataset, chosen, given.pad, given.flips,
-                         recipe.overridden(config), recipe.overridden(training))
+        chosen = registry.recipe(given.model, given.recipe, given.dataset)
+        again = runs.Run(given.model, given.dataset, chosen.name, given.pad, given.flips,
+                         recipe_flags.overridden(chosen.config),
+                         recipe_flags.overridden(chosen.training))
         stop_after = given.stop_after
     assert again == run
     assert (told['epochs'] == (stop_after or run.training.epochs)
@@ -55,8 +60,8 @@ def test_the_command_on_the_card_is_that_of_the_run(name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_the_card_and_the_readme_agree(name):
-    told, text = card(name), (preset.FOLDER / name / 'card.md').read_text()
-    preset._check_sums(preset.FOLDER / name)
+    told, text = card(name), (preset_folder.FOLDER / name / 'card.md').read_text()
+    preset_folder.check_sums(preset_folder.FOLDER / name)
     for word in ('**Data**', '**Test**', '**Training**', '**Command**', '**Licence**',
                  f'{told["training_seconds"]:,.0f} s', f'seed {told["seed"]}', told['command'],
                  '(curve.png)', '(samples.png)'):
@@ -66,7 +71,7 @@ def test_the_card_and_the_readme_agree(name):
     figure = (f'{told["nats"]:.2f} ± {told["nats_standard_error"]:.2f} nats' if 'nats' in told
               else f'{told["bits_per_dim"]:.3f} ± {told["standard_error"]:.3f} bits/dim')
     assert figure in row[0]
-    size = (preset.FOLDER / name / 'weights.npz').stat().st_size
+    size = (preset_folder.FOLDER / name / 'weights.npz').stat().st_size
     assert row[1] == f'{size / 1e6:.1f}'
 
 
@@ -75,8 +80,8 @@ def test_the_card_and_the_readme_agree(name):
 def test_each_loads_and_samples(name):
     found = zoo.from_preset(name)
     labels = {'condition': np.arange(2)} if found.run.conditional else {}
-    drawn = found.subject.sample(2, [1, 2], **labels)
-    assert drawn.shape == (2, *found.data['event_shape']) and np.all(np.isfinite(drawn))
+    drawn = found.distribution.sample(2, [1, 2], **labels)
+    assert drawn.shape == (2, *found.events.event_shape) and np.all(np.isfinite(drawn))
 
 
 @pytest.mark.slow

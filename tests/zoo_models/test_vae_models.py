@@ -9,18 +9,19 @@ import tensorflow as tf
 import tfp_glow
 from zoo.evaluation import posterior_collapse
 from zoo.models import registry
+from zoo.models.options import Events
 from zoo.runs import run as runs
 
 
 def made(bins=2, **changes):
     """The model of a run whose config or training differ from the recipe's."""
-    _, config, training = registry.recipe('dense_vae', 'digits_binary', 'digits')
-    parts = [dict(vars(config)), dict(vars(training))]
+    chosen = registry.recipe('dense_vae', 'digits_binary', 'digits')
+    parts = [dict(vars(chosen.config)), dict(vars(chosen.training))]
     for part in parts:
         part.update((key, value) for key, value in changes.items() if key in part)
-    run = runs.Run('dense_vae', 'digits', 'digits_binary', False, None, type(config)(**parts[0]),
-                   type(training)(**parts[1]))
-    return run.assemble((8, 8, 1), bins, 10, 64, 1437)
+    run = runs.Run('dense_vae', 'digits', 'digits_binary', False, None,
+                   type(chosen.config)(**parts[0]), type(chosen.training)(**parts[1]))
+    return run.assemble(Events((8, 8, 1), (8, 8, 1), bins, 64, 10, 1437))
 
 
 @pytest.mark.parametrize('changes, words', [
@@ -31,10 +32,10 @@ def made(bins=2, **changes):
      "--likelihood_scale must be predicted, learned or a positive number; got 'wide'."),
     ({'posterior': 'nice'}, 'posterior must be .*nice'),
     ({'prior': 'flat'}, 'prior must be .*flat'),
-    ({'latent_dims': 0}, 'latent_dims must be positive; got latent_dims=0'),
+    ({'latent_dims': 0}, '--latent_dims must be at least 1; got 0.'),
     ({'iaf_hidden': 'many'}, '--iaf_hidden must be positive integers separated by commas'),
-    ({'free_bits': -1.}, '--free_bits must be at least 0; got -1.0.'),
-    ({'kl_warmup_epochs': math.nan}, '--kl_warmup_epochs must be at least 0; got nan.'),
+    ({'free_bits': -1.}, '--free_bits must be finite and at least 0; got -1.0.'),
+    ({'kl_warmup_epochs': math.nan}, '--kl_warmup_epochs must be finite and at least 0; got nan.'),
     ({'latent_draws': 0}, '--latent_draws must be at least 1; got 0.'),
     ({'weight_prior': 1.}, '--weight_prior must be 0 for --model=dense_vae; got 1.0.')])
 def test_mistakes_of_a_config(changes, words):
@@ -64,11 +65,11 @@ def test_the_scale_of_a_likelihood(scale, mean_share):
 @pytest.mark.parametrize('name', ['dense_vae', 'conv_vae', 'pixel_vae'])
 @pytest.mark.parametrize('recipe, bins', [('digits', 17), ('digits_binary', 2)])
 def test_recipes_build(name, recipe, bins):
-    _, config, training = registry.recipe(name, recipe, 'digits')
-    assert training.binarize == ('dynamic' if bins == 2 else '')
-    vae = registry.model(name).build(config, (8, 8, 1), bins, seed=0)
+    chosen = registry.recipe(name, recipe, 'digits')
+    assert chosen.training.binarize == ('dynamic' if bins == 2 else '')
+    vae = registry.spec(name).build(chosen.config, (8, 8, 1), bins, seed=0)
     assert vae.bins == bins and vae.latent_shapes == [[8]]
-    assert {'paper', 'fashion_mnist', 'fashion_mnist_binary'} <= set(registry.model(name).RECIPES)
+    assert {'paper', 'fashion_mnist', 'fashion_mnist_binary'} <= set(registry.spec(name).recipes)
 
 
 class Known(tfp_glow.vaes.LatentModel):

@@ -26,7 +26,7 @@ class Config(recipe.Hyperparameters):
         2, 'Number of scales, each with half the side of the one before.', options.LEVELS)
     width: int = recipe.field(
         64, 'Number of hidden channels of the first networks; they double with each scale.')
-    blocks: int = recipe.field(8, 'Number of residual blocks of each network.')
+    blocks: int = recipe.field(8, 'Number of residual blocks of each network.', ranges.WHOLE)
     bottleneck: bool = recipe.field(
         False, 'Make each residual block of convolutions of 1x1, 3x3 and 1x1 in place of two of '
         '3x3.')

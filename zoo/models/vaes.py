@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from zoo.cli import errors
+from zoo.cli import errors, ranges
 from zoo.models import options, recipe
 
 _IAF: recipe.UsedWith = {'posterior': ('iaf',)}
@@ -96,7 +96,7 @@ class Convolutions(recipe.Hyperparameters):
     levels: int = recipe.field(
         2, 'Number of levels, after each of which the sides of the feature maps are halved.',
         options.LEVELS)
-    blocks: int = recipe.field(1, 'Number of residual blocks of each level.')
+    blocks: int = recipe.field(1, 'Number of residual blocks of each level.', ranges.WHOLE)
     dense_units: int = recipe.field(
         256, 'Number of units of the dense layers between feature maps and latents.')
 
