@@ -1,6 +1,7 @@
 """Defines what a run does after each epoch: figures, pictures, a checkpoint, checks of health."""
 
 import os
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from zoo.runs.run import Trained
 
 # A share of the pixel range. Above it, the gradients of constant-memory training suffer.
 _RECONSTRUCTION_LIMIT = 1e-3
-_WARM_STEPS, _TIMED_STEPS = 5, 10  # The first steps trace graphs; the next ones are timed.
+_WARM_STEPS, _TIMED_STEPS = 10, 21  # The first steps trace graphs; the next ones are timed.
 
 
 class Watch(Protocol):
@@ -57,20 +58,28 @@ class _Health(keras.callbacks.Callback):
 
 
 class _ExpectedTime(keras.callbacks.Callback):
-    """Times a few steps and tells how long all epochs will take."""
+    """Times a few steps, or a whole epoch if epochs are short; tells how long all will take."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         super().__init__()
-        self._announce, self._seen, self._start = announce, 0, 0.
+        self._announce, self._begin = announce, 0.
+        self._epochs: list[float] = []  # The times at which they began.
+        self._steps: list[float] = []  # The seconds of each.
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._epochs.append(time.monotonic())
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self._begin = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._seen += 1
-        if self._seen == _WARM_STEPS:
-            self._start = time.monotonic()
-        elif self._seen == _WARM_STEPS + _TIMED_STEPS:
-            step = (time.monotonic() - self._start) / _TIMED_STEPS
-            steps = self.params['epochs'] * self.params['steps']
-            self._announce(f'about {_duration(step * steps)} on {_cores()} cores')
+        self._steps.append(time.monotonic() - self._begin)
+        if len(self._steps) == _WARM_STEPS + _TIMED_STEPS:
+            epochs = self.params['epochs']
+            seconds = (self._epochs[-1] - self._epochs[-2]) * epochs if len(
+                self._epochs) > 2 else (
+                statistics.median(self._steps[_WARM_STEPS:]) * self.params['steps'] * epochs)
+            self._announce(f'about {_duration(seconds)} on {_cores()} cores')
 
 
 def _cores() -> int:
