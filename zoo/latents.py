@@ -90,6 +90,8 @@ def main(argv: list[str]) -> None:
     from zoo.runs import opening
     trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
     tool, source = tools.find(name, trained, _SEED.value)
+    if isinstance(source, tools.conversion.VaeImages) and name != 'temperature':
+        program.refuse(f'with --tool={name} of a VAE, which draws nothing', 'seed')
     options = tools.ToolOptions(**{option: _option(option) for option in _OPTIONS})
     with program.naming_flags(), trained.averaged_weights():
         images = None
