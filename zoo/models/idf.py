@@ -176,8 +176,7 @@ RECIPES = {
     'small': Recipe(
         Config(levels=2, factor_outs='3', stay_share=.6, relative=True, contrasts=True,
                steps_per_level=1, width=64, depth=4, project=32, coupling_width=8,
-               exit_components=3, activation='swish', permute=False, reversible=False,
-               network_dtype='mixed_bfloat16'),
+               exit_components=3, activation='swish', permute=False, reversible=False),
         recipe.Training(learning_rate=2e-3, batch_size=16, clip_norm=100., ema=.999),
         steps=6000),
 }

@@ -73,7 +73,7 @@ RECIPES = {
     'digits_binary': Recipe(_SMALL, dataclasses.replace(_DIGITS, binarize='dynamic')),
     # For data sets without a recipe of their own.
     'small': Recipe(
-        Config(pixel_blocks=3, kl_warmup_epochs=1., network_dtype='mixed_bfloat16'),
+        Config(pixel_blocks=3, kl_warmup_epochs=1.),
         recipe.Training(learning_rate=2e-3, batch_size=32, ema=.999, clip_norm=1.),
         steps=3000),
 }

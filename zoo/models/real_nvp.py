@@ -77,7 +77,7 @@ RECIPES = {
         recipe.Training(learning_rate=2e-3, batch_size=64, epochs=18, clip_norm=100., ema=.999)),
     # For data sets without a recipe of their own.
     'small': Recipe(
-        Config(width=32, blocks=1, halves=True, network_dtype='mixed_bfloat16'),
+        Config(width=32, blocks=1, halves=True),
         recipe.Training(learning_rate=2e-3, batch_size=64, clip_norm=100., ema=.999),
         steps=4000),
 }
