@@ -107,7 +107,7 @@ def _broken_rule(f: dataclasses.Field, kind: type, value: Any) -> str | None:
 
 
 def _name(kind: type) -> str:
-    return {bool: 'true or false', int: 'an integer', float: 'a number'}[kind]
+    return {bool: 'true or false', int: 'an integer', float: 'a number', str: 'a text'}[kind]
 
 
 _OPTIMIZERS, _SCHEDULES = ('adam', 'adamax', 'rmsprop'), ('cosine', 'constant')
