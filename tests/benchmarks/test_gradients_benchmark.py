@@ -56,4 +56,4 @@ def test_a_wrong_gradient_fails(monkeypatch, capsys):
 def test_bad_flags():
     result = tiny_run.finish('benchmark', '--gradients', '--peers=tfb')
     assert result.returncode == 2
-    assert '--peers must not be given with --gradients' in result.stderr
+    assert '--peers must be left out with --gradients' in result.stderr

@@ -54,8 +54,8 @@ def test_values_that_differ_fail(monkeypatch):
 
 
 @pytest.mark.parametrize('flag, message', [
-    ('--depth', '--depth must not be given with --serial'),
-    ('--peers=tfb', '--peers must not be given with --serial'),
+    ('--depth', '--depth must be given alone; got --serial as well.'),
+    ('--peers=tfb', '--peers must be left out with --serial'),
     ('--width=0', '--width must be at least 1; got 0.')])
 def test_bad_flags(flag, message):
     result = run(flag)

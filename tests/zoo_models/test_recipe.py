@@ -1,12 +1,13 @@
 """The hyper-parameters of training: what they do to the learning rate, and their ranges."""
 
 import dataclasses
-import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from zoo.cli import errors
+from zoo.data import image_data
 from zoo.models import recipe, registry
 from zoo.runs import optimizer as optimizers
 from zoo.runs import run as runs
@@ -52,14 +53,27 @@ def test_vectors_are_not_moved(flag, value):
         runs.Run('maf', 'moons', chosen.name, False, None, chosen.config, moved).load_data()
 
 
+class Levels:
+    """A reader of four images, each of one grey level, with labels."""
+
+    def in_order(self, batch_size, limit):
+        images = np.array([0, 7, 8, 255], np.uint8)[:, np.newaxis, np.newaxis, np.newaxis]
+        images = np.broadcast_to(images, [4, 4, 4, 1])
+        return tf.data.Dataset.from_tensor_slices((images, [9] * 4)).take(limit).batch(batch_size)
+
+
 def test_fewer_bits():
     """The lowest of each channel go, and the model has as many levels fewer."""
-    run = run_with(bits=5)
-    np.testing.assert_array_equal(run.prepare(np.array([0, 7, 8, 255])), [0, 0, 1, 31])
-    images, labels = run.prepare(np.array([9]), np.array([9]))
-    assert images == 1 and labels == 9
-    data = types.SimpleNamespace(event_shape=(4, 4, 1), bins=256, num_classes=None, dims=16,
-                                 sizes={'train': 64}, steps_per_epoch=lambda batch: 1)
+    tiny = image_data.ImageData(
+        name='tiny', image_shape=(4, 4, 1), original_shape=(4, 4, 1), bins=32, num_classes=10,
+        sizes={'train': 4}, splits={'train': 'train'}, flips=False, readers={'train': Levels()},
+        bits=5)
+    np.testing.assert_array_equal(tiny.keep_bits(np.array([0, 7, 8, 255])), [0, 0, 1, 31])
+    images, labels = next(tiny.evaluation('train', 4, labels=True).as_numpy_iterator())
+    assert images.dtype == np.uint8 and list(labels) == [9, 9, 9, 9]
+    np.testing.assert_array_equal(images[:, 0, 0, 0], [0, 0, 1, 31])
+    np.testing.assert_array_equal(tiny.take('train', 4), images)
+    run = run_with(bits=5, batch_size=4)
     run = dataclasses.replace(run, config=dataclasses.replace(
         run.config, levels=1, steps_per_level=1, width=4))
-    assert run.build(data).bins == 32
+    assert run.build(tiny).bins == 32

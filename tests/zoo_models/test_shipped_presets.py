@@ -52,6 +52,7 @@ def test_the_command_on_the_card_is_that_of_the_run(name):
         again = runs.Run(given.model, given.dataset, chosen.name, given.pad, given.flips,
                          recipe_flags.overridden(chosen.config),
                          recipe_flags.overridden(chosen.training))
+        recipe_flags.check_used(again.config)
         stop_after = given.stop_after
     assert again == run
     assert (told['epochs'] == (stop_after or run.training.epochs)

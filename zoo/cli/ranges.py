@@ -37,7 +37,11 @@ class Range:
 
     def __contains__(self, number: float) -> bool:
         """Returns whether `number` is finite and in the interval."""
-        if not math.isfinite(number) or (self.parity and number % 2 != (self.parity == 'odd')):
+        try:
+            finite = math.isfinite(number)
+        except OverflowError:  # Of an integer that no float holds.
+            return False
+        if not finite or (self.parity and number % 2 != (self.parity == 'odd')):
             return False
         above = self.least is None or (
             number > self.least if self.open_below else number >= self.least)
