@@ -178,7 +178,7 @@ RECIPES = {
                steps_per_level=1, width=64, depth=4, project=32, coupling_width=8,
                exit_components=3, activation='swish', permute=False, reversible=False),
         recipe.Training(learning_rate=2e-3, batch_size=16, clip_norm=100., ema=.999),
-        steps=6000),
+        steps=10000),
 }
 
 SPEC = ModelSpec(

@@ -75,7 +75,7 @@ RECIPES = {
     'small': Recipe(
         Config(pixel_blocks=3, kl_warmup_epochs=1.),
         recipe.Training(learning_rate=2e-3, batch_size=32, ema=.999, clip_norm=1.),
-        steps=3000),
+        steps=5000),
 }
 
 SPEC = ModelSpec(
