@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import values
+from tfp_glow.bijectors import checks, conditions, introspection
 
 
 def initialize(flow, batch, condition=None):
@@ -66,7 +66,7 @@ def update_statistics(flow, batch, condition=None):
 
 def is_initialized(flow):
     """Whether all data-dependent parameters have been set: each variable named `initialized`."""
-    flags = filter(values.is_flag, flow.variables)
+    flags = filter(checks.is_flag, flow.variables)
     return all(np.all(flag.numpy()) for flag in flags)
 
 
@@ -79,5 +79,5 @@ def _walk(flow, batch, condition):
                          f'got shape={batch.shape}.')
     if not np.all(np.isfinite(batch)):
         raise ValueError('batch must be finite; it holds NaN or infinity.')
-    kwargs = bijector._checked({'condition': condition}, batch, bijector.inverse_min_event_ndims)
-    bijector._initialize(batch, **kwargs)
+    conditions.check_given(bijector, condition)
+    introspection.initialize(bijector, batch, condition)

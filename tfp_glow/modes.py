@@ -3,7 +3,7 @@
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import parts
 
 
 def with_training(flow: tfd.Distribution | tfb.Bijector,
@@ -37,8 +37,8 @@ def with_training(flow: tfd.Distribution | tfb.Bijector,
     ```
     """
     if isinstance(flow, tfb.Bijector):
-        return base.in_mode(flow, training)
+        return parts.in_mode(flow, training)
     if not hasattr(flow, 'bijector'):  # TFP hides the class of transformed distributions.
         return flow
-    changed = base.in_mode(flow.bijector, training)
+    changed = parts.in_mode(flow.bijector, training)
     return flow if changed is flow.bijector else flow.copy(bijector=changed)

@@ -2,10 +2,10 @@ r"""Glow's ablation (figure 3 of the paper): three permutations, two couplings, 
 
     python -m zoo.ablation --dataset=fashion_mnist --workdir=runs/ablation
 
-Trains six models by `zoo.train`, alike but for `--permutation` (reverse, shuffle, conv) and
-`--coupling` (additive, affine), one after the other, each in a folder of its own in --workdir;
-draws their validation curves as curves.png and prints and writes the final figures. A second call
-with --resume goes on where the first was interrupted.
+It trains six models by `zoo.train`, one after the other, each in a folder of its own in --workdir.
+They differ in `--permutation` (reverse, shuffle, conv) and `--coupling` (additive, affine) only. It
+then draws their validation curves as curves.png, and prints the final figures and writes them to
+ablation.json. A second call with --resume goes on where the first was interrupted.
 """
 
 import itertools
@@ -31,22 +31,22 @@ COUPLINGS = ('additive', 'affine')
 
 
 def main(argv: list[str]) -> None:
-    """Trains the six, draws and tabulates."""
+    """Trains the six models, draws their curves and writes their table."""
     del argv
-    program.require('dataset', 'workdir')
-    registry.recipe('glow', _RECIPE.value, _DATASET.value)
-    out = subruns.folder(_WORKDIR.value, _RESUME.value)
+    dataset, workdir = program.required(_DATASET), program.required(_WORKDIR)
+    registry.recipe('glow', _RECIPE.value, dataset)
+    out = subruns.folder(workdir, _RESUME.value)
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):
         subruns.train(
             out / f'{permutation}_{coupling}', f'{permutation}, {coupling}',
-            ['--model=glow', f'--dataset={_DATASET.value}', f'--recipe={_RECIPE.value}',
+            ['--model=glow', f'--dataset={dataset}', f'--recipe={_RECIPE.value}',
              f'--permutation={permutation}', f'--coupling={coupling}'],
             {'data_dir': _DATA_DIR.value, 'epochs': _EPOCHS.value, 'seed': _SEED.value})
     report(out)
 
 
 def report(out: pathlib.Path) -> None:
-    """Draws the six curves of the folder `out` and writes its table."""
+    """Draws the curves of the six runs in the folder `out`, and prints and writes their table."""
     from zoo.pictures import learning_curves  # Late: it needs matplotlib.
     curves, table = {}, {}
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):

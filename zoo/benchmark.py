@@ -7,18 +7,19 @@ r"""Speed and memory of Glow in this library, tfb.Glow and normflows, on this ma
     python -m zoo.benchmark --tasks --task_sizes=4,8,16,28 --plot=tasks.png
     python -m zoo.benchmark --codec --preset=idf_photo_patches --images=500
 
-The same networks in all: 3x3, 1x1 and 3x3 convolutions, affine couplings, LU 1x1 convolutions,
-no learned priors. normflows needs the extra `bench`. With --gradients, those of each bijector at
-constant memory against ordinary backprop's. With --serial, sampling of one masked autoregressive
-flow, by this library and by tfb.MaskedAutoregressiveFlow. With --tasks, inference, sampling and
-density of NICE, RealNVP, Glow, MAF and IAF against the dimension. With --codec, sizes of the test
-images of a preset's data under its lossless code and those of PNG, WebP and JPEG-XL.
+All libraries have the same networks: 3x3, 1x1 and 3x3 convolutions, affine couplings, LU 1x1
+convolutions, no learned priors. normflows needs the extra `bench`. --gradients compares the
+gradients of each bijector at constant memory with those of ordinary backprop. --serial measures
+sampling of one masked autoregressive flow by this library and by tfb.MaskedAutoregressiveFlow.
+--tasks measures inference, sampling and density of NICE, RealNVP, Glow, MAF and IAF against the
+dimension. --codec compares the sizes of the test images of a preset's data under its lossless code
+with those of PNG, WebP and JPEG-XL.
 """
 
 import json
 import platform
 import sys
-from typing import Any
+from collections.abc import Callable
 
 from absl import flags
 
@@ -77,7 +78,7 @@ _OUT = flags.DEFINE_string('out', None, 'JSON file for all figures.')
 
 
 def main(argv: list[str]) -> None:
-    """Measures what the mode asks for, prints a table."""
+    """Measures what the mode asks for and prints a table."""
     del argv
     mode = _check_flags()
     {'': _compare_peers, 'depth': _compare_peers, 'gradients': _compare_gradients,
@@ -110,7 +111,7 @@ def _compare_peers() -> None:
 
 
 def _compare_gradients() -> None:
-    # Here and below the flows run in this process, which else has no need of TensorFlow.
+    # Here and below, the flows run in this process; otherwise it does not need TensorFlow.
     program.start_tensorflow()
     from zoo.benchmarks import gradients
     steps = _STEPS.value or 64
@@ -155,18 +156,19 @@ def _measure_tasks() -> None:
 
 
 def _compare_codecs() -> None:
-    preset_folder.find(_PRESET.value)
+    name = program.required(_PRESET)
+    preset_folder.find(name)
     program.start_tensorflow()
-    from zoo.archives import codecs as presets
+    from zoo.archives.codecs import read_preset
     from zoo.benchmarks import codecs
-    preset = presets.read_preset(_PRESET.value)
+    preset = read_preset(name)
     data = preset.run.load_data(_DATA_DIR.value)
     count = min(_IMAGES.value, data.sizes['test'])
     images = data.crop(data.take('test', count))
     print(f'{count} test images of {data.describe()} {jobs.cores()} cores', flush=True)
     report = codecs.run(preset.flow, images, _progress)
     print(codecs.text(report))
-    _write({'preset': _PRESET.value, 'images': count}, report)
+    _write({'preset': name, 'images': count}, report)
 
 
 def _check_flags() -> str:
@@ -205,7 +207,8 @@ def _options() -> tuple[jobs.Job, list[str], list[int]]:
     return template, list(dict.fromkeys(chosen)), steps
 
 
-def _draw(report: dict, plot: Any, default: str) -> None:
+def _draw(report: dict, plot: Callable[[dict, str], None], default: str) -> None:
+    """Draws a report where --plot says, by default as the file `default`; --plot= for none."""
     path = default if _PLOT.value is None else _PLOT.value
     if path:
         plot(report, path)
@@ -213,7 +216,7 @@ def _draw(report: dict, plot: Any, default: str) -> None:
 
 
 def _write(about: dict, report: dict) -> None:
-    """Writes the report as JSON, with what else it depends on, if --out says where."""
+    """Writes the report as JSON, with the settings that it depends on, if --out says where."""
     if not _OUT.value:
         return
     about = {**about, 'rounds': _ROUNDS.value, 'cores': jobs.cores(),

@@ -5,17 +5,21 @@ r"""Compresses images into one file, losslessly, by a preset of an integer flow.
     python -m zoo.compress --preset=idf_photo_patches FOLDER pictures.tfg
 
 INPUT is a .png or .npy, or a folder of such with its subfolders: 8-bit grey or RGB images of any
-size, [H, W], [H, W, C], [N, H, W] or [N, H, W, C] in an .npy. What is coded are pixels: other
-things in a .png, such as texts, do not come back. `zoo.decompress` undoes it.
+size, [H, W], [H, W, C], [N, H, W] or [N, H, W, C] in an .npy. Only pixels are coded: other things
+in a .png, such as texts, do not come back. `zoo.decompress` undoes it.
 """
 
 import pathlib
+from typing import TYPE_CHECKING, BinaryIO
 
 from absl import flags
 
 from zoo.archives import files as archived_files
 from zoo.cli import errors, files, number_flags, program, progress
 from zoo.runs import preset_folder
+
+if TYPE_CHECKING:
+    from tfp_glow import coding
 
 _PRESET = flags.DEFINE_string('preset', None, 'Name or folder of a preset of the model idf.')
 _BATCH = number_flags.integer(
@@ -28,21 +32,21 @@ _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace OUTPUT if it is ther
 def main(argv: list[str]) -> None:
     """Compresses argv[1] into argv[2]."""
     _, source, out = argv
-    program.require('preset')
+    preset = program.required(_PRESET)
     names, folder = archived_files.sources(source)
     files.check_output(out, ('.tfg',), _OVERWRITE.value, 'OUTPUT')
-    preset_folder.find(_PRESET.value)
+    preset_folder.find(preset, '--preset')
     program.start_tensorflow()
     from zoo.archives import codecs
     codecs.limit_instructions()
     from tfp_glow import coding  # Late: a wrong flag is reported at once.
     from tfp_glow.coding import container
-    codec = coding.Codec(codecs.read_preset(_PRESET.value).flow)
+    codec = coding.Codec(codecs.read_preset(preset).flow)
     single = pathlib.Path(source).is_file()
-    batch = _batch(container, codec, folder / names[0] if single else None)
+    batch = _batch(codec, folder / names[0] if single else None)
     sizes: list[int] = []
 
-    def write(file):
+    def write(file: BinaryIO) -> None:
         show = progress.Progress('encoding')
         encoder = coding.Encoder(
             codec, file, container.ARRAY if single else container.FILES, batch,
@@ -57,14 +61,20 @@ def main(argv: list[str]) -> None:
         encoder.finish()
         file.flush()
         if _VERIFY.value:
-            _check_file(coding, codec, file.name)
+            _check_file(codec, file.name)
     files.write_whole(out, write)
     size = pathlib.Path(out).stat().st_size
     print(f'{out}: {len(names)} file{"s" * (len(names) > 1)}, '
           f'{codecs.speeds(codec, sum(sizes), size)}{", verified" * _VERIFY.value}')
 
 
-def _check_file(coding, codec, path):
+def _check_file(codec: 'coding.Codec', path: str) -> None:
+    """Decodes a file and compares the result with what was encoded.
+
+    Raises:
+        Failure: If it differs.
+    """
+    from tfp_glow import coding
     show = progress.Progress('verifying')
     with open(path, 'rb') as file:
         try:
@@ -74,7 +84,17 @@ def _check_file(coding, codec, path):
                                  f'{error}') from error
 
 
-def _batch(container, codec, path):
+def _batch(codec: 'coding.Codec', path: pathlib.Path | None) -> int:
+    """Returns the number of tiles that the networks are given at once.
+
+    Args:
+        codec: The codec.
+        path: The file to compress if there is only one, else None.
+
+    Raises:
+        UsageError: If --batch is too large, or the file does not suit the codec.
+    """
+    from tfp_glow.coding import container
     if _BATCH.value is not None:
         if _BATCH.value > container.MAX_BATCH:
             raise errors.UsageError(f'--batch must be in 1 .. {container.MAX_BATCH}; '

@@ -1,12 +1,14 @@
 r"""Diagnoses a run or a preset: a table of its flow's layers, and warnings of what is bad.
 
-Of a VAE: the collapse report, active units and the divergence of each channel of the latents.
+Of a VAE, it reports posterior collapse: active units and the divergence of each channel of the
+latents.
 
     python -m zoo.diagnose --workdir=runs/glow_digits
     python -m zoo.diagnose --preset=glow_digits
 
-Prints what `tfp_glow.diagnose`, or the report on posterior collapse, says of a batch of images and
-writes diagnosis.json into the run directory, if it is one. The exit status is 0 with warnings too.
+It prints what `tfp_glow.diagnose`, or the report on posterior collapse, says of a batch of images
+and writes diagnosis.json into the run directory, if it is one. The exit status is 0 with warnings
+too.
 """
 
 import pathlib

@@ -1,10 +1,11 @@
 r"""Evaluates a run or a preset: likelihood on a split with its standard error, and the round trip.
 
-Of a VAE: the ELBO and, with --importance_samples, the importance-weighted bound; no round trip.
+Of a VAE, it evaluates the ELBO and, with --importance_samples, the importance-weighted bound; there
+is no round trip.
 
     python -m zoo.evaluate --workdir=runs/glow_digits
 
-Prints one figure a line and writes evaluation.json into the run directory, if it is one.
+It prints one figure on each line and writes evaluation.json into the run directory, if it is one.
 """
 
 import pathlib
@@ -12,17 +13,14 @@ import time
 
 from absl import flags
 
-from zoo.cli import files, number_flags, program, source_flags
+from zoo.cli import evaluation_flags, files, number_flags, program, source_flags
 from zoo.runs import preset_folder
 
 _WORKDIR, _PRESET, _DATA_DIR = source_flags.define()
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
                            'Split to evaluate on.')
-_DRAWS = number_flags.integer('draws', 1, 'Draws per image, averaged: of the dequantization '
-                              'noise, or of a VAE\'s latents.')
-_IMPORTANCE_SAMPLES = number_flags.integer(
-    'importance_samples', None, 'Also evaluate a VAE by the importance-weighted bound of so many '
-    'samples.')
+_DRAWS = evaluation_flags.draws()
+_IMPORTANCE_SAMPLES = evaluation_flags.importance_samples()
 _LIMIT = number_flags.integer('limit', None, 'Evaluate on the first images only.')
 _ROUND_TRIP_IMAGES = number_flags.integer('round_trip_images', 256,
                                           'Images of the split for the round trip.')

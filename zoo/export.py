@@ -4,7 +4,7 @@ r"""Writes a run's or a preset's model as a SavedModel bundle, or checks a bundl
     python -m zoo.export --preset=glow_digits --out=bundles/glow_digits
     python -m zoo.export --verify=RUN/saved_model
 
-Checking needs only TensorFlow.
+A check needs only TensorFlow.
 """
 
 import pathlib
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     preset_folder.check_source(_WORKDIR.value, _PRESET.value)
     if _PRESET.value and not _OUT.value:
         raise errors.UsageError('--out must be given with --preset; got none.')
-    _verify(_export(_OUT.value or str(pathlib.Path(_WORKDIR.value) / 'saved_model')), '--out')
+    _verify(_export(_OUT.value or str(pathlib.Path(_WORKDIR.value or '') / 'saved_model')), '--out')
 
 
 def _export(out: str) -> pathlib.Path:
@@ -62,6 +62,7 @@ def _export(out: str) -> pathlib.Path:
 
 
 def _verify(path: str | pathlib.Path, flag: str) -> None:
+    """Checks the answers of the bundle that a flag names, and says so."""
     bundle = reading.open_bundle(path, flag)
     program.start_tensorflow()
     for line in verification.verify(bundle):

@@ -2,7 +2,7 @@ r"""Changes images by changing their latents; writes a PNG, or a GIF that moves.
 
     python -m zoo.latents --workdir=RUN --tool=interpolate --images=0,1,2 --out=way.png
 
-The tools, each a row per image and from left to right:
+These are the tools. Each makes a row for each image, from left to right:
 
     interpolate  from each image to the next, straight between their latents (or --spherical)
     traverse     one entry of one latent, --level and --index, from -strength to +strength standard
@@ -17,15 +17,18 @@ The tools, each a row per image and from left to right:
 
 A VAE has interpolate, traverse (--level is then the number of the group of latents), temperature,
 reconstruct (the image and what its latents' centre gives) and manifold, without the noise of
-p(x|z). In a GIF, what is side by side here follows in time.
+p(x|z). A GIF shows one after the other what is side by side here.
 """
 
+from typing import Any
+
+import numpy as np
 from absl import flags
 
 from zoo.cli import errors, files, number_flags, program, ranges, source_flags
 from zoo.runs import preset_folder
 
-_TOOLS = {  # The flags that each one uses besides those that all use.
+_TOOLS = {  # The flags that each tool uses besides those that all use.
     'interpolate': ('images', 'image_file', 'steps', 'spherical'),
     'traverse': ('images', 'image_file', 'steps', 'level', 'index', 'strength'),
     'resample': ('images', 'image_file', 'steps', 'level', 'temperature'),
@@ -76,51 +79,54 @@ number_flags.number('step_size', 1e-3, 'inpaint: of the first step; it adapts.',
 
 
 def main(argv: list[str]) -> None:
-    """Loads, computes, writes."""
+    """Opens the model, uses the tool and writes the pictures."""
     del argv
-    program.require('tool', 'out')
-    files.check_output(_OUT.value, ('.png', '.gif'), _OVERWRITE.value)
-    _check_flags()
+    name, out = program.required(_TOOL), program.required(_OUT)
+    files.check_output(out, ('.png', '.gif'), _OVERWRITE.value)
+    _check_flags(name)
     preset_folder.check_source(_WORKDIR.value, _PRESET.value)
     program.start_tensorflow()
     from zoo.latent_tools import tools  # Late: a wrong flag is reported at once.
     from zoo.runs import opening
     trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
-    tool, source = tools.find(_TOOL.value, trained, _SEED.value)
-    options = tools.ToolOptions(**{name: _option(name) for name in _OPTIONS})
+    tool, source = tools.find(name, trained, _SEED.value)
+    if isinstance(source, tools.conversion.VaeImages) and name != 'temperature':
+        program.refuse(f'with --tool={name} of a VAE, which draws nothing', 'seed')
+    options = tools.ToolOptions(**{option: _option(option) for option in _OPTIONS})
     with program.naming_flags(), trained.averaged_weights():
         images = None
-        if _TOOL.value not in _WITHOUT_IMAGES:
+        if name not in _WITHOUT_IMAGES:
             numbers = _IMAGES.value if _IMAGES.value is not None else (
                 [] if _IMAGE_FILE.value else list(range(4)))
             images = source.read(numbers, _IMAGE_FILE.value)
         rows = tool(source, images, options)
-    _write(source.pictures(rows), source.picture_bins)
+    pictures = source.pictures(rows)
+    _write(pictures, source.picture_bins, out)
+    print(f'{out}: {name}, {pictures.shape[0]} rows of {pictures.shape[1]} images')
 
 
-def _write(rows, bins: int) -> None:
+def _write(rows: np.ndarray, bins: int, path: str) -> None:
+    """Writes rows of images, [B, T, H, W, C], as a PNG or a GIF, as the path says."""
     from zoo.pictures import grids
-    if _OUT.value.endswith('.gif'):
-        grids.save_animation(rows.swapaxes(0, 1), _OUT.value, bins)
+    if path.endswith('.gif'):
+        grids.save_animation(rows.swapaxes(0, 1), path, bins)
     else:
-        grids.save_grid(rows.reshape(-1, *rows.shape[2:]), _OUT.value, bins,
-                        columns=rows.shape[1])
-    print(f'{_OUT.value}: {_TOOL.value}, {rows.shape[0]} rows of {rows.shape[1]} images')
+        grids.save_grid(rows.reshape(-1, *rows.shape[2:]), path, bins, columns=rows.shape[1])
 
 
-def _option(name: str):
+def _option(name: str) -> Any:
     value = flags.FLAGS[name].value
     return tuple(value) if isinstance(value, list) else value
 
 
-def _check_flags() -> None:
-    used = _TOOLS[_TOOL.value]
-    program.refuse(f'with --tool={_TOOL.value}',
-                   *(name for name in ('images', 'image_file', *_OPTIONS) if name not in used))
-    if _TOOL.value == 'resample' and program.is_given('steps') and not program.is_given('level'):
+def _check_flags(tool: str) -> None:
+    """Checks that each given flag has a use for the tool, and that the tool has what it needs."""
+    program.refuse(f'with --tool={tool}', *(
+        name for name in ('images', 'image_file', *_OPTIONS) if name not in _TOOLS[tool]))
+    if tool == 'resample' and program.is_given('steps') and not program.is_given('level'):
         raise errors.UsageError('--steps must be left out with --tool=resample but for one '
                                 f'--level; got {flags.FLAGS.steps}.')
-    if _TOOL.value == 'attribute':
+    if tool == 'attribute':
         program.require('positive', 'negative')
 
 

@@ -2,10 +2,11 @@ r"""Out-of-distribution report: how a model sees images that it was not trained 
 
     python -m zoo.ood --preset=glow_fashion_mnist --against=mnist,constant,noise --out=reports/ood
 
-Compares test images of the model's own data with those of other data sets and with synthetic ones:
-bits/dim, the typicality test, the likelihood ratio to a compressor or to a background model, the
-area under the ROC curve of each as a detector. Prints a table, and says so when the model likes the
-others better. Leaves report.json, report.md, histograms.png and bits_map.png in the folder --out.
+It compares test images of the model's own data with those of other data sets and with synthetic
+ones: by bits/dim, by the typicality test, by the likelihood ratio to a compressor or to a
+background model, and by the area under the ROC curve of each of these as a detector. It prints a
+table, and says so if the model likes the others better. It writes report.json, report.md,
+histograms.png and bits_map.png into the folder --out.
 """
 
 import pathlib
@@ -32,9 +33,9 @@ _OUT = flags.DEFINE_string('out', None, 'Folder to make; must be new.')
 
 
 def main(argv: list[str]) -> None:
-    """Compares, with averaged weights in float32."""
+    """Compares the images by the averaged weights in float32, and writes the report."""
     del argv
-    out = _check_flags()
+    out, against = _check_flags()
     program.start_tensorflow()
     from zoo.outliers import comparison, likelihoods, plots, report  # Late: they need TensorFlow.
     from zoo.runs import opening
@@ -45,10 +46,10 @@ def main(argv: list[str]) -> None:
     kinds = comparison.own_images(trained, _IMAGES.value)
     kinds |= {name: comparison.other_images(trained, name, kinds['test'], _IMAGES.value,
                                             max(GROUPS), _DATA_DIR.value)
-              for name in _AGAINST.value}
+              for name in against}
     likelihood = likelihoods.ImageLikelihood(trained.model, trained.classes)
     bits = {name: likelihood.bits_per_dim(images) for name, images in kinds.items()}
-    shown = ('test', *_AGAINST.value)
+    shown = ('test', *against)
     others = {name: background.bits_per_dim(kinds[name]) for name in shown} if background else None
     try:
         result = report.make(trained, kinds, bits, GROUPS, _COMPRESSOR.value, others)
@@ -66,16 +67,16 @@ def main(argv: list[str]) -> None:
     print(f'report: {out}')
 
 
-def _check_flags() -> pathlib.Path:
-    """Checks the flags; returns the folder to make."""
-    program.require('out')
+def _check_flags() -> tuple[pathlib.Path, list[str]]:
+    """Checks the flags; returns the folder to make, and the names of the images to compare with."""
+    out = program.required(_OUT)
     names = _AGAINST.value or []
     if not all(names) or not names or len(set(names)) < len(names) or (
             {'train', 'validation', 'test'} & set(names)):
         raise errors.UsageError('--against must be names of data sets or kinds, each once; got '
                                 f'{",".join(names)!r}.')
     preset_folder.check_source(_WORKDIR.value, _PRESET.value)
-    return files.check_new_folder(_OUT.value)
+    return files.check_new_folder(out), names
 
 
 if __name__ == '__main__':

@@ -1,12 +1,13 @@
-r"""What a flow posterior is worth: pairs of VAEs alike but for --posterior=gaussian and iaf.
+r"""What a flow posterior is worth: pairs of VAEs that differ in --posterior only, gaussian or iaf.
 
     python -m zoo.posteriors --dataset=fashion_mnist --workdir=runs/posteriors
 
-Trains two models by `zoo.train` for each of the seeds 0 .. --seeds-1, each in a folder of its own
-in --workdir, and evaluates the importance-weighted bound of all on the same images of the test
+It trains two models by `zoo.train` for each of the seeds 0 .. --seeds-1, each in a folder of its
+own in --workdir, and evaluates the importance-weighted bound of all on the same images of the test
 split. The gain of a seed is the mean over images of the difference between its two bounds; its
-standard error is that of the mean of these differences. That of the mean gain is over seeds. Writes
-posteriors.json. A second call with --resume goes on where the first was interrupted.
+standard error is that of the mean of these differences. The standard error of the mean gain is over
+seeds. It writes posteriors.json. A second call with --resume goes on where the first was
+interrupted.
 """
 
 import pathlib
@@ -32,24 +33,23 @@ POSTERIORS = ('gaussian', 'iaf')
 
 
 def main(argv: list[str]) -> None:
-    """Trains the pairs, evaluates and tabulates."""
+    """Trains the pairs, evaluates them and writes their table."""
     del argv
-    program.require('dataset', 'workdir')
-    registry.spec(_MODEL.value)
-    registry.recipe(_MODEL.value, _RECIPE.value, _DATASET.value)
-    out = subruns.folder(_WORKDIR.value, _RESUME.value)
+    dataset, workdir = program.required(_DATASET), program.required(_WORKDIR)
+    registry.recipe(_MODEL.value, _RECIPE.value, dataset)
+    out = subruns.folder(workdir, _RESUME.value)
     for seed in range(_SEEDS.value):
         for posterior in POSTERIORS:
             subruns.train(
                 out / f'{posterior}_{seed}', f'{posterior}, seed {seed}',
-                [f'--model={_MODEL.value}', f'--dataset={_DATASET.value}',
+                [f'--model={_MODEL.value}', f'--dataset={dataset}',
                  f'--recipe={_RECIPE.value}', f'--posterior={posterior}', f'--seed={seed}'],
                 {'data_dir': _DATA_DIR.value, 'epochs': _EPOCHS.value})
     report(out)
 
 
 def report(out: pathlib.Path) -> None:
-    """Evaluates the runs of the folder `out`, prints and writes their table."""
+    """Evaluates the runs in the folder `out`, and prints and writes their table."""
     program.start_tensorflow()
     pairs = []
     for seed in range(_SEEDS.value):
@@ -71,9 +71,9 @@ def report(out: pathlib.Path) -> None:
 
 
 def _nats(workdir: pathlib.Path) -> np.ndarray:
-    """Returns the bound of each test image, [N]: nats that -log p(x) is at most.
+    """Returns the bound of each test image, [N]: what -log p(x) is at most, in nats.
 
-    It is kept beside the run.
+    It is kept in the run directory for the next call.
     """
     from zoo.evaluation import vaes  # Late: it needs TensorFlow.
     from zoo.runs import opening
@@ -86,6 +86,7 @@ def _nats(workdir: pathlib.Path) -> np.ndarray:
 
 
 def _error(values: np.ndarray) -> float:
+    """Returns the standard error of the mean."""
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 

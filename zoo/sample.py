@@ -1,9 +1,9 @@
-r"""Draws from a SavedModel bundle, where only TensorFlow and Pillow are installed, or a preset.
+r"""Draws from a SavedModel bundle, for which TensorFlow and Pillow are enough, or from a preset.
 
     python -m zoo.sample --saved_model=RUN/saved_model --num=64 --temperature=.7 --out=samples.png
     python -m zoo.sample --preset=glow_digits --num=64 --temperature=.7 --out=samples.png
 
-A preset needs all of the package, and gives what a bundle of it gives. A plot of vectors needs
+A preset needs all of the package; its samples are those of its bundle. A plot of vectors needs
 matplotlib.
 """
 
@@ -17,7 +17,7 @@ from zoo.cli import errors, files, number_flags, program, ranges
 from zoo.pictures import grids
 from zoo.runs import preset_folder
 
-_BATCH = {'images': 64, 'vectors': 4096}  # Drawn at once.
+_BATCH = {'images': 64, 'vectors': 4096}  # The number of samples that are drawn at once.
 _SUFFIXES = {'images': ('.png', '.npy'), 'vectors': ('.png', '.npy', '.csv')}
 
 _SAVED_MODEL = flags.DEFINE_string(
@@ -37,12 +37,8 @@ _OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace --out if it is there
 
 
 def main(argv: list[str]) -> None:
-    """Opens, draws, writes."""
+    """Opens the model, draws the samples and writes them."""
     del argv
-    if bool(_SAVED_MODEL.value) == bool(_PRESET.value):
-        raise errors.UsageError('give --saved_model=DIR, a bundle that zoo.export wrote, or '
-                                '--preset=NAME; got '
-                                f'{"both" if _PRESET.value else "neither"}.')
     bundle = _open()
     _check_label(bundle)
     files.check_output(_OUT.value, _SUFFIXES[bundle.kind], _OVERWRITE.value)
@@ -55,30 +51,43 @@ def main(argv: list[str]) -> None:
 
 
 def _open() -> reading.Bundle:
-    if _SAVED_MODEL.value:
-        return reading.open_bundle(_SAVED_MODEL.value)
-    preset_folder.find(_PRESET.value)
+    """Returns the bundle or the preset that the flags name.
+
+    Raises:
+        UsageError: If they name both or neither, or it cannot be read.
+    """
+    folder, preset = _SAVED_MODEL.value, _PRESET.value
+    if folder and not preset:
+        return reading.open_bundle(folder)
+    if folder or not preset:
+        raise errors.UsageError('give --saved_model=DIR, a bundle that zoo.export wrote, or '
+                                f'--preset=NAME; got {"both" if preset else "neither"}.')
+    preset_folder.find(preset, '--preset')
     program.start_tensorflow()
     from zoo.bundles import in_memory  # Late: it needs all of the package.
-    return in_memory.of_preset(_PRESET.value)
+    return in_memory.of_preset(preset)
 
 
 def draw(bundle: reading.Bundle, model: Any, num: int, temperature: float, seed: int,
          label: int | None = None) -> np.ndarray:
-    """Returns uint8 [num, H, W, C] or float32 [num, D], the first batch by (seed, 0), etc.
+    """Returns samples, uint8 [num, H, W, C] or float32 [num, D].
+
+    They are drawn in batches of 64 images or 4096 vectors. The first batch has the seed (seed, 0),
+    the next (seed, 1), and so on.
 
     Args:
-        bundle: Says what its samples are; 64 images or 4096 vectors are a batch.
-        model: What it loads.
+        bundle: The bundle, which says what its samples are.
+        model: What the bundle loads.
         num: The number of samples.
-        temperature: That of the latents.
-        seed: An integer.
-        label: The class of all if the model is conditional; None for one after the other.
+        temperature: The temperature of the latents.
+        seed: The same seed gives the same samples.
+        label: The class of all samples if the model is conditional; None for one class after the
+            other.
 
     Raises:
         Failure: If the model gave no finite samples.
     """
-    import tensorflow as tf  # Late, so that a wrong flag is reported at once.
+    import tensorflow as tf  # Late: a wrong flag is reported at once.
     batches, size = [], _BATCH[bundle.kind]
     try:
         for start in range(0, num, size):
@@ -95,7 +104,14 @@ def draw(bundle: reading.Bundle, model: Any, num: int, temperature: float, seed:
 
 
 def save(bundle: reading.Bundle, model: Any, samples: np.ndarray, path: str) -> None:
-    """Writes what `draw` returned to `path`, whose suffix says how; it is there whole or not."""
+    """Writes samples as a file that is there whole or not at all.
+
+    Args:
+        bundle: The bundle that they are from.
+        model: What the bundle loads.
+        samples: What `draw` returned.
+        path: The file; its suffix says how it is written.
+    """
     if path.endswith('.npy'):
         files.write_whole(path, lambda file: np.save(file, samples))
     elif path.endswith('.csv'):
@@ -112,6 +128,7 @@ def save(bundle: reading.Bundle, model: Any, samples: np.ndarray, path: str) -> 
 
 
 def _check_label(bundle: reading.Bundle) -> None:
+    """Checks that --label is a class of the bundle, if it is given."""
     if _LABEL.value is None:
         return
     if not bundle.classes:

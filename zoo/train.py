@@ -2,20 +2,23 @@ r"""Trains a model on a data set; leaves a run directory with a SavedModel and s
 
     python -m zoo.train --model=glow --dataset=digits --workdir=runs/glow_digits
 
-Every hyper-parameter of the recipe is a flag, and only those of the model that --model names are.
-The run directory gets config.json, metrics.csv, TensorBoard events, checkpoints, samples.png,
-test.json and saved_model/1; that of a VAE reconstructions.png as well.
+Every hyper-parameter of the recipe is a flag; those of the model are the hyper-parameters of the
+model that --model names. The run directory gets config.json, metrics.csv, TensorBoard events,
+checkpoints, samples.png, test.json and saved_model/1; that of a VAE gets reconstructions.png as
+well.
 """
 
 import dataclasses
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from zoo import data as zoo_data
 from zoo.cli import (
     errors,
+    evaluation_flags,
     flagfiles,
     help_text,
     number_flags,
@@ -26,6 +29,12 @@ from zoo.cli import (
 )
 from zoo.data import dataset_names, densities
 from zoo.models import recipe, registry
+from zoo.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from zoo.evaluation.family import Family
+    from zoo.runs.directory import Directory
+    from zoo.runs.run import Run
 
 _DEFAULT = 'glow'
 _MODEL = flags.DEFINE_string('model', _DEFAULT, 'Name of the model, see below.')
@@ -44,9 +53,7 @@ _STOP_AFTER = number_flags.integer('stop_after', None,
 _SAMPLE_IMAGES = number_flags.integer('sample_images', 64, 'Images in samples.png.')
 _SAMPLE_TEMPERATURE = number_flags.number('sample_temperature', None, 'Their temperature. '
                                           'Default: .7; of VAEs 1.')
-_IMPORTANCE_SAMPLES = number_flags.integer(
-    'importance_samples', None, 'Also evaluate a VAE by the importance-weighted bound of so many '
-    'samples.')
+_IMPORTANCE_SAMPLES = evaluation_flags.importance_samples()
 _VERBOSE = number_flags.integer('verbose', 1, 'Progress: 0 none, 1 a bar, 2 a line per epoch.',
                                 ranges.Range(0, 2))
 
@@ -60,43 +67,45 @@ python -m zoo.train --model=maf --dataset=table.csv --hidden=64,64 --workdir=run
 
 
 def main(argv: list[str]) -> None:
-    """Trains, evaluates, exports, samples."""
+    """Trains the model, evaluates it, exports it and draws samples."""
     del argv
-    program.require('dataset', 'workdir')
-    vectors = zoo_data.is_vectors(_DATASET.value)
-    chosen = registry.recipe(_MODEL.value, _RECIPE.value, _DATASET.value, vectors)
+    dataset, workdir = program.required(_DATASET), program.required(_WORKDIR)
+    vectors = zoo_data.is_vectors(dataset)
+    chosen = registry.recipe(_MODEL.value, _RECIPE.value, dataset, vectors)
     config = recipe_flags.overridden(chosen.config)
     recipe_flags.check_used(config)
     _check_flags(vectors, config, recipe_flags.overridden(chosen.training))
-    zoo_data.check(_DATASET.value, _DATA_DIR.value)
+    zoo_data.check(dataset, _DATA_DIR.value)
     program.start_tensorflow()
-    from zoo.runs import opening, run  # Late: a wrong flag is reported at once.
+    from zoo.evaluation import families, results  # Late: a wrong flag is reported at once.
+    from zoo.runs import opening, run
     from zoo.runs.directory import Directory
-    made = run.Run(_MODEL.value, _DATASET.value, chosen.name, _PAD.value, _FLIPS.value, config,
+    made = run.Run(_MODEL.value, dataset, chosen.name, _PAD.value, _FLIPS.value, config,
                    recipe_flags.overridden(chosen.training), _absolute(_DATA_DIR.value))
     data = made.load_data()
     fitted = chosen.fitted(data.sizes['train'], flags.FLAGS['batch_size'].value)
     made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
     with program.naming_flags():
         model = made.build(data)
-    directory = Directory(_WORKDIR.value)
+    family = families.family_of(run.Trained(made, data, model), program.given())
+    directory = Directory(workdir)
     directory.create_or_resume(made, _RESUME.value)
     print(data.describe())
-    seconds = _train(run.Trained(made, data, model), directory)
+    seconds = _train(family, directory)
     if seconds is not None:
-        from zoo.evaluation import families, results
         trained = opening.restored(made, data, directory)  # Which computes in float32.
         results.write_results(families.family_of(trained), directory, seconds,
                               _SAMPLE_IMAGES.value, _SAMPLE_TEMPERATURE.value,
                               _IMPORTANCE_SAMPLES.value)
 
 
-def _train(trained: Any, directory: Any) -> float | None:
-    """Trains what is left of a run; returns the seconds that all its epochs took, if it is done."""
-    from zoo.evaluation import families
+def _train(family: 'Family', directory: 'Directory') -> float | None:
+    """Trains what is left of a run; returns the seconds that all epochs took, or None.
+
+    It is None if the run is to be resumed later.
+    """
     from zoo.runs import callbacks
-    run, data = trained.run, trained.data
-    family = families.family_of(trained, program.given())
+    trained, run, data = family.trained, family.run, family.data
     manager = directory.checkpoints(trained.model)
     done = directory.restore(manager)
     directory.keep_metrics(done)
@@ -108,7 +117,7 @@ def _train(trained: Any, directory: Any) -> float | None:
         trained.model.fit(
             batches, epochs=last, initial_epoch=done,
             steps_per_epoch=data.steps_per_epoch(training.batch_size), verbose=_VERBOSE.value,
-            shuffle=False,  # The data are shuffled, by seed and epoch.
+            shuffle=False,  # The data are shuffled already, by seed and epoch.
             validation_data=data.evaluation('validation', 250, labels=run.conditional),
             callbacks=callbacks.for_run(trained, directory, manager, family.watch(),
                                         _announcement(run, done)))
@@ -118,8 +127,11 @@ def _train(trained: Any, directory: Any) -> float | None:
     return float(manager.checkpoint.seconds)
 
 
-def _announcement(run: Any, done: int):
-    """Returns what says that the small recipe is used, and how long it takes, if it is so."""
+def _announcement(run: 'Run', done: int) -> Callable[[str], None] | None:
+    """Returns a function that says that the small recipe is used, and how long it takes.
+
+    It is None for a run with another recipe, or one that the user chose, or one that is resumed.
+    """
     if _RECIPE.value is not None or run.recipe not in ('small', 'vectors') or done:
         return None
     training = run.training
@@ -130,7 +142,16 @@ def _announcement(run: Any, done: int):
 
 
 def _check_flags(vectors: bool, config: Any, training: recipe.Training) -> None:
-    """Checks what flags need beside each other, which takes no TensorFlow."""
+    """Checks that the flags suit each other, as far as that needs no TensorFlow.
+
+    Args:
+        vectors: Whether the data are vectors.
+        config: The hyper-parameters of the model.
+        training: Those of its training.
+
+    Raises:
+        UsageError: If they do not.
+    """
     spec = registry.spec(_MODEL.value)
     if vectors and not spec.vectors:
         raise errors.UsageError(f'--dataset must be one of images for --model={spec.name}; '
@@ -176,12 +197,13 @@ def _define_flags(arguments: list[str]) -> help_text.Help:
         explain=lambda name: _explain(spec.name, name))
 
 
-def _conditions(spec: Any) -> dict[str, str]:
+def _conditions(spec: ModelSpec) -> dict[str, str]:
+    """Returns with which other flags each hyper-parameter of a model has a use."""
     return {f.name: recipe.conditions(f) for f in dataclasses.fields(spec.config)}
 
 
-def _notes(spec: Any) -> dict[str, str]:
-    """Returns the paragraphs below the flags: models, recipes, data sets, examples."""
+def _notes(spec: ModelSpec) -> dict[str, str]:
+    """Returns the paragraphs of the help below the flags: models, recipes, data sets, examples."""
     models = '\n'.join(f'{other.name:12}{other.about}' for other in registry.MODELS.values())
     data = (f'images:  {", ".join(dataset_names.EMBEDDED)}, or any image data set of '
             'TensorFlow Datasets by its name\n'
@@ -191,7 +213,7 @@ def _notes(spec: Any) -> dict[str, str]:
 
 
 def _explain(model: str, name: str) -> str | None:
-    """Returns what is wrong with a flag of another model."""
+    """Returns what is wrong with a flag that belongs to other models, or None if it does not."""
     models = registry.models_with(name)
     if not models:
         return None

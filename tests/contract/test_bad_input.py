@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import tfp_glow
 from tfp_glow import bijectors as tgb
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import parts
 
 NAN = float('nan')
 CLASSES = {c for c in vars(tgb).values() if isinstance(c, type)
@@ -187,9 +187,9 @@ def test_a_step_in_a_loop_checks_its_slice():
 @pytest.mark.parametrize('cls', [tgb.ActNorm, tgb.Chain, tgb.Repeat, tgb.MultiScale])
 def test_frozen_bijectors_keep_the_flag(cls):
     bijector = VALID[cls][0](validate_args=True)
-    frozen = base.with_frozen(bijector, base.frozen_values(bijector))
+    frozen = parts.with_frozen(bijector, parts.frozen_values(bijector))
     assert frozen is not bijector and frozen.validate_args
-    assert not base.with_frozen(VALID[cls][0](), base.frozen_values(bijector)).validate_args
+    assert not parts.with_frozen(VALID[cls][0](), parts.frozen_values(bijector)).validate_args
 
 
 @pytest.mark.parametrize('dtype', [tf.uint8, tf.int32, tf.bool, tf.complex64], ids=lambda d: d.name)

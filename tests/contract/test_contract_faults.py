@@ -151,4 +151,4 @@ def test_what_only_looks_repeated():
     def function(y):
         return (y @ first, y @ second, tf.exp(y) @ first,
                 tf.linalg.matmul(y, first, transpose_b=True))
-    assert not testing.evaluations.repeated(function.get_concrete_function(), 1)
+    assert not testing.evaluations.repeated_operations(function.get_concrete_function(), 1)

@@ -281,7 +281,7 @@ def test_weights_that_are_not_finite(data):
     for v in flow.trainable_variables:
         v.assign(v * np.nan)
     count = len(flow.trainable_variables)
-    first = limits.of_variables({str(i): v for i, v in enumerate(flow.trainable_variables)})[0]
+    first = limits.variable_warnings({str(i): v for i, v in enumerate(flow.trainable_variables)})[0]
     assert first == (f'{count} of {count} variables must be finite and hold NaN or infinity: '
                      '0, 1, 2 and more.')
 

@@ -24,7 +24,8 @@ def test_means_are_of_the_pixels_around(colours):
              3: lambda i, j: (at(i, j - 1) + at(i, j + 1) + at(i - 1, j) + at(i + 1, j)) / 4}
     for pixel, mean in means.items():
         kept = pixel * colours
-        near = [neighbours.of(kept + c, kept, colours, between=True) for c in range(colours)]
+        near = [neighbours.nearest_channels(kept + c, kept, colours, between=True)
+                for c in range(colours)]
         found = neighbours.means(tf.constant(squeezed[..., :kept]), near).numpy()
         for i, j in np.ndindex(3, 4):
             row, column = 2 * i + pixel // 2, 2 * j + pixel % 2
@@ -37,7 +38,7 @@ def test_means_are_of_the_pixels_around(colours):
     (3, 2, 1, True, [(1, 0, 0), (1, 1, 0)]),  # Of those on four sides two have left.
     (8, 7, 3, True, [(2, 0, 0), (2, 1, 0)]), (5, 4, 1, True, [(3, 0, 0)])])
 def test_which_is_near(channel, kept, colours, between, expected):
-    assert neighbours.of(channel, kept, colours, between) == expected
+    assert neighbours.nearest_channels(channel, kept, colours, between) == expected
 
 
 def test_without_permutations_what_stays_are_pixels():

@@ -7,7 +7,11 @@ import inspect
 import pathlib
 import statistics
 
+import keras
 import pytest
+import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
 
 import tfp_glow
 
@@ -26,7 +30,8 @@ MAY_IMPORT = {
     'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal', 'types'},
     'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal', 'types'},
     'editing': {'editing', 'distributions', 'types'},
-    'training': {'training', 'objective', 'dequantization', 'internal', 'types'},
+    'training': {'training', 'bijectors', 'distributions', 'initialization', 'modes',
+                 'dequantization', 'internal', 'types'},
     'vaes': {'vaes', 'bijectors', 'distributions', 'flows', 'networks', 'training',
              'initialization', 'dequantization', 'internal', 'types'},
     'coding': {'coding', 'distributions', 'types'},
@@ -35,6 +40,9 @@ KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_mode
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
 PROGRAMS = ('ablation', 'benchmark', 'compress', 'curve', 'decompress', 'diagnose', 'evaluate',
             'export', 'latents', 'ood', 'posteriors', 'publish', 'sample', 'train')
+# Classes whose private attributes, where we do not override them, are read in internal/ alone.
+THEIRS = (tfb.Bijector, tfd.Distribution, tf.Module, keras.Model, keras.optimizers.Optimizer)
+NAMED_TUPLE = {'_asdict', '_fields', '_replace'}  # Public, in spite of their names.
 PRIVATE = ('tensorflow_probability.python', 'tensorflow.python', 'keras.src')
 
 
@@ -124,6 +132,43 @@ def test_every_file_that_may_be_a_test_is_in_a_folder_of_tests():
     assert {str(file) for file in files if len(file.parts) == 1} == {'conftest.py'}
     for file in files:
         assert file.parts[0] == 'support' or file.name.startswith('test_') or len(file.parts) == 1
+
+
+def attributes_written(paths):
+    """Names of the methods, and of the attributes of `self` and classes, that the files define."""
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                yield node.name
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                yield node.attr
+            elif isinstance(node, ast.ClassDef):
+                yield from (target.id for line in node.body if isinstance(line, ast.Assign)
+                            for target in line.targets if isinstance(target, ast.Name))
+
+
+def attributes_read(path):
+    """`(whose, name, line)` of the private attributes that the file reads."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if (isinstance(node, ast.Attribute) and node.attr.startswith('_')
+                and not node.attr.startswith('__') and node.attr not in NAMED_TUPLE):
+            yield ast.unparse(node.value), node.attr, node.lineno
+
+
+WRITTEN = set(attributes_written([*LIBRARY, *ZOO]))
+
+
+@each([path for path in [*LIBRARY, *ZOO] if path.parent != ROOT / 'tfp_glow' / 'internal'])
+def test_private_attributes(path):
+    """Those of TFP, TensorFlow and Keras are read in internal/, ours in the folder of the class."""
+    ours = set(attributes_written(path.parent.glob('*.py')))
+    for whose, attribute, line in attributes_read(path):
+        where = f'line {line}: {whose}.{attribute}'
+        if whose in ('self', 'cls'):  # Ours, or a hook of TFP that we override.
+            assert attribute in WRITTEN, where
+        elif whose != 'super()':
+            assert attribute in ours, where
+            assert not any(hasattr(theirs, attribute) for theirs in THEIRS), where
 
 
 @each([*LIBRARY, *ZOO])

@@ -15,9 +15,11 @@ from absl.testing import flagsaver
 from PIL import Image
 
 from tfp_glow import coding
+from zoo.archives import codecs
 from zoo.archives import files as archives
 from zoo.cli import errors, progress
-from zoo.runs import preset
+from zoo.cli import program as program_start
+from zoo.runs import preset, preset_folder
 
 
 @pytest.fixture(scope='module')
@@ -30,12 +32,11 @@ def a_preset(model, monkeypatch):
     """The preset `tiny`; the programs' settings of the environment go with the test."""
     monkeypatch.setenv('ONEDNN_MAX_CPU_ISA', 'ALL')
 
-    def read(name):
-        if name != 'tiny':
-            raise errors.UsageError(f'preset must be a folder; got {name!r}.')
-        return types.SimpleNamespace(flow=model)
+    find = preset_folder.find
     model.discrete = True
-    monkeypatch.setattr(preset, 'read', read)
+    monkeypatch.setattr(preset_folder, 'find', lambda name, *called: (
+        pathlib.Path(name) if name == 'tiny' else find(name, *called)))
+    monkeypatch.setattr(preset, 'read', lambda name: types.SimpleNamespace(flow=model))
     monkeypatch.setattr(coding.Codec, 'coder', _shared_coder)
 
 
@@ -51,8 +52,9 @@ def _shared_coder(self, batch, made={}):  # noqa: B006
 def run(name, *operands, **given):
     given = {'preset': 'tiny'} | given
     with tiny_run.imported(name) as module, flagsaver.flagsaver():
-        module.flags.FLAGS([name, *(f'--{key}={value}' for key, value in given.items())])
-        module.main([name, *map(str, operands)])
+        flags = [f'--{key}={value}' for key, value in given.items()]
+        module.main(program_start.parse([name, *flags, *map(str, operands)],
+                                        operands=('INPUT', 'OUTPUT')))
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_a_list_of_the_library_becomes_a_folder(model, tmp_path):
 def test_nothing_is_overwritten_unasked(pictures, tmp_path):
     out = tmp_path / 'x.tfg'
     out.write_text('kept')
-    with pytest.raises(errors.UsageError, match=r'OUTPUT must be new, or give --overwrite; .* is'):
+    with pytest.raises(errors.UsageError, match='OUTPUT must be a new file, or give --ove'):
         run('compress', pictures / 'a.png', out)
     assert out.read_text() == 'kept'
     run('compress', pictures / 'a.png', out, batch=4, overwrite=True)
@@ -210,13 +212,14 @@ def test_other_pictures_are_refused(tmp_path, name, write, words):
 
 @pytest.mark.parametrize('program, operands, given, words', [
     ('compress', ('a.png', 'x.tfg'), {'preset': ''}, '--preset must be given'),
-    ('compress', ('a.png', 'x.tfg'), {'preset': 'tin'}, "--preset must be a folder; got 'tin'"),
-    ('compress', ('a.png', 'x.tfg'), {'batch': 0}, r'--batch must be in 1 .. 1024; got 0'),
+    ('compress', ('a.png', 'x.tfg'), {'preset': 'tin'}, "--preset must be .* folder; got 'tin'"),
+    ('compress', ('a.png', 'x.tfg'), {'batch': 0}, '--batch must be at least 1; got 0'),
+    ('compress', ('a.png', 'x.tfg'), {'batch': 1025}, r'--batch must be in 1 .. 1024; got 1025'),
     ('compress', ('none.png', 'x.tfg'), {}, "INPUT must be a file that is there, .*none.png"),
-    ('compress', ('a.png', 'x.png'), {}, 'OUTPUT must be a file .tfg'),
-    ('compress', ('a.png', 'no/x.tfg'), {}, 'OUTPUT must be a file .tfg in a folder'),
+    ('compress', ('a.png', 'x.png'), {}, 'OUTPUT must end in .tfg; got .*x.png'),
+    ('compress', ('a.png', 'no/x.tfg'), {}, 'OUTPUT must be in a folder that is there and can'),
     ('decompress', ('none.tfg', 'y.png'), {}, "INPUT must be a .tfg file; got .*none.tfg"),
-    ('decompress', ('a.png', 'y.png'), {'seed': -1}, r'--seed must be in 0 .. .*; got -1')])
+    ('decompress', ('a.png', 'y.png'), {'seed': -1}, '--seed must be at least 0; got -1')])
 def test_mistakes_name_the_flag(pictures, tmp_path, program, operands, given, words):
     with pytest.raises(errors.UsageError, match=words):
         run(program, pictures / operands[0], tmp_path / operands[1], **given)
@@ -242,11 +245,11 @@ def test_a_flow_of_densities_is_refused(model, pictures, tmp_path):
 
 def test_instructions_are_those_of_the_file(monkeypatch):
     monkeypatch.delenv('ONEDNN_MAX_CPU_ISA')
-    archives.limit_instructions()
+    codecs.limit_instructions()
     assert os.environ['ONEDNN_MAX_CPU_ISA'] == 'AVX2'
     for text, setting in (('2.21.0 AVX512_CORE', 'AVX512_CORE'), ('2.21.0', 'ALL'),
                           ('2.21.0 AVX2 without oneDNN', 'AVX2'), ('2.21.0 without oneDNN', 'ALL')):
-        archives.limit_instructions(text)
+        codecs.limit_instructions(text)
         assert os.environ['ONEDNN_MAX_CPU_ISA'] == setting
 
 

@@ -40,8 +40,13 @@ def test_draws_one_run_or_several(runs, folders, monkeypatch):
     (['--workdir=a,none'], "--workdir must hold a metrics.csv; got 'none'"),
     (['--workdir=a,a'], "--workdir must be folders of different names"),
     (['--workdir=a,c'], "--workdir must be runs measured in one unit, bits/dim or nats; got 'a,c'"),
-    (['--workdir=a', '--out=a'], "--out must be a new file; 'a' exists")])
+    (['--workdir=a', '--out=a'], "--out must end in .png; got 'a'"),
+    (['--workdir=a', '--out=folder.png'], "--out must be a file; got the folder 'folder.png'"),
+    (['--workdir=a', '--out=there.png'],
+     "--out must be a new file, or give --overwrite; 'there.png' is there")])
 def test_mistakes_are_one_line(flags, words, folders):
+    (folders / 'folder.png').mkdir()
+    (folders / 'there.png').touch()
     done = tiny_run.finish('curve', *flags)
     assert done.returncode == 2 and f'error: {words}' in done.stderr
     assert done.stderr.count('\n') == 1 and not (folders / 'curve.png').exists()

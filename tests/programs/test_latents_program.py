@@ -11,10 +11,13 @@ from absl import flags
 from PIL import Image
 
 from zoo.cli import errors
+from zoo.cli import program as program_start
 from zoo.latent_tools import flows as flow_tools
 from zoo.models import registry
 from zoo.pictures import grids
-from zoo.runs import run as runs
+from zoo.runs import opening
+from zoo.runs.directory import Directory
+from zoo.runs.run import Run
 
 
 @pytest.fixture(scope='module')
@@ -28,11 +31,11 @@ def latents():
 def workdir(tmp_path_factory):
     """A run directory as `zoo.train` leaves it, of a model that has not been trained."""
     path = tmp_path_factory.mktemp('runs') / 'run'
-    _, config, training = registry.recipe('glow', 'digits', 'digits')
-    config = type(config)(levels=2, steps_per_level=1, width=4, reversible=False)
-    run = runs.Run('glow', 'digits', 'digits', False, None, config, training)
-    directory = runs.Directory(path)
-    directory.claim(run, resume=False)
+    recipe = registry.recipe('glow', 'digits', 'digits')
+    config = type(recipe.config)(levels=2, steps_per_level=1, width=4, reversible=False)
+    run = Run('glow', 'digits', 'digits', False, None, config, recipe.training)
+    directory = Directory(path)
+    directory.create_or_resume(run, resume=False)
     model = run.build(run.load_data(str(path.parent)))
     manager = directory.checkpoints(model)
     manager.checkpoint.epoch.assign(1)
@@ -42,7 +45,7 @@ def workdir(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def loaded(workdir):
-    return runs.load(workdir, str(workdir.parent))
+    return opening.load(workdir, str(workdir.parent))
 
 
 @pytest.fixture
@@ -51,12 +54,12 @@ def latents_program(latents, workdir, loaded, monkeypatch, tmp_path):
     def load(asked, data_dir):
         assert asked == str(workdir) and data_dir == str(workdir.parent)
         return loaded
-    monkeypatch.setattr(runs, 'load', load)
+    monkeypatch.setattr(opening, 'load', load)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        flags.FLAGS(['latents', f'--workdir={workdir}', f'--data_dir={workdir.parent}',
-                     *arguments])
+        program_start.parse(['latents', f'--workdir={workdir}', f'--data_dir={workdir.parent}',
+                             *arguments])
         latents.main([])
     yield run
     for flag in flags.FLAGS.flags_by_module_dict()[latents.__name__]:
@@ -87,7 +90,7 @@ def test_each_tool_writes_its_rows(tool, latents_program, capsys):
 
 
 def test_a_gif_has_a_frame_per_image_of_a_row(latents_program, loaded, tmp_path):
-    _, data, _ = loaded
+    data = loaded.data
     latents_program('--tool=interpolate', '--out=x.gif', '--images=0,1', '--steps=5')
     latents_program('--tool=interpolate', '--out=x.png', '--images=0,1', '--steps=5')
     with Image.open('x.gif') as animation:
@@ -104,8 +107,7 @@ def test_a_gif_has_a_frame_per_image_of_a_row(latents_program, loaded, tmp_path)
 
 
 def test_own_images_come_after_those_of_the_data(latents_program, loaded):
-    _, data, _ = loaded
-    digits = data.take('test', 6)
+    digits = loaded.data.take('test', 6)
     Image.fromarray(np.round(digits[5, ..., 0] * (255 / 16)).astype(np.uint8)).save('own.png')
     latents_program('--tool=reconstruct', '--image_file=own.png', '--out=one.png')
     latents_program('--tool=reconstruct', '--images=4', '--image_file=own.png', '--out=both.png')
@@ -125,8 +127,8 @@ def test_own_images_come_after_those_of_the_data(latents_program, loaded):
     (['--tool=attribute', '--positive=1'], ['--negative', 'given']),
     (['--tool=attribute', '--positive=1', '--negative=10'], ['--negative', '0 .. 9', '10']),
     (['--tool=temperature', '--temperatures=1,-1'], ['--temperature', 'at least 0', '-1']),
-    (['--tool=temperature', '--temperatures=1,hot'], ['--temperatures', "'hot'"]),
-    (['--tool=inpaint', '--step_size=0'], ['--step_size', 'positive', '0']),
+    (['--tool=temperature', '--temperatures=1,hot'], ['--temperatures', 'a number', "'1,hot'"]),
+    (['--tool=inpaint', '--step_size=0'], ['--step_size', 'above 0', '0']),
     (['--tool=reconstruct', '--out=x.jpg'], ['--out', '.png or .gif', 'x.jpg']),
     (['--tool=reconstruct', '--out=nowhere/x.png'], ['--out', 'folder', 'nowhere']),
     (['--tool=reconstruct', '--image_file=none.png'], ['--image_file', 'none.png', 'No such']),

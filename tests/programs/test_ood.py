@@ -1,6 +1,7 @@
 """The out-of-distribution report: its maths against NumPy, the program on a tiny run."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import lzma
@@ -24,10 +25,10 @@ import tfp_glow
 import zoo.data
 from tfp_glow import bijectors as tgb
 from zoo.cli import errors
-from zoo.data import synthetic
+from zoo.data import densities, synthetic
 from zoo.outliers import likelihoods, scores
 from zoo.outliers import report as outlier_report
-from zoo.runs import preset
+from zoo.runs import preset, preset_folder
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 17, [12, 8, 8, 1], np.uint8)
@@ -180,12 +181,13 @@ def test_the_known_failure_is_said():
         ('train', 3.), ('validation', 3.), ('test', 3.), ('easy', 1.), ('hard', 9.))}
     bits['hard'][0] = np.inf
     kinds = {name: np.zeros([20, 2, 2, 1], np.uint8) for name in bits}
-    described = types.SimpleNamespace(describe=lambda: 'digits, described.')
+    trained = types.SimpleNamespace(
+        run=types.SimpleNamespace(model='glow', dataset='digits'),
+        data=types.SimpleNamespace(describe=lambda: 'digits, described.'),
+        model=types.SimpleNamespace(counted_dims=4))
 
     def made():
-        return outlier_report.make(
-            types.SimpleNamespace(model='glow', dataset='digits'), described,
-            types.SimpleNamespace(counted_dims=4), kinds, bits, (1, 10), 'png')
+        return outlier_report.make(trained, kinds, bits, (1, 10), 'png')
     report = made()
     own, easy, hard = report['sets']
     assert own['below_own_median'] == .5
@@ -264,7 +266,7 @@ def test_the_program_writes_a_report(ood, given, loaded, digits_run, capsys):
     ({'against': 'noise,noise'}, "--against must be names .* each once; got 'noise,noise'."),
     ({'against': 'test'}, "--against must be names .*; got 'test'."),
     ({'images': 9}, '--images must be at least 10; got 9.'),
-    ({'against': 'nois'}, "--against must be one of digits, .*; got 'nois'."),
+    ({'against': 'nois'}, r"--against must be one of digits, .*; got 'nois'\. Did you mean '.*'\?"),
 ])
 def test_mistakes_name_the_flag(ood, given, change, message):
     with pytest.raises(errors.UsageError, match=f'^{message}$'):
@@ -291,9 +293,9 @@ def test_a_mistake_is_one_line_and_status_2(flag, words, tmp_path):
     ((8, 8, 1), 17, 9, '--against must name data with 10 test images or more; patches has 9.')])
 def test_other_data_must_fit(ood, given, monkeypatch, shape, bins, count, message):
     fitting = zoo.data.load
-    monkeypatch.setattr(zoo.data, 'load', lambda name, *args, **options: types.SimpleNamespace(
-        original_shape=shape, bins=bins, sizes={'test': count}) if name == 'patches' else fitting(
-            name, *args, **options))
+    other = types.SimpleNamespace(original_shape=shape, original_bins=bins, sizes={'test': count})
+    monkeypatch.setattr(zoo.data, 'load', lambda name, *args, **options: (
+        other if name == 'patches' else fitting(name, *args, **options)))
     with pytest.raises(errors.UsageError, match=f'^{message}$'):
         ood(**(given | {'against': 'patches'}))
 
@@ -306,16 +308,19 @@ def test_models_must_fit(ood, given, loaded, monkeypatch, tmp_path):
     other = types.SimpleNamespace(run=loaded.run, model=types.SimpleNamespace(
         bins=256, flow=loaded.flow))
     monkeypatch.setattr(preset, 'read', lambda name: other if name == 'other' else loaded)
+    find = preset_folder.find
+    monkeypatch.setattr(preset_folder, 'find', lambda name, *called: (
+        name if name == 'other' else find(name, *called)))
     with pytest.raises(errors.UsageError, match=(
             r"^--background must be a model of 17 levels and images \(8, 8, 1\); 'other' is one "
             r'of \(256, \(8, 8, 1\)\)\.$')):
         ood(**given, background='other')
-    other.model.bins = None
+    other.run = dataclasses.replace(loaded.run, model='maf', dataset=densities.NAMES[0])
     with pytest.raises(errors.UsageError, match='^--preset must be of a model of images, 10 or '):
         ood(**(given | {'preset': 'other'}))
 
 
 def test_an_unknown_preset_is_named_by_its_flag(ood, given, monkeypatch):
     monkeypatch.undo()
-    with pytest.raises(errors.UsageError, match="^preset must be .* folder; got 'no_such'"):
+    with pytest.raises(errors.UsageError, match="^--preset must be .* folder; got 'no_such'"):
         ood(**(given | {'preset': 'no_such'}))

@@ -94,7 +94,8 @@ def test_diagnose_prints_a_table_and_keeps_it(run, place):
 
 
 @pytest.mark.parametrize('flags, words', [
-    (['--images=0'], ['--images', 'at least 1', '0']), ([], ['--workdir', 'must be given'])])
+    (['--images=0'], ['--images', 'at least 1', '0']),
+    ([], ['give --workdir', '--preset', 'got neither'])])
 def test_mistakes_of_diagnose(flags, words, place):
     workdir = [f'--workdir={place}/run'] if flags else []
     done = tiny_run.finish('diagnose', *workdir, *flags)

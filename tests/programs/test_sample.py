@@ -81,12 +81,13 @@ def test_verify_prints_ok(versions, tmp_path):
     (['--num=0'], '--num must be at least 1; got 0.'),
     (['--temperature=-1'], '--temperature must be finite and at least 0; got -1.'),
     (['--temperature=nan'], '--temperature must be finite and at least 0; got nan.'),
-    (['--seed=-1'], '--seed must be in 0 .. 2**31 - 1; got -1.'),
+    (['--seed=-1'], '--seed must be at least 0; got -1.'),
     (['--out=samples.jpg'], "--out must end in .png or .npy; got 'samples.jpg'."),
     (['--out=none/samples.png'], '--out must be in a folder that is there and can be written; '
      "got 'none/samples.png'."),
     (['--out=there.npy'], "--out must be a new file, or give --overwrite; 'there.npy' is there."),
-    (['--saved_model='], '--saved_model must be given: a bundle that zoo.export wrote.'),
+    (['--saved_model='], 'give --saved_model=DIR, a bundle that zoo.export wrote, or '
+     '--preset=NAME; got neither.'),
     (['--saved_model=nowhere'], '--saved_model must be a folder that zoo.export wrote; '
      "there is none at 'nowhere'."),
     (['samples.png'], "every option must be a flag, --name=value; got 'samples.png'."),
@@ -100,9 +101,9 @@ def test_sample_names_the_flag_that_is_wrong(versions, flags, message, tmp_path)
 
 
 @pytest.mark.parametrize('flags, message', [
-    ([], 'give --workdir=RUN to export, or --verify=DIR to check; got neither.'),
-    (['--verify=a', '--workdir=b'],
-     'give --workdir=RUN to export, or --verify=DIR to check; got both.'),
+    ([], 'give --workdir=RUN or --preset=NAME to export, or --verify=DIR to check; got neither.'),
+    (['--verify=a', '--workdir=b'], "--workdir must be left out with --verify; got 'b'."),
+    (['--verify=a', '--preset=b'], "--preset must be left out with --verify; got 'b'."),
     (['--verify=a', '--out=b'], "--out must be left out with --verify; got 'b'."),
 ])
 def test_export_names_the_flag_that_is_wrong(flags, message, tmp_path):

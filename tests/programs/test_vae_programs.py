@@ -1,6 +1,7 @@
 """The zoo's programs on a VAE: from training to pictures, each in this process but one."""
 
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -18,10 +19,14 @@ from PIL import Image
 
 import tfp_glow
 import zoo
+import zoo.data
 from zoo.bundles import reading as bundles
 from zoo.cli import errors
+from zoo.latent_tools import conversion
 from zoo.latent_tools import vaes as vae_tools
-from zoo.runs import run as runs
+from zoo.models import registry
+from zoo.runs import opening
+from zoo.runs.run import Trained
 
 SMALL = {'model': 'dense_vae', 'dataset': 'digits', 'recipe': 'digits_binary', 'latent_dims': 2,
          'hidden': 16, 'epochs': 1, 'batch_size': 256, 'ema': .5, 'sample_images': 4,
@@ -43,20 +48,20 @@ def run(place):
 
 @pytest.fixture(scope='module')
 def loaded(run, place):
-    return runs.load(run, place / 'data')
+    return opening.load(run, place / 'data')
 
 
 @pytest.fixture
 def at_hand(loaded, monkeypatch):
     """Programs get `loaded`, whatever run or preset they ask for: loading takes a second."""
-    monkeypatch.setattr(runs, 'load', lambda *where: loaded)
-    monkeypatch.setattr(runs, 'opened', lambda *where: loaded)
+    monkeypatch.setattr(opening, 'load', lambda *where: loaded)
+    monkeypatch.setattr(opening, 'open_run_or_preset', lambda *where: loaded)
 
 
 @pytest.fixture(scope='module')
 def vae(loaded):
     """With the averaged weights, as long as the module's tests run."""
-    with loaded[2].averaged_weights() as averaged:
+    with loaded.averaged_weights() as averaged:
         yield averaged
 
 
@@ -69,6 +74,7 @@ def picture(path):
 def test_a_run_leaves_what_it_promises(run):
     config = json.loads((run / 'config.json').read_text())
     assert config['training']['binarize'] == 'dynamic' and config['config']['latent_dims'] == 2
+    assert config['data_dir'] == str(run.parent / 'data')
     with (run / 'metrics.csv').open(newline='') as file:
         row, = csv.DictReader(file)
     assert {'loss', 'kl', 'nats', 'bits_per_dim', 'val_nats', 'val_kl'} <= set(row)
@@ -85,7 +91,7 @@ def test_a_run_leaves_what_it_promises(run):
 
 def test_figures_are_those_of_the_averaged_weights(run, loaded, vae):
     """Both bounds of the test images, with the draws that the zoo takes."""
-    images = loaded[1].take('test', 180)
+    images = loaded.data.take('test', 180)
     test = json.loads((run / 'test.json').read_text())
     nats = -tfp_glow.vaes.elbo(vae, images, [0, 7919]).numpy()
     assert test['nats'] == pytest.approx(nats.mean(), rel=1e-4)
@@ -109,10 +115,19 @@ def test_evaluate_says_both_bounds(run, at_hand, capsys):
     assert f'of 2 samples {found["importance"]["nats"]:.2f} +- ' in line
 
 
+def test_data_are_looked_for_where_training_found_them(run, monkeypatch):
+    asked, load = [], zoo.data.load
+    monkeypatch.setattr(zoo.data, 'load', lambda name, data_dir=None, **options: (
+        asked.append((name, data_dir)) or load(name, data_dir, **options)))
+    with tiny_run.program('evaluate') as evaluate:
+        evaluate(workdir=run, limit=4)
+    assert asked == [('digits', str(run.parent / 'data'))]
+
+
 def test_the_bundle_answers_as_the_vae(run, loaded, vae, place):
     found = bundles.open_bundle(run / 'saved_model')
     assert found.family == 'vae' and found.bins == 2
-    images, served = loaded[1].take('test', 6), found.load()
+    images, served = loaded.data.take('test', 6), found.load()
     latents, = vae.encode(images)
     expected = {'encode': latents, 'elbo': tfp_glow.vaes.elbo(vae, images, [5, 0]),
                 'decode': vae.decode([latents]).mean(), 'reconstruct': vae.reconstruct(images),
@@ -131,8 +146,9 @@ def test_the_bundle_answers_as_the_vae(run, loaded, vae, place):
 
 
 ALONE = alone.without({'tfp_glow', 'tensorflow_probability', 'tf_keras', 'keras'}, '''
-    from zoo import bundle, sample, verification
-    found = bundle.open_bundle(sys.argv[1])
+    from zoo import sample
+    from zoo.bundles import reading, verification
+    found = reading.open_bundle(sys.argv[1])
     print(*verification.verify(found), sep='\\n')
     drawn = sample.draw(found, found.load(), 9, 1., 0)
     print(drawn.shape, sorted(set(drawn.ravel().tolist())))
@@ -156,11 +172,13 @@ def test_a_preset_is_the_vae(run, loaded, vae, at_hand, place):
     with tiny_run.program('publish') as publish:
         publish(workdir=run, out=place / 'tiny_vae', samples=4, importance_samples=2)
     preset = zoo.from_preset(place / 'tiny_vae')
-    images = loaded[1].take('test', 20)
-    assert isinstance(preset.subject, tfp_glow.vaes.LatentModel)
-    np.testing.assert_allclose(tfp_glow.vaes.elbo(preset.subject, images, [1, 2]),
+    images = loaded.data.take('test', 20)
+    assert isinstance(preset.distribution, tfp_glow.vaes.LatentModel)
+    np.testing.assert_allclose(tfp_glow.vaes.elbo(preset.distribution, images, [1, 2]),
                                tfp_glow.vaes.elbo(vae, images, [1, 2]), rtol=1e-6)
-    assert preset.run == loaded[0] and preset.card['estimate'] == 'maximum of the ELBO'
+    assert preset.run == loaded.run and preset.run.data_dir is None
+    assert str(place) not in (place / 'tiny_vae' / 'config.json').read_text()
+    assert preset.card['estimate'] == 'maximum of the ELBO'
     assert preset.card['importance']['samples'] == 2 and preset.card['round_trip'] == {}
     words = preset.card['command'].split()
     assert {'--latent_dims=2', '--posterior=iaf', '--recipe=digits_binary'} <= set(words)
@@ -202,25 +220,24 @@ class Options:
 
 def test_what_pictures_show(loaded, vae):
     """Against the VAE itself: means at the quantiles, ends of an interpolation, one entry."""
-    run, data, model = loaded
-    subject = vae_tools.Subject(run.prepare, data, model, 0)
-    images = subject.images([0, 1], [])
+    source = conversion.VaeImages(loaded, seed=0)
+    images = source.read([0, 1], [])
     assert set(np.unique(images)) == {0, 1}
-    grid = vae_tools.manifold(subject, None, Options)
+    grid = vae_tools.manifold(source, None, Options)
     third = 0.967421566  # Of a Normal: the quantile of 5/6.
     np.testing.assert_allclose(grid[0, 2], vae.decode([[[third, third]]]).mean()[0], atol=1e-5)
     np.testing.assert_allclose(grid[2, 1], vae.decode([[[0., -third]]]).mean()[0], atol=1e-5)
     centres, = vae.encode(images)
-    way = vae_tools.interpolate(subject, images, Options)
+    way = vae_tools.interpolate(source, images, Options)
     np.testing.assert_array_equal(tf.gather(way[0], [0, 4]), images)
     middle = vae.decode([(centres[:1] + centres[1:]) / 2]).mean()
     np.testing.assert_allclose(way[0, 2], middle[0], atol=1e-5)
-    moved = vae_tools.traverse(subject, images, Options)
+    moved = vae_tools.traverse(source, images, Options)
     there = vae.decode([tf.stack([centres[:, 0], [2., 2.]], 1)]).mean()
     np.testing.assert_allclose(moved[:, 2], there, atol=1e-5)
-    both = vae_tools.reconstruct(subject, images, Options)
+    both = vae_tools.reconstruct(source, images, Options)
     np.testing.assert_allclose(both[:, 1], vae.decode([centres]).mean(), atol=1e-5)
-    drawn = subject.pictures(both)
+    drawn = source.pictures(both)
     assert drawn.dtype == np.uint8 and set(np.unique(drawn[:, 0])) == {0, 255}
 
 
@@ -245,15 +262,16 @@ def test_mistakes_of_latents(flags, words, at_hand, place):
 
 
 def test_a_manifold_is_of_two_latents(loaded):
-    run, data, _ = loaded
     model = tfp_glow.vaes.VAEModel(tfp_glow.vaes.dense_vae((8, 8, 1), latent_dims=3, hidden=[4]))
     with pytest.raises(errors.UsageError, match=r'needs a model with --latent_dims=2; .* \[\(3,\)'):
-        vae_tools.manifold(vae_tools.Subject(run.prepare, data, model, 0), None, Options)
+        vae_tools.manifold(conversion.VaeImages(dataclasses.replace(loaded, model=model), seed=0),
+                           None, Options)
 
 
 def test_a_flow_has_no_manifold(place, monkeypatch):
-    run = types.SimpleNamespace(is_vae=False, conditional=False, discrete=False, model='glow')
-    monkeypatch.setattr(runs, 'opened', lambda *where: (run, None, types.SimpleNamespace(bins=17)))
+    run = types.SimpleNamespace(spec=registry.spec('glow'), conditional=False, model='glow')
+    data = types.SimpleNamespace(event_shape=(8, 8, 1))
+    monkeypatch.setattr(opening, 'open_run_or_preset', lambda *where: Trained(run, data, None))
     refused('latents', '--tool=manifold is for VAEs; got glow.', workdir='any', tool='manifold',
             out=place / 'no.png')
 

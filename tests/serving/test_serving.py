@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import tfp_glow
 from tfp_glow import serving
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import parts
 from tfp_glow.flows.building import PERMUTATIONS
 from tfp_glow.serving import frame
 from tfp_glow.serving import images as serving_images
@@ -170,7 +170,7 @@ def test_graph_does_not_grow_with_the_steps():
 @pytest.mark.parametrize('permutation', PERMUTATIONS)
 def test_frozen_flow_is_equal(permutation):
     bijector = make_flow(permutation=permutation).bijector
-    frozen = base.with_frozen(bijector, base.frozen_values(bijector))
+    frozen = parts.with_frozen(bijector, parts.frozen_values(bijector))
     y = np.random.default_rng(3).normal(size=[2, 8, 8, 1]).astype(np.float32)
     x = bijector.inverse(y)
     for answer, z in zip(frozen.inverse(tf.identity(y)), x, strict=True):

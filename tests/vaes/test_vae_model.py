@@ -45,8 +45,8 @@ def test_training_lowers_the_bound(trained, binary):
 def test_importance_samples_tighten_the_evaluation(trained, binary):
     model, _ = trained
     tight = vaes.VAEModel(model.vae, importance_samples=16)
-    one = model.objective.measure(binary[:200], SEED)
-    many = tight.objective.measure(binary[:200], SEED)
+    one = model.objective.metrics(binary[:200], SEED)
+    many = tight.objective.metrics(binary[:200], SEED)
     assert np.mean(many['nats']) < np.mean(one['nats']) - .1
     np.testing.assert_allclose(many['nats'], -vaes.importance_bound(
         model.vae, binary[:200], SEED, 16), rtol=1e-5)
@@ -95,7 +95,7 @@ def test_loss_by_hand(binary):
         assert np.any(by_channel < .1) and np.any(by_channel > .1)
         for step, weight in ((0, .1), (4, .5), (50, 1.)):
             expected = weight * np.maximum(by_channel, .1).sum() - np.mean(found.log_likelihood)
-            measured = model.objective.measure(images, SEED, step=tf.constant(step, tf.int64))
+            measured = model.objective.metrics(images, SEED, step=tf.constant(step, tf.int64))
             np.testing.assert_allclose(measured['loss'], expected / 64, rtol=1e-5)
             np.testing.assert_allclose(measured['nats'], -found.elbo, rtol=1e-5)
             np.testing.assert_allclose(measured['kl'], np.sum(found.kl[0], -1), rtol=1e-5)
@@ -106,7 +106,7 @@ def test_without_free_bits_the_loss_is_the_bound(binary):
     small = vaes.dense_vae((8, 8, 1), latent_dims=4, hidden=[16], posterior='iaf')
     found = vaes.bounds.estimate(small, binary[:20], SEED, 1)
     assert np.any(np.mean(found.kl[0], 0) < 0)
-    measured = vaes.VAEModel(small).objective.measure(binary[:20], SEED, step=tf.constant(9))
+    measured = vaes.VAEModel(small).objective.metrics(binary[:20], SEED, step=tf.constant(9))
     np.testing.assert_allclose(measured['loss'], -np.mean(found.elbo) / 64, rtol=1e-6)
 
 

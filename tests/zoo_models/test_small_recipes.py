@@ -75,7 +75,7 @@ def test_batches_and_epochs_fit_the_examples(name, examples):
     assert 1 <= batch <= min(examples, chosen.training.batch_size) and 1 <= epochs <= 200
     steps = examples // batch * epochs
     least, most = chosen.steps - examples // batch, chosen.steps + examples // batch
-    assert least <= steps <= most or epochs == 200 and steps < chosen.steps
+    assert least <= steps <= most or (epochs == 200 and steps < chosen.steps)
     assert fitted.config == chosen.config
 
 

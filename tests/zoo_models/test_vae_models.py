@@ -46,11 +46,11 @@ def test_mistakes_of_a_config(changes, words):
 def test_a_config_reaches_the_model():
     model = made(kl_warmup_epochs=2., free_bits=20., latent_draws=3)
     images, seed = np.ones([4, 8, 8, 1], np.uint8), [1, 2]
-    first, last = (float(model.objective.measure(images, seed, step=tf.constant(step))['loss'])
+    first, last = (float(model.objective.metrics(images, seed, step=tf.constant(step))['loss'])
                    for step in (0, 43))
     # 1437 // 64 steps an epoch, twice: the weight is 1/44 at first. Of 8 channels, 20 nats each.
     np.testing.assert_allclose(64 * (last - first), 8 * 20 * 43 / 44, rtol=1e-4)
-    np.testing.assert_allclose(model.objective.measure(images, seed)['nats'],
+    np.testing.assert_allclose(model.objective.metrics(images, seed)['nats'],
                                -tfp_glow.vaes.elbo(model.vae, images, seed, samples=3), rtol=1e-5)
 
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import channel_affine, values
+from tfp_glow.bijectors import channel_affine, checks
 from tfp_glow.internal import tfp_compat
 
 _EPSILON = 1e-6  # The reference's, added to the standard deviation.
@@ -52,11 +52,11 @@ class ActNorm(channel_affine.ChannelAffine):
                  name='act_norm'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._shift, self._log_scale = values.floats(shift=shift, log_scale=log_scale)
+            self._shift, self._log_scale = checks.floats(shift=shift, log_scale=log_scale)
             self._initialized = initialized
             channel_affine.check_vectors(shift=self._shift, log_scale=self._log_scale)
-            if isinstance(initialized, tf.Variable) and not values.is_flag(initialized):
-                raise ValueError(f"initialized must be a variable named '{values.FLAG}'; "
+            if isinstance(initialized, tf.Variable) and not checks.is_flag(initialized):
+                raise ValueError(f"initialized must be a variable named '{checks.FLAG}'; "
                                  f'got {initialized.name!r}.')
             super().__init__(event_ndims=event_ndims, dtype=self._shift.dtype,
                              validate_args=validate_args, parameters=parameters, name=name)
@@ -103,6 +103,13 @@ class ActNorm(channel_affine.ChannelAffine):
         log_scale = tf.convert_to_tensor(self._log_scale)
         return ((y - self._shift) * tf.exp(-log_scale),
                 -channel_affine.pixels(y) * tf.reduce_sum(log_scale))
+
+    def _log_slopes(self, y):
+        channel_affine.check_channels(y, self._shift.shape[0])
+        return tf.broadcast_to(-tf.convert_to_tensor(self._log_scale), tf.shape(y))
+
+    def singular_values(self):
+        return None  # Each channel is scaled by itself.
 
     def _initialize(self, y):
         settable = isinstance(self._shift, tf.Variable) and isinstance(self._log_scale, tf.Variable)

@@ -7,7 +7,7 @@ C, one block per parameter. One with variables of its own is a `tf.Module`.
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, scale_maps, values
+from tfp_glow.bijectors import base, checks, scale_maps
 from tfp_glow.internal import tfp_compat
 
 
@@ -42,11 +42,11 @@ class ShiftScale(base.OnePassBijector):
         if shift is None and log_scale is None:
             raise ValueError(f'shift or log_scale must be given; got {shift=}, {log_scale=}.')
         with tf.name_scope(name):
-            found = values.floats(**{name: value for name, value in (
+            tensors = checks.floats(**{name: value for name, value in (
                 ('shift', shift), ('log_scale', log_scale)) if value is not None})
-            self._shift = None if shift is None else found[0]
-            self._log_scale = None if log_scale is None else found[-1]
-            super().__init__(forward_min_event_ndims=0, dtype=found[0].dtype,
+            self._shift = None if shift is None else tensors[0]
+            self._log_scale = None if log_scale is None else tensors[-1]
+            super().__init__(forward_min_event_ndims=0, dtype=tensors[0].dtype,
                              validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod

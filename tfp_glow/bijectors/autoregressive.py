@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base
+from tfp_glow.bijectors import affine, base, parts
 from tfp_glow.internal import keras_bridge
 
 _TRACED = 64  # Steps that take longer one by one in eager mode than to trace.
@@ -45,14 +45,14 @@ class _Autoregressive(base.OnePassBijector):
 
     def _parallel(self, value, condition):
         """`inner(network(value)).inverse(value)` and its log-det, in one evaluation."""
-        found, log_dets = self._parallel_each(value, condition)
-        return found, tf.reduce_sum(log_dets, list(range(-self.forward_min_event_ndims, 0)))
+        values, log_dets = self._parallel_each(value, condition)
+        return values, tf.reduce_sum(log_dets, list(range(-self.forward_min_event_ndims, 0)))
 
     def _parallel_each(self, value, condition):
         """As `_parallel`, with the log-det of each dimension, of the shape of `value`."""
         inner = self._bound(self._raw(value, condition))
-        found, log_dets = base.inverse_and_log_det(inner, value[..., tf.newaxis], 1)
-        return tf.squeeze(found, -1), tf.broadcast_to(log_dets, tf.shape(value))
+        values, log_dets = parts.inverse_and_log_det(inner, value[..., tf.newaxis], 1)
+        return tf.squeeze(values, -1), tf.broadcast_to(log_dets, tf.shape(value))
 
     def _serial(self, value, condition):
         """The inverse of `_parallel`: one dimension a step."""
@@ -75,21 +75,21 @@ class _Autoregressive(base.OnePassBijector):
         flat = tf.gather(tf.reshape(value, [-1, size]), self._order, axis=1)
         due, batch_shape = tf.transpose(flat), flat.shape[:1]
 
-        def body(step, state, before, found, total):
+        def body(step, state, before, values, total):
             state, raw = outputs(state, step, before)
             raw = self._output_of('network', tf.cast(raw, value.dtype))
             inner = self._bound(raw[:, tf.newaxis])
-            new, log_det = base.forward_and_log_det(inner, due[step][:, tf.newaxis, tf.newaxis], 2)
+            new, log_det = parts.forward_and_log_det(inner, due[step][:, tf.newaxis, tf.newaxis], 2)
             new = tf.ensure_shape(tf.reshape(new, [-1]), batch_shape)
-            return (step + 1, state, new, found.write(step, new),
+            return (step + 1, state, new, values.write(step, new),
                     tf.ensure_shape(total + log_det, batch_shape))
         zeros = tf.zeros_like(flat[:, 0])
-        found = tf.TensorArray(value.dtype, size, element_shape=batch_shape)
-        *_, found, total = tf.while_loop(
-            lambda step, *_: step < size, body, (tf.constant(0), state, zeros, found, zeros),
+        values = tf.TensorArray(value.dtype, size, element_shape=batch_shape)
+        *_, values, total = tf.while_loop(
+            lambda step, *_: step < size, body, (tf.constant(0), state, zeros, values, zeros),
             parallel_iterations=1, maximum_iterations=size)
-        found = tf.gather(tf.transpose(found.stack()), np.argsort(self._order), axis=1)
-        return tf.ensure_shape(tf.reshape(found, tf.shape(value)), value.shape), total
+        values = tf.gather(tf.transpose(values.stack()), np.argsort(self._order), axis=1)
+        return tf.ensure_shape(tf.reshape(values, tf.shape(value)), value.shape), total
 
     def _by_runs(self, value, condition):
         """`_serial` by one run of the whole network a step."""
@@ -99,22 +99,22 @@ class _Autoregressive(base.OnePassBijector):
         order = tf.range(size) if self._order is None else tf.constant(self._order)
         flat = tf.reshape(value, [-1, size])
 
-        def body(step, found, total):
+        def body(step, values, total):
             index = order[step]
-            known = tf.ensure_shape(tf.reshape(found, tf.shape(value)), value.shape)
+            known = tf.ensure_shape(tf.reshape(values, tf.shape(value)), value.shape)
             raw = self._raw(known, condition)
             raw = tf.gather(tf.reshape(raw, [-1, size, raw.shape[-1]]), [index], axis=1)
-            new, log_det = base.forward_and_log_det(
+            new, log_det = parts.forward_and_log_det(
                 self._bound(raw), tf.gather(flat, [index], axis=1)[..., tf.newaxis], 2)
             # What is not due yet stays zero: a value made of half the inputs might be infinite.
-            found = tf.where(tf.range(size) == index, tf.squeeze(new, -1), found)
-            return (step + 1, tf.ensure_shape(found, flat.shape),
+            values = tf.where(tf.range(size) == index, tf.squeeze(new, -1), values)
+            return (step + 1, tf.ensure_shape(values, flat.shape),
                     tf.ensure_shape(total + log_det, flat.shape[:1]))
-        _, found, total = tf.while_loop(
+        _, values, total = tf.while_loop(
             lambda step, *_: step < size, body,
             (tf.constant(0), tf.zeros_like(flat), tf.zeros_like(flat[:, 0])),
             parallel_iterations=1, maximum_iterations=size)
-        return tf.ensure_shape(tf.reshape(found, tf.shape(value)), value.shape), total
+        return tf.ensure_shape(tf.reshape(values, tf.shape(value)), value.shape), total
 
     def _raw(self, value, condition):
         """`[B, ..., k]`: what the network says of each dimension of `value [B, ...]`."""
@@ -206,6 +206,9 @@ class MaskedAutoregressive(_Autoregressive):
     def _inverse_and_log_det(self, y, **condition):
         return self._parallel(y, condition)
 
+    def _log_slopes(self, y, **condition):
+        return self._parallel_each(y, condition)[1]
+
     def _initialize(self, y, **condition):
         if hasattr(self._network, 'initialize'):
             self._network.initialize(y, **condition)
@@ -268,6 +271,10 @@ class InverseAutoregressive(_Autoregressive):
 
     def _inverse_and_log_det(self, y, **condition):
         return self._serial(y, condition)
+
+    def _log_slopes(self, y, **condition):
+        x, _ = self._serial(y, condition)
+        return -self._parallel_each(x, condition)[1]
 
 
 def _checked_order(order, shape):

@@ -1,16 +1,16 @@
 """The one-pass contract: value and log-det of a bijector from a single evaluation."""
 
 import functools
-import inspect
 
 import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import folding, values
+from tfp_glow.bijectors import checks, conditions, folding
+from tfp_glow.bijectors.introspection import Introspection
+from tfp_glow.bijectors.pullback import vjp_by_reconstruction
 from tfp_glow.internal import tfp_compat
 
 
-class OnePassBijector(tfb.Bijector):
+class OnePassBijector(Introspection):
     """A TFP bijector written as two methods that return value and log-det together.
 
     A subclass writes
@@ -30,7 +30,11 @@ class OnePassBijector(tfb.Bijector):
       vector-Jacobian product from the *output*, used by `Repeat` to train at constant memory. `dx`
       and `dlog_det` are the cotangents of the outputs of `_inverse_and_log_det`; `y` is rebuilt.
     * `_initialize(y) -> x`: sets data-dependent parameters from a batch of data `y` and returns
-      what the next bijector sees. Called through `tfp_glow.initialize` only.
+      what the next bijector sees; by default those of its parts. `tfp_glow.initialize` calls it.
+
+    Three more say what a layer does, for `tfp_glow.diagnose`: `_log_slopes(y)`, the answer of
+    `log_slopes`, `singular_values()`, and of a container `visit_parts(y, visit)`. Their defaults
+    and their documentation are those of `Introspection`, which is inherited.
 
     A bijector that depends on a condition, such as class labels or a feature map, says so by
     `takes_condition`; its methods above then have one more argument, `condition`: the tensor or
@@ -120,9 +124,10 @@ class OnePassBijector(tfb.Bijector):
     def _pair(self, direction, value, **condition):
         """`_forward_and_log_det` or its twin, of a value checked as `validate_args` asks for."""
         if self.validate_args:
-            rules = [r for r in self._parameter_rules() if values.is_reference(r.value)]
+            rules = [r for r in self._parameter_rules() if checks.is_reference(r.value)]
             rules += self._input_rules('x' if direction == '_forward' else 'y', value)
-            value = values.after(value, rules, self._initial_parameter_control_dependencies)
+            value = checks.with_assertions(
+                value, rules, tfp_compat.checks_at_construction(self))
         if direction == '_forward':
             return self._forward_and_log_det(value, **condition)
         return self._inverse_and_log_det(value, **condition)
@@ -131,13 +136,13 @@ class OnePassBijector(tfb.Bijector):
         """TFP's hook, of parameters at construction; `_pair` checks those that may change."""
         if not (is_init and self.validate_args):
             return []
-        return [values.assertion(rule) for rule in self._parameter_rules()
-                if not values.check_known(rule) and not values.is_reference(rule.value)]
+        return [checks.assertion(rule) for rule in self._parameter_rules()
+                if not checks.check_known(rule) and not checks.is_reference(rule.value)]
 
     def _parameter_rules(self):
-        """`values.Rule`s of the parameters."""
+        """`checks.Rule`s of the parameters."""
         given_ = ((name, self.parameters[name]) for name in self._parameter_properties(self.dtype))
-        return [values.finite(name, value) for name, value in given_ if value is not None]
+        return [checks.finite(name, value) for name, value in given_ if value is not None]
 
     def _input_rules(self, name, value):
         parts = tf.nest.flatten(value)
@@ -146,51 +151,28 @@ class OnePassBijector(tfb.Bijector):
         return [self._input_rule(f'{name}[{i}]', part) for i, part in enumerate(parts)]
 
     def _input_rule(self, name, value):
-        """The `values.Rule` of the input `name`, x of `forward` or y of `inverse`."""
-        return values.finite(name, value)
+        """The `checks.Rule` of the input `name`, x of `forward` or y of `inverse`."""
+        return checks.finite(name, value)
 
     def _output_of(self, name, raw):
         """`raw`, which the argument `name` returned, checked as `validate_args` asks for."""
         if not self.validate_args:
             return raw
-        return values.after(raw, [values.finite(f'the output of {name}', raw)])
+        return checks.with_assertions(raw, [checks.finite(f'the output of {name}', raw)])
 
     def _checked(self, kwargs, part=None, ndims=None):
         """`kwargs` of a public call, with the condition's batch that of the folded input `part`."""
-        unknown = set(kwargs) - {'condition'}
-        if unknown:
-            raise TypeError(f'{self.name} got an unknown keyword {min(unknown)!r}; it may be given '
-                            "'condition'.")
-        condition = kwargs.get('condition')
-        if not self.takes_condition:
-            if condition is not None:
-                raise ValueError(f'condition must not be given to {self.name}, which depends on '
-                                 'none; got one.')
-            return {}
-        if condition is None:
-            raise ValueError(f'condition must be given to {self.name}, which depends on it; '
-                             'got None.')
-        if part is None:
-            return {'condition': condition}
-        innermost = part.shape[-ndims - 1] if part.shape.rank > ndims else 1
-        count = part.shape[:-ndims].num_elements()
-        if count is None:
-            count = tf.reduce_prod(tf.shape(part)[:-ndims])
-        return {'condition': tf.nest.map_structure(
-            lambda c: folding.fold_condition(c, innermost, count, self.name), condition)}
+        return conditions.checked_kwargs(self, kwargs, part, ndims)
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
-        return pull_through(functools.partial(self._inverse_and_log_det, **condition),
-                            functools.partial(self._forward_and_log_det, **condition),
-                            y, dy, dlog_det, pullback)
+        return vjp_by_reconstruction(
+            functools.partial(self._inverse_and_log_det, **condition),
+            functools.partial(self._forward_and_log_det, **condition), y, dy, dlog_det, pullback)
 
     def _inverse_pullback(self, x, dx, dlog_det, pullback, **condition):
-        return pull_through(functools.partial(self._forward_and_log_det, **condition),
-                            functools.partial(self._inverse_and_log_det, **condition),
-                            x, dx, dlog_det, pullback)
-
-    def _initialize(self, y, **condition):
-        return self._inverse_and_log_det(y, **condition)[0]
+        return vjp_by_reconstruction(
+            functools.partial(self._forward_and_log_det, **condition),
+            functools.partial(self._inverse_and_log_det, **condition), x, dx, dlog_det, pullback)
 
     def _in_mode(self, training):
         return self
@@ -201,141 +183,3 @@ class OnePassBijector(tfb.Bijector):
     def _with_frozen(self, values):
         del values
         return self
-
-
-def common_event_ndims(bijectors):
-    """Dimensions of the events that all `bijectors` can share; images' 3 if all are elementwise."""
-    return max(part.inverse_min_event_ndims for part in bijectors) or 3
-
-
-def common_dtype(**bijectors):
-    """The dtype of those of the named lists of bijectors that have one, or None.
-
-    Raises:
-      ValueError: they have more than one.
-    """
-    found = {f'{name}[{i}]': part.dtype for name, parts in bijectors.items()
-             for i, part in enumerate(parts) if isinstance(part.dtype, tf.DType)}
-    if len(set(found.values())) > 1:
-        listed = ', '.join(f'{name}={dtype.name}' for name, dtype in found.items())
-        raise ValueError(f'{" and ".join(bijectors)} must have one dtype; got {listed}.')
-    return next(iter(found.values()), None)
-
-
-def leaves(condition):
-    """The tensors of a condition, which may be None."""
-    return [] if condition is None else tf.nest.flatten(condition)
-
-
-def repack(condition, tensors):
-    """The inverse of `leaves`."""
-    return None if condition is None else tf.nest.pack_sequence_as(condition, list(tensors))
-
-
-def takes_condition(bijector):
-    """Whether any TFP bijector wants `condition=`: by its property, else by `_forward`'s form."""
-    if isinstance(bijector, OnePassBijector):
-        return bijector.takes_condition
-    return 'condition' in inspect.signature(bijector._forward).parameters
-
-
-def given(bijector, condition):
-    """The keyword arguments of `bijector`'s methods: the condition, if it takes one."""
-    return {'condition': condition} if takes_condition(bijector) else {}
-
-
-def forward_and_log_det(bijector, x, event_ndims, condition=None):
-    """`(forward(x), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
-    kwargs = given(bijector, condition)
-    if not isinstance(bijector, OnePassBijector):
-        x = tf.identity(x)  # TFP's cache answers an old tensor with old values, unrecorded.
-        log_det = bijector.forward_log_det_jacobian(x, event_ndims=event_ndims, **kwargs)
-        return (bijector.forward(x, **kwargs),
-                tf.broadcast_to(log_det, tf.shape(x)[:-event_ndims]))
-    if tf.nest.flatten(bijector.forward_min_event_ndims)[0] in (0, event_ndims):
-        y, log_det = bijector._pair('_forward', x, **kwargs)
-    else:  # Of vectors, say, within images: what is left of the event is batch to it.
-        y, log_det = bijector._flattened('_forward', x, kwargs)
-    return y, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
-
-
-def inverse_and_log_det(bijector, y, event_ndims, condition=None):
-    """`(inverse(y), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
-    kwargs = given(bijector, condition)
-    if not isinstance(bijector, OnePassBijector):
-        y = tf.identity(y)
-        log_det = bijector.inverse_log_det_jacobian(y, event_ndims=event_ndims, **kwargs)
-        return (bijector.inverse(y, **kwargs),
-                tf.broadcast_to(log_det, tf.shape(y)[:-event_ndims]))
-    if bijector.inverse_min_event_ndims in (0, event_ndims):
-        x, log_det = bijector._pair('_inverse', y, **kwargs)
-    else:
-        x, log_det = bijector._flattened('_inverse', y, kwargs)
-    return x, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
-
-
-def forward_pullback(bijector, y, dy, dlog_det, pullback, condition=None, event_ndims=3):
-    """`_forward_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
-    if _is_one_pass_over(bijector, event_ndims):
-        return bijector._forward_pullback(y, dy, dlog_det, pullback, **given(bijector, condition))
-    return pull_through(lambda v: inverse_and_log_det(bijector, v, event_ndims, condition),
-                        lambda v: forward_and_log_det(bijector, v, event_ndims, condition),
-                        y, dy, dlog_det, pullback)
-
-
-def inverse_pullback(bijector, x, dx, dlog_det, pullback, condition=None, event_ndims=3):
-    """`_inverse_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
-    if _is_one_pass_over(bijector, event_ndims):
-        return bijector._inverse_pullback(x, dx, dlog_det, pullback, **given(bijector, condition))
-    return pull_through(lambda v: forward_and_log_det(bijector, v, event_ndims, condition),
-                        lambda v: inverse_and_log_det(bijector, v, event_ndims, condition),
-                        x, dx, dlog_det, pullback)
-
-
-def initialize_part(bijector, y, condition=None):
-    """Initialises `bijector`, if it knows how, from data `y`; returns what comes before it."""
-    kwargs = given(bijector, condition)
-    if isinstance(bijector, OnePassBijector):
-        return bijector._initialize(y, **kwargs)
-    return bijector.inverse(y, **kwargs)
-
-
-def in_mode(bijector, training):
-    """`bijector` as it trains or evaluates; itself where that makes no difference."""
-    return bijector._in_mode(training) if isinstance(bijector, OnePassBijector) else bijector
-
-
-def frozen_values(bijector):
-    """What `bijector` computes from its parameters alone, such as inverse matrices."""
-    return bijector._frozen_values() if isinstance(bijector, OnePassBijector) else ()
-
-
-def with_frozen(bijector, values):
-    """`bijector` reading `values`, its `frozen_values` as tensors or variables."""
-    return bijector._with_frozen(values) if isinstance(bijector, OnePassBijector) else bijector
-
-
-def _is_one_pass_over(bijector, event_ndims):
-    return (isinstance(bijector, OnePassBijector)
-            and bijector.inverse_min_event_ndims == event_ndims)
-
-
-def _sum_event(log_det, ndims):
-    if ndims == 0 or log_det.shape.rank == 0:
-        return log_det
-    return tf.reduce_sum(log_det, axis=list(range(-ndims, 0)))
-
-
-def pull_through(rebuild, function, output, doutput, dlog_det, pullback):
-    """The default reverse product: rebuilds the input, evaluates again, asks the tape."""
-    with pullback.paused():
-        inputs = rebuild(output)[0]
-    pullback.watch(inputs)
-    again, log_det = function(inputs)
-    dinputs, = pullback.pull([again, log_det], [inputs], [doutput, like(dlog_det, log_det)])
-    return inputs, dinputs
-
-
-def like(dlog_det, log_det):
-    """The cotangent of `log_det`, which may be one scalar for the whole batch."""
-    return tf.reduce_sum(dlog_det) if log_det.shape.rank == 0 else dlog_det

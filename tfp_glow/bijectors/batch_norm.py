@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, channel_affine, moments, values
+from tfp_glow.bijectors import base, channel_affine, checks, moments
 from tfp_glow.internal import tfp_compat
 
 
@@ -86,11 +86,11 @@ class BatchNorm(base.OnePassBijector):
             raise ValueError(f'event_ndims must be at least 1; got {event_ndims=}.')
         self._training, self._momentum, self._epsilon = training, momentum, epsilon
         with tf.name_scope(name):
-            self._shift, self._log_scale, self._mean, self._variance = values.floats(
+            self._shift, self._log_scale, self._mean, self._variance = checks.floats(
                 shift=shift, log_scale=log_scale, mean=mean, variance=variance)
             channel_affine.check_vectors(shift=self._shift, log_scale=self._log_scale,
                                          mean=self._mean, variance=self._variance)
-            values.check_known(self._variance_rule())
+            checks.check_known(self._variance_rule())
             super().__init__(forward_min_event_ndims=event_ndims, dtype=self._mean.dtype,
                              validate_args=validate_args, parameters=parameters, name=name)
 
@@ -100,7 +100,7 @@ class BatchNorm(base.OnePassBijector):
                 for name in ('shift', 'log_scale', 'mean', 'variance')}
 
     def _variance_rule(self):
-        return values.Rule('variance', self._variance, 'not be negative', lambda v: v >= 0)
+        return checks.Rule('variance', self._variance, 'not be negative', lambda v: v >= 0)
 
     def _parameter_rules(self):
         return [*super()._parameter_rules(), self._variance_rule()]
@@ -197,9 +197,17 @@ class BatchNorm(base.OnePassBijector):
     def _inverse_and_log_det(self, y):
         self._check_channels(y.shape)
         mean, variance = self._statistics(y)
-        log_scale = self._log_scale - .5 * tf.math.log(variance + self._epsilon)
+        log_scale = self._inverse_log_scale(variance)
         return ((y - mean) * tf.exp(log_scale) + self._shift,
                 self._positions(y) * tf.reduce_sum(log_scale))
+
+    def _log_slopes(self, y):
+        """The statistics of the batch are held fixed, as they are in the log-det."""
+        self._check_channels(y.shape)
+        return tf.broadcast_to(self._inverse_log_scale(self._statistics(y)[1]), tf.shape(y))
+
+    def _inverse_log_scale(self, variance):
+        return self._log_scale - .5 * tf.math.log(variance + self._epsilon)
 
     def _statistics(self, y):
         if not self._training:

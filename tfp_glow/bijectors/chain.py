@@ -4,7 +4,9 @@ import itertools
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, channel_affine, values
+from tfp_glow.bijectors import base, channel_affine, checks, conditions, introspection, parts
+from tfp_glow.bijectors.parts import common_dtype, common_event_ndims
+from tfp_glow.internal import tfp_compat
 
 
 class Chain(base.OnePassBijector):
@@ -47,12 +49,12 @@ class Chain(base.OnePassBijector):
         self._parts = list(parts)
         if not self._parts:
             raise ValueError(f'parts must hold at least one bijector; got {parts=}.')
-        values.check_bijectors('each of parts', self._parts)
-        self._ndims = base.common_event_ndims(self._parts)
+        checks.check_bijectors('each of parts', self._parts)
+        self._ndims = common_event_ndims(self._parts)
         super().__init__(
-            forward_min_event_ndims=self._ndims, dtype=base.common_dtype(parts=self._parts),
+            forward_min_event_ndims=self._ndims, dtype=common_dtype(parts=self._parts),
             validate_args=validate_args, parameters=parameters, name=name)
-        self._folded = self._no_dependency(_fold(self._parts))
+        self._folded = tfp_compat.untracked(self, _fold(self._parts))
 
     @property
     def parts(self):
@@ -61,49 +63,47 @@ class Chain(base.OnePassBijector):
 
     @property
     def takes_condition(self):
-        return any(map(base.takes_condition, self._parts))
+        return any(map(conditions.takes_condition, self._parts))
 
     def _forward_and_log_det(self, x, condition=None):
         total = tf.zeros([], x.dtype)
         for part in reversed(self._folded):
-            x, log_det = base.forward_and_log_det(part, x, self._ndims, condition)
+            x, log_det = parts.forward_and_log_det(part, x, self._ndims, condition)
             total += log_det
         return x, total
 
     def _inverse_and_log_det(self, y, condition=None):
         total = tf.zeros([], y.dtype)
         for part in self._folded:
-            y, log_det = base.inverse_and_log_det(part, y, self._ndims, condition)
+            y, log_det = parts.inverse_and_log_det(part, y, self._ndims, condition)
             total += log_det
         return y, total
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
         for part in self._folded:
-            y, dy = base.forward_pullback(
+            y, dy = parts.forward_pullback(
                 part, y, dy, dlog_det, pullback, condition, self._ndims)
         return y, dy
 
     def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
         for part in reversed(self._folded):
-            x, dx = base.inverse_pullback(
+            x, dx = parts.inverse_pullback(
                 part, x, dx, dlog_det, pullback, condition, self._ndims)
         return x, dx
 
-    def _initialize(self, y, condition=None):
-        for part in self._parts:
-            y = base.initialize_part(part, y, condition)
-        return y
+    def visit_parts(self, y, visit):
+        return introspection.visit_in_turn(self._parts, y, visit)
 
     def _in_mode(self, training):
-        parts = [base.in_mode(part, training) for part in self._parts]
-        unchanged = all(new is old for new, old in zip(parts, self._parts))
-        return self if unchanged else self.copy(parts=parts)
+        changed = [parts.in_mode(part, training) for part in self._parts]
+        unchanged = all(new is old for new, old in zip(changed, self._parts))
+        return self if unchanged else self.copy(parts=changed)
 
     def _frozen_values(self):
-        return [base.frozen_values(part) for part in self._folded]
+        return [parts.frozen_values(part) for part in self._folded]
 
     def _with_frozen(self, values):
-        return Chain([base.with_frozen(part, v) for part, v in zip(self._folded, values)],
+        return Chain([parts.with_frozen(part, v) for part, v in zip(self._folded, values)],
                      validate_args=self.validate_args, name=self.name)
 
     def _forward_event_shape(self, shape):

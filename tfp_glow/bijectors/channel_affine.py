@@ -6,9 +6,11 @@ A vector, with `event_ndims=1`, is a single pixel.
 import functools
 import typing
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_glow.bijectors import base
+from tfp_glow.bijectors.parts import common_dtype, common_event_ndims
 
 
 class Affine(typing.NamedTuple):
@@ -58,6 +60,14 @@ class ChannelAffine(base.OnePassBijector):
     def _inverse_and_log_det(self, y):
         return apply(self._inverse_affine(), y)
 
+    def singular_values(self):
+        """Those of the matrix of `inverse`, `[C]`, in float64; NaN if the matrix is not finite."""
+        matrix = tf.cast(self._inverse_affine().matrix, tf.float64)
+        is_finite = tf.reduce_all(tf.math.is_finite(matrix))
+        known = tf.where(is_finite, matrix, tf.zeros_like(matrix))  # The decomposition might fail.
+        values = tf.linalg.svd(known, compute_uv=False)
+        return tf.where(is_finite, values, np.nan * tf.ones_like(values))
+
     def _frozen_values(self):
         return {'forward': self._forward_affine()._asdict(),
                 'inverse': self._inverse_affine()._asdict()}
@@ -73,13 +83,13 @@ class Folded(ChannelAffine):
     def __init__(self, parts, name='folded'):
         parameters = dict(locals())
         self._parts = list(parts)
-        found = {part.channels for part in self._parts} - {None}
-        if len(found) > 1:
+        counts = {part.channels for part in self._parts} - {None}
+        if len(counts) > 1:
             raise ValueError('parts must have one number of channels where they are neighbours; '
-                             f'got {", ".join(map(str, sorted(found)))}.')
-        self._channels = min(found, default=None)
-        super().__init__(event_ndims=base.common_event_ndims(self._parts),
-                         dtype=base.common_dtype(parts=self._parts), parameters=parameters,
+                             f'got {", ".join(map(str, sorted(counts)))}.')
+        self._channels = min(counts, default=None)
+        super().__init__(event_ndims=common_event_ndims(self._parts),
+                         dtype=common_dtype(parts=self._parts), parameters=parameters,
                          name=name)
 
     @property

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base
+from tfp_glow.bijectors import affine, base, introspection, parts
 from tfp_glow.internal import keras_bridge
 
 
@@ -58,10 +58,10 @@ class Conditioned(base.OnePassBijector):
         return True
 
     def _forward_and_log_det(self, x, condition):
-        return self._transform(x, condition, base.forward_and_log_det)
+        return self._transform(x, condition, parts.forward_and_log_det)
 
     def _inverse_and_log_det(self, y, condition):
-        return self._transform(y, condition, base.inverse_and_log_det)
+        return self._transform(y, condition, parts.inverse_and_log_det)
 
     def _transform(self, images, condition, function):
         after, log_det = function(self._bound(images, condition), images, 3)
@@ -69,6 +69,9 @@ class Conditioned(base.OnePassBijector):
             raise ValueError('conditioner must give what broadcasts to the input, of shape='
                              f'{images.shape}; got shape={after.shape}.')
         return after, log_det
+
+    def _log_slopes(self, y, condition):
+        return introspection.log_slopes(self._bound(y, condition), y)
 
     def _bound(self, images, condition):
         """The inner transform under `condition`."""

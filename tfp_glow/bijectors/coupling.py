@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base, splits
+from tfp_glow.bijectors import affine, base, introspection, parts, splits
+from tfp_glow.bijectors.pullback import match_log_det
 from tfp_glow.internal import keras_bridge
 
 
@@ -43,10 +44,10 @@ class CouplingBase(base.OnePassBijector):
         return kept
 
     def _forward_and_log_det(self, x, **condition):
-        return self._transform(x, condition, base.forward_and_log_det)
+        return self._transform(x, condition, parts.forward_and_log_det)
 
     def _inverse_and_log_det(self, y, **condition):
-        return self._transform(y, condition, base.inverse_and_log_det)
+        return self._transform(y, condition, parts.inverse_and_log_det)
 
     def _transform(self, event, condition, function):
         kept, moved = self._split.apart(event)
@@ -57,11 +58,11 @@ class CouplingBase(base.OnePassBijector):
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
         return self._pull(y, dy, dlog_det, pullback, condition,
-                          base.inverse_and_log_det, base.forward_and_log_det)
+                          parts.inverse_and_log_det, parts.forward_and_log_det)
 
     def _inverse_pullback(self, x, dx, dlog_det, pullback, **condition):
         return self._pull(x, dx, dlog_det, pullback, condition,
-                          base.forward_and_log_det, base.inverse_and_log_det)
+                          parts.forward_and_log_det, parts.inverse_and_log_det)
 
     def _raw(self, kept, moved, condition):
         # A network may compute in bfloat16.
@@ -92,7 +93,7 @@ class CouplingBase(base.OnePassBijector):
             before.set_shape(moved.shape)
         again, log_det = function(inner, pullback.watch(before), ndims)
         dbefore, draw = pullback.pull(
-            [again, log_det], [before, cut], [dmoved, base.like(dlog_det, log_det)])
+            [again, log_det], [before, cut], [dmoved, match_log_det(dlog_det, log_det)])
         dconditioner, = pullback.pull([raw], [kept], [draw])
         return (self._split.together(kept, before),
                 self._split.together(dkept + dconditioner, dbefore))
@@ -158,6 +159,11 @@ class Coupling(CouplingBase):
         parameters = dict(locals())
         super().__init__(conditioner, inner or affine.AffineInner(), split or splits.channels(),
                          event_ndims, validate_args, parameters, name)
+
+    def _log_slopes(self, y, **condition):
+        kept, moved = self._split.apart(y)
+        inner = self._inner(self._raw(kept, moved, condition))
+        return introspection.log_slopes(inner, moved)
 
 
 def _broadcasts(shape, to):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, values
+from tfp_glow.bijectors import base, checks, conditions, parts
 
 
 class Flattened(base.OnePassBijector):
@@ -47,7 +47,7 @@ class Flattened(base.OnePassBijector):
         shape = tf.TensorShape(event_shape)
         if not shape.is_fully_defined() or shape.rank < 1:
             raise ValueError(f'event_shape must be known, of rank 1 or more; got {event_shape}.')
-        values.check_bijectors('bijector', [bijector])
+        checks.check_bijectors('bijector', [bijector])
         ndims = bijector.inverse_min_event_ndims
         if ndims not in (0, 1) or bijector.forward_min_event_ndims != ndims:
             raise ValueError(f'bijector must be one of vectors or scalars; {bijector.name} has '
@@ -64,38 +64,38 @@ class Flattened(base.OnePassBijector):
 
     @property
     def takes_condition(self):
-        return base.takes_condition(self._bijector)
+        return conditions.takes_condition(self._bijector)
 
     def _forward_and_log_det(self, x, condition=None):
-        y, log_det = base.forward_and_log_det(self._bijector, self._vectors(x), 1, condition)
+        y, log_det = parts.forward_and_log_det(self._bijector, self._vectors(x), 1, condition)
         return self._events(y), log_det
 
     def _inverse_and_log_det(self, y, condition=None):
-        x, log_det = base.inverse_and_log_det(self._bijector, self._vectors(y), 1, condition)
+        x, log_det = parts.inverse_and_log_det(self._bijector, self._vectors(y), 1, condition)
         return self._events(x), log_det
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
-        x, dx = base.forward_pullback(self._bijector, self._vectors(y), self._vectors(dy),
+        x, dx = parts.forward_pullback(self._bijector, self._vectors(y), self._vectors(dy),
                                       dlog_det, pullback, condition, 1)
         return self._events(x), self._events(dx)
 
     def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
-        y, dy = base.inverse_pullback(self._bijector, self._vectors(x), self._vectors(dx),
+        y, dy = parts.inverse_pullback(self._bijector, self._vectors(x), self._vectors(dx),
                                       dlog_det, pullback, condition, 1)
         return self._events(y), self._events(dy)
 
-    def _initialize(self, y, condition=None):
-        return self._events(base.initialize_part(self._bijector, self._vectors(y), condition))
+    def visit_parts(self, y, visit):
+        return self._events(visit('/', self._bijector, self._vectors(y)))
 
     def _in_mode(self, training):
-        inner = base.in_mode(self._bijector, training)
+        inner = parts.in_mode(self._bijector, training)
         return self if inner is self._bijector else self.copy(bijector=inner)
 
     def _frozen_values(self):
-        return base.frozen_values(self._bijector)
+        return parts.frozen_values(self._bijector)
 
     def _with_frozen(self, values):
-        return self.copy(bijector=base.with_frozen(self._bijector, values))
+        return self.copy(bijector=parts.with_frozen(self._bijector, values))
 
     def _vectors(self, events):
         if not events.shape[1:].is_compatible_with(self._shape):

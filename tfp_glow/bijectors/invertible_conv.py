@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import channel_affine, values
+from tfp_glow.bijectors import channel_affine, checks
 from tfp_glow.internal import tfp_compat
 
 
@@ -53,7 +53,7 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
                  name='invertible_conv1x1'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._permutation, self._lower, self._upper, self._sign, self._log_s = values.floats(
+            self._permutation, self._lower, self._upper, self._sign, self._log_s = checks.floats(
                 permutation=permutation, lower=lower, upper=upper, sign=sign, log_s=log_s)
             channel_affine.check_vectors(log_s=self._log_s, sign=self._sign)
             for label, matrix in (('permutation', self._permutation), ('lower', self._lower),
@@ -74,9 +74,9 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
 
     def _parameter_rules(self):
         return [*super()._parameter_rules(),
-                values.Rule('permutation', self._permutation, 'be a permutation matrix',
+                checks.Rule('permutation', self._permutation, 'be a permutation matrix',
                             _is_permutation),
-                values.Rule('sign', self._sign, 'be -1 or 1', lambda s: tf.abs(s) == 1)]
+                checks.Rule('sign', self._sign, 'be -1 or 1', lambda s: tf.abs(s) == 1)]
 
     def _triangles(self):
         lower = tf.convert_to_tensor(self._lower)
@@ -135,7 +135,7 @@ class DenseConv1x1(channel_affine.ChannelAffine):
     def __init__(self, kernel, validate_args=False, name='dense_conv1x1'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._kernel, = values.floats(kernel=kernel)
+            self._kernel, = checks.floats(kernel=kernel)
             _check_square('kernel', self._kernel, self._kernel.shape[-1:].num_elements())
             super().__init__(dtype=self._kernel.dtype, validate_args=validate_args,
                              parameters=parameters, name=name)
@@ -150,7 +150,7 @@ class DenseConv1x1(channel_affine.ChannelAffine):
 
     def _parameter_rules(self):
         return [*super()._parameter_rules(),
-                values.Rule('kernel', self._kernel, 'not be singular', _is_regular)]
+                checks.Rule('kernel', self._kernel, 'not be singular', _is_regular)]
 
     def _inverse_affine(self):
         kernel = tf.convert_to_tensor(self._kernel)

@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, values
+from tfp_glow.bijectors import base, checks
 
 
 class Logit(base.OnePassBijector):
@@ -57,7 +57,7 @@ class Logit(base.OnePassBijector):
             return super()._input_rule(name, value)
         alpha, slope = self._alpha, 1 - 2 * self._alpha
         beyond = alpha / slope
-        return values.Rule(name, value, f'be in ({0 - beyond:.4g}, {1 + beyond:.4g})',
+        return checks.Rule(name, value, f'be in ({0 - beyond:.4g}, {1 + beyond:.4g})',
                            lambda y: (alpha + slope * y > 0) & (alpha + slope * (1 - y) > 0))
 
     def _forward_and_log_det(self, x):

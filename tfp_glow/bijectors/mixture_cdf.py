@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_glow.bijectors import affine, base, scale_maps, values
+from tfp_glow.bijectors import affine, base, checks, parts, scale_maps
 from tfp_glow.internal import tfp_compat
 
 _TOLERANCE = 1e-6  # Of the inverse, relative to 1 + |value|.
@@ -60,7 +60,7 @@ class MixtureLogisticCDF(base.OnePassBijector):
         if max_iterations < 1:
             raise ValueError(f'max_iterations must be positive; got {max_iterations=}.')
         with tf.name_scope(name):
-            self._logits, self._means, self._log_scales = values.floats(
+            self._logits, self._means, self._log_scales = checks.floats(
                 logits=logits, means=means, log_scales=log_scales)
             self._max_iterations = max_iterations
             shapes = [p.shape for p in (self._logits, self._means, self._log_scales)]
@@ -111,11 +111,11 @@ class MixtureLogisticCDF(base.OnePassBijector):
         roots = means + tf.exp(log_scales) * x[..., tf.newaxis]  # Of each component alone.
         low, high = tf.reduce_min(roots, -1), tf.reduce_max(roots, -1)
         margin = _epsilon(x) * (1 + tf.maximum(tf.abs(low), tf.abs(high)))
-        found = tfp.math.find_root_chandrupatla(
+        solution = tfp.math.find_root_chandrupatla(
             lambda y: _logit_and_log_slope(y, mixture)[0] - x, low - margin, high + margin,
             position_tolerance=_epsilon(x), max_iterations=self._max_iterations)
-        found.estimated_root.set_shape(low.shape)
-        return tf.stop_gradient(found.estimated_root)
+        solution.estimated_root.set_shape(low.shape)
+        return tf.stop_gradient(solution.estimated_root)
 
 
 class MixtureCDFInner(tf.Module):
@@ -172,13 +172,13 @@ class _Then(base.OnePassBijector):
                          name=name)
 
     def _forward_and_log_det(self, x):
-        h, second = base.forward_and_log_det(self._second, x, 0)
-        y, first = base.forward_and_log_det(self._first, h, 0)
+        h, second = parts.forward_and_log_det(self._second, x, 0)
+        y, first = parts.forward_and_log_det(self._first, h, 0)
         return y, first + second
 
     def _inverse_and_log_det(self, y):
-        h, first = base.inverse_and_log_det(self._first, y, 0)
-        x, second = base.inverse_and_log_det(self._second, h, 0)
+        h, first = parts.inverse_and_log_det(self._first, y, 0)
+        x, second = parts.inverse_and_log_det(self._second, h, 0)
         return x, first + second
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.bijectors import base, splits, values
+from tfp_glow.bijectors import base, checks, conditions, parts, splits
 
 
 class MultiScale(base.OnePassBijector):
@@ -62,8 +62,8 @@ class MultiScale(base.OnePassBijector):
         if len(self._exits) != count - 1:
             raise ValueError(f'exits must hold one bijector per level but the last, {count - 1}; '
                              f'got {len(self._exits)}.')
-        values.check_bijectors('each of levels', self._levels)
-        values.check_bijectors('each of exits', self._exits)
+        checks.check_bijectors('each of levels', self._levels)
+        checks.check_bijectors('each of exits', self._exits)
         self._event_shape = tf.TensorShape(event_shape).with_rank(3)
         each = isinstance(share, (list, tuple))
         if each and len(share) != count - 1:
@@ -72,7 +72,7 @@ class MultiScale(base.OnePassBijector):
         self._splits = ([splits.channels(share=s) for s in share] if each
                         else [splits.channels(share=share)] * (count - 1))
         super().__init__(forward_min_event_ndims=[3] * count, inverse_min_event_ndims=3,
-                         dtype=base.common_dtype(levels=self._levels, exits=self._exits),
+                         dtype=parts.common_dtype(levels=self._levels, exits=self._exits),
                          validate_args=validate_args, parameters=parameters, name=name)
 
     @property
@@ -92,15 +92,16 @@ class MultiScale(base.OnePassBijector):
 
     @property
     def takes_condition(self):
-        return any(map(base.takes_condition, [*self._levels, *self._exits]))
+        return any(map(conditions.takes_condition, [*self._levels, *self._exits]))
 
     def _forward_and_log_det(self, x, condition=None):
         *exited, h = x
-        h, total = base.forward_and_log_det(self._levels[-1], h, 3, condition)
-        parts = zip(self._levels, self._exits, self._splits, exited)
-        for level, exit_, split, z in reversed(list(parts)):
-            h, exit_log_det = base.forward_and_log_det(exit_, _joined(split, h, z), 3, condition)
-            h, log_det = base.forward_and_log_det(level, h, 3, condition)
+        h, total = parts.forward_and_log_det(self._levels[-1], h, 3, condition)
+        finer = zip(self._levels, self._exits, self._splits, exited)
+        for level, exit_, split, z in reversed(list(finer)):
+            h = _join_channels(split, h, z)
+            h, exit_log_det = parts.forward_and_log_det(exit_, h, 3, condition)
+            h, log_det = parts.forward_and_log_det(level, h, 3, condition)
             total += exit_log_det + log_det
         self._check_event('the image of x', h)
         return h, total
@@ -109,12 +110,12 @@ class MultiScale(base.OnePassBijector):
         self._check_event('y', y)
         h, latents, total = y, [], tf.zeros([], y.dtype)
         for level, exit_, split in zip(self._levels, self._exits, self._splits):
-            h, log_det = base.inverse_and_log_det(level, h, 3, condition)
-            h, exit_log_det = base.inverse_and_log_det(exit_, h, 3, condition)
+            h, log_det = parts.inverse_and_log_det(level, h, 3, condition)
+            h, exit_log_det = parts.inverse_and_log_det(exit_, h, 3, condition)
             h, z = split.apart(h)
             latents.append(z)
             total += log_det + exit_log_det
-        h, log_det = base.inverse_and_log_det(self._levels[-1], h, 3, condition)
+        h, log_det = parts.inverse_and_log_det(self._levels[-1], h, 3, condition)
         return [*latents, h], total + log_det
 
     def _check_event(self, name, image):
@@ -126,48 +127,50 @@ class MultiScale(base.OnePassBijector):
         rest = (dlog_det, pullback, condition)
         latents, dlatents = [], []
         for level, exit_, split in zip(self._levels, self._exits, self._splits):
-            y, dy = base.forward_pullback(level, y, dy, *rest)
-            y, dy = base.forward_pullback(exit_, y, dy, *rest)
+            y, dy = parts.forward_pullback(level, y, dy, *rest)
+            y, dy = parts.forward_pullback(exit_, y, dy, *rest)
             (y, z), (dy, dz) = split.apart(y), split.apart(dy)
             latents.append(z)
             dlatents.append(dz)
-        y, dy = base.forward_pullback(self._levels[-1], y, dy, *rest)
+        y, dy = parts.forward_pullback(self._levels[-1], y, dy, *rest)
         return [*latents, y], [*dlatents, dy]
 
     def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
         rest = (dlog_det, pullback, condition)
         (*exited, h), (*dexited, dh) = x, dx
-        h, dh = base.inverse_pullback(self._levels[-1], h, dh, *rest)
+        h, dh = parts.inverse_pullback(self._levels[-1], h, dh, *rest)
         for level, exit_, z, dz in reversed(list(zip(self._levels, self._exits, exited, dexited))):
             h, dh = tf.concat([h, z], -1), tf.concat([dh, dz], -1)
-            h, dh = base.inverse_pullback(exit_, h, dh, *rest)
-            h, dh = base.inverse_pullback(level, h, dh, *rest)
+            h, dh = parts.inverse_pullback(exit_, h, dh, *rest)
+            h, dh = parts.inverse_pullback(level, h, dh, *rest)
         return h, dh
 
-    def _initialize(self, y, condition=None):
+    def visit_parts(self, y, visit):
         latents = []
-        for level, exit_, split in zip(self._levels, self._exits, self._splits):
-            y = base.initialize_part(exit_, base.initialize_part(level, y, condition), condition)
+        for index, (exit_, split) in enumerate(zip(self._exits, self._splits)):
+            y = visit(f'level_{index}/', self._levels[index], y)
+            if not isinstance(exit_, tfb.Identity):
+                y = visit(f'level_{index}/exit', exit_, y)
             y, z = split.apart(y)
             latents.append(z)
-        return [*latents, base.initialize_part(self._levels[-1], y, condition)]
+        return [*latents, visit(f'level_{len(self._exits)}/', self._levels[-1], y)]
 
     def _in_mode(self, training):
-        levels, exits = ([base.in_mode(part, training) for part in parts]
-                         for parts in (self._levels, self._exits))
+        levels, exits = ([parts.in_mode(part, training) for part in bijectors]
+                         for bijectors in (self._levels, self._exits))
         old = [*self._levels, *self._exits]
         unchanged = all(new is part for new, part in zip([*levels, *exits], old))
         return self if unchanged else self.copy(levels=levels, exits=exits)
 
     def _frozen_values(self):
-        return [base.frozen_values(part) for part in [*self._levels, *self._exits]]
+        return [parts.frozen_values(part) for part in [*self._levels, *self._exits]]
 
     def _with_frozen(self, values):
-        parts = [base.with_frozen(part, v)
-                 for part, v in zip([*self._levels, *self._exits], values)]
+        frozen = [parts.with_frozen(part, v)
+                  for part, v in zip([*self._levels, *self._exits], values)]
         count = len(self._levels)
         shares = [split.share for split in self._splits]
-        return MultiScale(parts[:count], parts[count:], self._event_shape, shares,
+        return MultiScale(frozen[:count], frozen[count:], self._event_shape, shares,
                           self.validate_args, name=self.name)
 
     def _forward_dtype(self, input_dtype, **kwargs):
@@ -212,7 +215,7 @@ class MultiScale(base.OnePassBijector):
         return [*shapes, self._levels[-1].inverse_event_shape_tensor(shape)]
 
 
-def _joined(split, h, z):
+def _join_channels(split, h, z):
     """What stayed and the latent that left, as one image again."""
     kept, moved = h.shape[-1], z.shape[-1]
     if (not h.shape[:-1].is_compatible_with(z.shape[:-1])

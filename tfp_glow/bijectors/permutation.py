@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import channel_affine, values
+from tfp_glow.bijectors import channel_affine, checks
 from tfp_glow.internal import tfp_compat
 
 
@@ -43,13 +43,13 @@ class Shuffle(channel_affine.ChannelAffine):
                  name='shuffle'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._permutation = (permutation if values.is_reference(permutation)
+            self._permutation = (permutation if checks.is_reference(permutation)
                                  else tf.convert_to_tensor(permutation))
             if not self._permutation.dtype.is_integer:
                 raise ValueError('permutation must hold integers; '
                                  f'got dtype={self._permutation.dtype.name}.')
             channel_affine.check_vector('permutation', self._permutation)
-            values.check_known(*self._parameter_rules())
+            checks.check_known(*self._parameter_rules())
             super().__init__(event_ndims=event_ndims, dtype=dtype, validate_args=validate_args,
                              parameters=parameters, name=name)
 
@@ -62,7 +62,7 @@ class Shuffle(channel_affine.ChannelAffine):
         return {'permutation': tfp_compat.ParameterProperties(event_ndims=1)}
 
     def _parameter_rules(self):
-        return [values.Rule(
+        return [checks.Rule(
             'permutation', self._permutation, 'hold each of 0 .. C-1 once',
             lambda p: tf.reduce_all(tf.sort(p) == tf.range(tf.size(p, p.dtype), dtype=p.dtype)))]
 

@@ -45,17 +45,33 @@ class Pullback:
         """The cotangents of `inputs`, given those of `outputs`; adds up the parameters'."""
         with self.paused():
             sources = [*inputs, *self._parameters]
-            found = self._tape.gradient(outputs, sources, output_gradients=output_gradients)
-            found_inputs, found_parameters = found[:len(inputs)], found[len(inputs):]
+            cotangents = self._tape.gradient(outputs, sources, output_gradients=output_gradients)
+            of_inputs, of_parameters = cotangents[:len(inputs)], cotangents[len(inputs):]
             self._gradients = [
                 _add(old, None if new is None else tf.convert_to_tensor(new))
-                for old, new in zip(self._gradients, found_parameters)]
-            return [tf.zeros_like(t) if g is None else g for t, g in zip(inputs, found_inputs)]
+                for old, new in zip(self._gradients, of_parameters)]
+            return [tf.zeros_like(t) if g is None else g for t, g in zip(inputs, of_inputs)]
 
     def gradients(self):
         """The parameters' gradients, in order; zeros for a parameter that nothing used."""
         return [tf.zeros_like(p) if g is None else g
                 for p, g in zip(self._parameters, self._gradients)]
+
+
+def vjp_by_reconstruction(rebuild, function, output, doutput, dlog_det, pullback):
+    """The default reverse product: rebuilds the input, evaluates again, asks the tape."""
+    with pullback.paused():
+        inputs = rebuild(output)[0]
+    pullback.watch(inputs)
+    again, log_det = function(inputs)
+    dinputs, = pullback.pull(
+        [again, log_det], [inputs], [doutput, match_log_det(dlog_det, log_det)])
+    return inputs, dinputs
+
+
+def match_log_det(dlog_det, log_det):
+    """The cotangent of `log_det`, which may be one scalar for the whole batch."""
+    return tf.reduce_sum(dlog_det) if log_det.shape.rank == 0 else dlog_det
 
 
 def check_none(hidden, name):

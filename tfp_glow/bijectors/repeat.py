@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, values
+from tfp_glow.bijectors import base, checks, conditions, introspection, parts
 from tfp_glow.bijectors.pullback import Pullback, check_none
 from tfp_glow.internal import tfp_compat
 
@@ -66,15 +66,15 @@ class Repeat(base.OnePassBijector):
                 raise ValueError(f'each parameter must have {times=} as its leading axis; '
                                  f'got shape={value.shape}.')
         step = self.step(0)
-        values.check_bijectors('what make_step returns', [step])
-        self._takes_condition = base.takes_condition(step)
-        self._ndims = base.common_event_ndims([step])
+        checks.check_bijectors('what make_step returns', [step])
+        self._takes_condition = conditions.takes_condition(step)
+        self._ndims = parts.common_event_ndims([step])
         super().__init__(
-            forward_min_event_ndims=self._ndims, dtype=base.common_dtype(steps=[step]),
+            forward_min_event_ndims=self._ndims, dtype=parts.common_dtype(steps=[step]),
             validate_args=validate_args, parameters=parameters, name=name)
 
     def _parameter_rules(self):
-        return [values.finite('params', value) for value in tf.nest.flatten(self._params)]
+        return [checks.finite('params', value) for value in tf.nest.flatten(self._params)]
 
     @property
     def times(self):
@@ -117,7 +117,7 @@ class Repeat(base.OnePassBijector):
         @tf.custom_gradient
         def run(value, *tensors):
             flat = tensors[:count]
-            given = base.repack(condition, tensors[count:])
+            given = conditions.repack_condition(condition, tensors[count:])
             with tf.name_scope('repeat'), tfp_compat.hidden_inputs([value, *tensors]) as hidden:
                 output, log_det = self._loop(value, flat, given, forward)
 
@@ -128,7 +128,7 @@ class Repeat(base.OnePassBijector):
                         output, doutput, dlog_det, flat, learns, given, forward)
                 return [dvalue, *dflat, *dcondition]
             return (output, log_det), gradient
-        return run(value, *flat, *base.leaves(condition))
+        return run(value, *flat, *conditions.flatten_condition(condition))
 
     def _pull(self, output, doutput, dlog_det, pullback, condition, forward):
         """The reverse product within that of a container: gradients go through its tape."""
@@ -137,8 +137,8 @@ class Repeat(base.OnePassBijector):
         with pullback.paused():
             value, dvalue, dflat, dcondition = self._walk_back(
                 output, doutput, dlog_det, flat, learns, condition, forward)
-        learned = [(p, d) for p, d in zip([*flat, *base.leaves(condition)], [*dflat, *dcondition])
-                   if d is not None]
+        sources = [*flat, *conditions.flatten_condition(condition)]
+        learned = [(p, d) for p, d in zip(sources, [*dflat, *dcondition]) if d is not None]
         if learned:
             parameters, gradients = zip(*learned)
             pullback.pull(list(parameters), [], list(gradients))
@@ -152,7 +152,7 @@ class Repeat(base.OnePassBijector):
 
         def body(i, value, total):
             step = self._step(read(self._index(i, forward)))
-            pair = base.forward_and_log_det if forward else base.inverse_and_log_det
+            pair = parts.forward_and_log_det if forward else parts.inverse_and_log_det
             new, log_det = pair(step, value, self._ndims, condition)
             if not new.shape.is_compatible_with(value.shape):
                 raise ValueError('what make_step returns must keep the shape of its input, '
@@ -172,7 +172,7 @@ class Repeat(base.OnePassBijector):
           condition's tensors, None for those that do not learn.
         """
         learned = [k for k, learn in enumerate(learns) if learn]
-        given = [c for c in base.leaves(condition) if c.dtype.is_floating]
+        given = [c for c in conditions.flatten_condition(condition) if c.dtype.is_floating]
         arrays = [tf.TensorArray(flat[k].dtype, self._times, element_shape=flat[k].shape[1:])
                   for k in learned]
 
@@ -180,19 +180,19 @@ class Repeat(base.OnePassBijector):
             index = self._index(i, not forward)
             slices = _slices(flat, index)
             with Pullback([slices[k] for k in learned] + given) as pullback:
-                product = base.forward_pullback if forward else base.inverse_pullback
+                product = parts.forward_pullback if forward else parts.inverse_pullback
                 value, dvalue = product(self._step(slices), value, dvalue, dlog_det, pullback,
                                         condition, self._ndims)
-            found = pullback.gradients()
-            arrays = [a.write(index, g) for a, g in zip(arrays, found)]
-            summed = [s + g for s, g in zip(summed, found[len(learned):])]
+            gradients = pullback.gradients()
+            arrays = [a.write(index, g) for a, g in zip(arrays, gradients)]
+            summed = [s + g for s, g in zip(summed, gradients[len(learned):])]
             return i + 1, value, dvalue, arrays, summed
         _, value, dvalue, arrays, summed = _while(
             self._times, body, (output, doutput, arrays, [tf.zeros_like(c) for c in given]))
         stacked, summed = (a.stack() for a in arrays), iter(summed)
         dflat = [next(stacked) if learn else None for learn in learns]
         dcondition = [next(summed) if c.dtype.is_floating else None
-                      for c in base.leaves(condition)]
+                      for c in conditions.flatten_condition(condition)]
         return value, dvalue, dflat, dcondition
 
     def _step(self, slices):
@@ -200,6 +200,11 @@ class Repeat(base.OnePassBijector):
 
     def _index(self, i, forward):
         return self._times - 1 - i if forward else i
+
+    def visit_parts(self, y, visit):
+        for index in range(self._times):
+            y = visit(f'[{index}]/', self.step(index), y)
+        return y
 
     def _initialize(self, y, condition=None):
         """Initialises step after step on variables that hold one slice each, and writes back.
@@ -217,7 +222,7 @@ class Repeat(base.OnePassBijector):
             def body(i, y, arrays):
                 for s, p in zip(slices, flat):
                     s.assign(tf.gather(p, i))
-                y = base.initialize_part(self._step(slices), y, condition)
+                y = introspection.initialize(self._step(slices), y, condition)
                 return i + 1, y, [a.write(i, s) for a, s in zip(arrays, slices)]
             _, y, arrays = _while(self._times, body, (y, arrays))
             for p, array in zip(flat, arrays):
@@ -228,18 +233,18 @@ class Repeat(base.OnePassBijector):
 
     def _in_mode(self, training):
         step = self.step(0)
-        if base.in_mode(step, training) is step:
+        if parts.in_mode(step, training) is step:
             return self
         # What normalises by its batch cannot be rebuilt: ordinary backprop trains it.
-        return self.copy(make_step=lambda p: base.in_mode(self._make_step(p), training),
+        return self.copy(make_step=lambda p: parts.in_mode(self._make_step(p), training),
                          reversible=self._reversible and not training)
 
     def _frozen_values(self):
-        each = [base.frozen_values(self.step(i)) for i in range(self._times)]
+        each = [parts.frozen_values(self.step(i)) for i in range(self._times)]
         return tf.nest.map_structure(lambda *values: tf.stack(values), *each)
 
     def _with_frozen(self, values):
-        return Repeat(lambda p: base.with_frozen(self._make_step(p['step']), p['frozen']),
+        return Repeat(lambda p: parts.with_frozen(self._make_step(p['step']), p['frozen']),
                       {'step': self._params, 'frozen': values}, self._times, reversible=False,
                       validate_args=self.validate_args, name=self.name)
 

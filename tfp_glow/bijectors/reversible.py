@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, values
+from tfp_glow.bijectors import base, checks, conditions, parts
 from tfp_glow.bijectors.pullback import Pullback, check_none
 from tfp_glow.internal import tfp_compat
 
@@ -49,9 +49,9 @@ class Reversible(base.OnePassBijector):
 
     def __init__(self, bijector, validate_args=False, name='reversible'):
         parameters = dict(locals())
-        values.check_bijectors('bijector', [bijector])
+        checks.check_bijectors('bijector', [bijector])
         self._bijector = bijector
-        self._ndims = base.common_event_ndims([bijector])
+        self._ndims = parts.common_event_ndims([bijector])
         super().__init__(
             forward_min_event_ndims=tf.nest.map_structure(
                 lambda n: n or self._ndims, bijector.forward_min_event_ndims),
@@ -65,29 +65,30 @@ class Reversible(base.OnePassBijector):
 
     @property
     def takes_condition(self):
-        return base.takes_condition(self._bijector)
+        return conditions.takes_condition(self._bijector)
 
     def _forward_and_log_det(self, x, condition=None):
-        return self._run(base.forward_and_log_det, base.forward_pullback, x, condition)
+        return self._run(parts.forward_and_log_det, parts.forward_pullback, x, condition)
 
     def _inverse_and_log_det(self, y, condition=None):
-        return self._run(base.inverse_and_log_det, base.inverse_pullback, y, condition)
+        return self._run(parts.inverse_and_log_det, parts.inverse_pullback, y, condition)
 
     def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
-        return base.forward_pullback(
+        return parts.forward_pullback(
             self._bijector, y, dy, dlog_det, pullback, condition, self._ndims)
 
     def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
-        return base.inverse_pullback(
+        return parts.inverse_pullback(
             self._bijector, x, dx, dlog_det, pullback, condition, self._ndims)
 
     def _run(self, pair, product, value, condition):
-        inputs, given, held = tf.nest.flatten(value), base.leaves(condition), self._held()
+        inputs, held = tf.nest.flatten(value), self._held()
+        given = conditions.flatten_condition(condition)
 
         @tf.custom_gradient
         def run(*tensors):
             start, end = len(inputs), len(inputs) + len(given)
-            condition_ = base.repack(condition, tensors[start:end])
+            condition_ = conditions.repack_condition(condition, tensors[start:end])
             with tfp_compat.hidden_inputs(tensors) as hidden:
                 output, log_det = pair(
                     self._bijector, tf.nest.pack_sequence_as(value, list(tensors[:start])),
@@ -104,37 +105,37 @@ class Reversible(base.OnePassBijector):
                     _, dvalue = product(
                         self._bijector, output, tf.nest.pack_sequence_as(output, list(doutput)),
                         dlog_det, pullback, condition_, self._ndims)
-                found = iter(pullback.gradients())
-                dvariables = [next(found) for _ in variables]
-                dcondition = [next(found) if c.dtype.is_floating else None
+                gradients = iter(pullback.gradients())
+                dvariables = [next(gradients) for _ in variables]
+                dcondition = [next(gradients) if c.dtype.is_floating else None
                               for c in tensors[start:end]]
-                dtensors = [*tf.nest.flatten(dvalue), *dcondition, *found]
+                dtensors = [*tf.nest.flatten(dvalue), *dcondition, *gradients]
                 return (dtensors, dvariables) if variables else dtensors
             return (output, log_det), gradient
         return run(*inputs, *given, *held)
 
     def _held(self):
         """Tensors that the bijector and its parts hold and that may depend on what is learned."""
-        found = self._bijector._flatten(predicate=lambda v: isinstance(v, tf.Tensor))
+        tensors = tfp_compat.tensors_in(self._bijector)
         # A constant from outside of the function that is traced depends on nothing in it.
-        return list({id(t): t for t in found if t.dtype.is_floating
+        return list({id(t): t for t in tensors if t.dtype.is_floating
                      and (tf.executing_eagerly() or not hasattr(t, 'numpy'))}.values())
 
-    def _initialize(self, y, condition=None):
-        return base.initialize_part(self._bijector, y, condition)
+    def visit_parts(self, y, visit):
+        return visit('', self._bijector, y)
 
     def _in_mode(self, training):
-        inner = base.in_mode(self._bijector, training)
+        inner = parts.in_mode(self._bijector, training)
         if inner is self._bijector:
             return self
         # What normalises by its batch cannot be rebuilt: ordinary backprop trains it.
         return inner if training else self.copy(bijector=inner)
 
     def _frozen_values(self):
-        return base.frozen_values(self._bijector)
+        return parts.frozen_values(self._bijector)
 
     def _with_frozen(self, values):
-        return base.with_frozen(self._bijector, values)
+        return parts.with_frozen(self._bijector, values)
 
     def _forward_dtype(self, input_dtype, **kwargs):
         return self._bijector.forward_dtype(input_dtype)

@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from tfp_glow.bijectors import affine, base, values
+from tfp_glow.bijectors import affine, base, checks
 from tfp_glow.internal import tfp_compat
 
 
@@ -56,7 +56,7 @@ class Spline(base.OnePassBijector):
                  name='spline'):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._raw, = values.floats(raw=raw)
+            self._raw, = checks.floats(raw=raw)
             size = self._raw.shape[-1] if self._raw.shape.rank else None
             if size is None or size < 5 or size % 3 != 2:
                 raise ValueError('raw must have 3 * bins - 1 entries along its last axis, of at '
@@ -87,7 +87,7 @@ class Spline(base.OnePassBijector):
     def _evaluated(self, y):
         """The spline and the log of its slope at y, equations 4 and 5 of the paper."""
         bins = self._bins_by_name()
-        b = _of_each(bins, _found(y, bins['left']))
+        b = _pick_bin(bins, _mask_bin(y, bins['left']))
         at = (y - b['left']) / b['width']
         ratio = b['height'] / b['width']
         value = b['height'] * (ratio * at**2 + b['first'] * at * (1 - at)) / _divisor(b, ratio, at)
@@ -96,7 +96,7 @@ class Spline(base.OnePassBijector):
     def _solved(self, x):
         """The y at which the spline is x, equations 6 to 8, and the log of its slope there."""
         bins = self._bins_by_name()
-        b = _of_each(bins, _found(x, bins['bottom']))
+        b = _pick_bin(bins, _mask_bin(x, bins['bottom']))
         ratio, above = b['height'] / b['width'], x - b['bottom']
         bend = above * (b['first'] + b['last'] - 2 * ratio)
         a = b['height'] * (ratio - b['first']) + bend
@@ -148,16 +148,16 @@ class SplineInner:
         return Spline(affine.per_channel(raw, self.outputs_per_channel), **self._options)
 
 
-def _found(value, begins):
+def _mask_bin(value, begins):
     """`[..., K]`: True for the bin in which the value lies."""
     index = tf.reduce_sum(tf.cast(value[..., tf.newaxis] >= begins[..., 1:], tf.int32), -1)
     return tf.one_hot(index, begins.shape[-1], True, False, dtype=tf.bool)
 
 
-def _of_each(bins, found):
-    """Name -> the entry of the bin that was found, for each value."""
+def _pick_bin(bins, is_bin):
+    """Name -> the entry of the bin in which the value lies, for each value."""
     zero = tf.zeros([], bins['left'].dtype)
-    return {name: tf.reduce_sum(tf.where(found, entries, zero), -1)
+    return {name: tf.reduce_sum(tf.where(is_bin, entries, zero), -1)
             for name, entries in bins.items()}
 
 

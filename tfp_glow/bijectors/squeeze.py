@@ -68,12 +68,12 @@ class Squeeze(base.OnePassBijector):
     def _forward_and_log_det(self, x):
         shape = self._expanded(x.shape[-3:])
         y = tf.nn.depth_to_space(self._from_order(x), self._factor)
-        return _of_shape(y, shape), tf.zeros([], x.dtype)
+        return _with_event_shape(y, shape), tf.zeros([], x.dtype)
 
     def _inverse_and_log_det(self, y):
         shape = self._squeezed(y.shape[-3:])
         x = self._to_order(tf.nn.space_to_depth(y, self._factor))
-        return _of_shape(x, shape), tf.zeros([], y.dtype)
+        return _with_event_shape(x, shape), tf.zeros([], y.dtype)
 
     def _to_order(self, squeezed):
         """From `tf.nn.space_to_depth`'s order."""
@@ -102,14 +102,14 @@ class Squeeze(base.OnePassBijector):
 
     def _expanded(self, shape):
         height, width, channels = tf.TensorShape(shape).with_rank(3).as_list()
-        return tf.TensorShape([_times(height, self._factor), _times(width, self._factor),
-                               _over(channels, self._factor**2, 'channels')])
+        return tf.TensorShape([_multiplied(height, self._factor), _multiplied(width, self._factor),
+                               _divided(channels, self._factor**2, 'channels')])
 
     def _squeezed(self, shape):
         height, width, channels = tf.TensorShape(shape).with_rank(3).as_list()
-        return tf.TensorShape([_over(height, self._factor, 'height'),
-                               _over(width, self._factor, 'width'),
-                               _times(channels, self._factor**2)])
+        return tf.TensorShape([_divided(height, self._factor, 'height'),
+                               _divided(width, self._factor, 'width'),
+                               _multiplied(channels, self._factor**2)])
 
     def _forward_event_shape_tensor(self, shape):
         f = self._factor
@@ -120,7 +120,7 @@ class Squeeze(base.OnePassBijector):
         return tf.stack([shape[0] // f, shape[1] // f, shape[2] * f * f])
 
 
-def _of_shape(images, event_shape):
+def _with_event_shape(images, event_shape):
     """Says the static shape again, which a reshape of an unknown batch forgets."""
     return tf.ensure_shape(images, images.shape[:-3].concatenate(event_shape))
 
@@ -130,11 +130,11 @@ def _checkerboard(factor):
     return sorted(range(factor**2), key=lambda k: ((k // factor + k % factor) % 2, k))
 
 
-def _times(size, factor):
+def _multiplied(size, factor):
     return None if size is None else size * factor
 
 
-def _over(size, factor, name):
+def _divided(size, factor, name):
     if size is None:
         return None
     if size % factor:

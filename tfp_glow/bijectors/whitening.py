@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, moments, values
+from tfp_glow.bijectors import base, checks, moments
 from tfp_glow.internal import tfp_compat
 
 _KINDS = ('pca', 'zca')
@@ -61,7 +61,7 @@ class Whitening(base.OnePassBijector):
         _check_kind(kind)
         self._kind = kind
         with tf.name_scope(name):
-            self._mean, self._axes, self._log_scale = values.floats(
+            self._mean, self._axes, self._log_scale = checks.floats(
                 mean=mean, axes=axes, log_scale=log_scale)
             size = self._mean.shape[0] if self._mean.shape.rank == 1 else None
             for label, value, shape in (('mean', self._mean, [size]),
@@ -73,7 +73,7 @@ class Whitening(base.OnePassBijector):
             if isinstance(self._axes, tf.Variable) and self._axes.trainable:
                 raise ValueError('axes must not be trained, to stay orthogonal; '
                                  'got a trainable variable.')
-            values.check_known(self._axes_rule())
+            checks.check_known(self._axes_rule())
             shape = tf.TensorShape([size] if event_shape is None else event_shape)
             if not shape.rank or shape.num_elements() != size:
                 raise ValueError(f'event_shape must have {size} entries in all, as mean; '
@@ -89,7 +89,7 @@ class Whitening(base.OnePassBijector):
                 'log_scale': tfp_compat.ParameterProperties(event_ndims=1)}
 
     def _axes_rule(self):
-        return values.Rule('axes', self._axes, 'be orthogonal', _is_orthogonal)
+        return checks.Rule('axes', self._axes, 'be orthogonal', _is_orthogonal)
 
     def _parameter_rules(self):
         return [*super()._parameter_rules(), self._axes_rule()]
@@ -121,6 +121,9 @@ class Whitening(base.OnePassBijector):
         if self._kind == 'zca':
             x = tf.matmul(x, self._axes, transpose_b=True)
         return tf.reshape(x, [-1, *self._event_shape]), -tf.reduce_sum(self._log_scale)
+
+    def singular_values(self):
+        return tf.exp(-tf.cast(self._log_scale, tf.float64))
 
     def _flat(self, events):
         if not events.shape[1:].is_compatible_with(self._event_shape):

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_glow import initialization
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import conditions
 from tfp_glow.diagnosis import limits, measuring, report, walking
 from tfp_glow.internal import variables as flow_variables
 
@@ -14,12 +14,14 @@ from tfp_glow.internal import variables as flow_variables
 def diagnose(flow, batch, condition=None):
     """Says layer by layer how a flow fares on a batch of data, and warns of what is bad.
 
-    Walks from the data to the latents through `Chain`, `MultiScale`, `Repeat`, `Reversible` and
-    `tfb.Chain`; each layer, TFP's own bijectors too, is evaluated on what reaches it, eagerly and
-    by no cache, and so is the whole flow. `Layer` defines the figures of a layer. The scales of a
-    coupling, an autoregressive layer or one that is elementwise are |dx/dy| of the entries that
-    move, the others held fixed; those of a 1x1 convolution, `ActNorm` and `Whitening`, the singular
-    values of the matrix in the direction of the density.
+    Walks from the data to the latents through `Chain`, `MultiScale`, `Repeat`, `Reversible`,
+    `Flattened` and `tfb.Chain`; each layer, TFP's own bijectors too, is evaluated on what reaches
+    it, eagerly and by no cache, and so is the whole flow. `Layer` defines the figures of a layer.
+    The scales of a coupling, `ActNorm`, an autoregressive layer or one that is elementwise are
+    |dx/dy| of the entries that move, the others held fixed; those of a 1x1 convolution and of
+    `Whitening`, the singular values of the matrix in the direction of the density. A bijector of
+    your own answers by `log_slopes` or `singular_values`, and a container of your own is walked
+    through by `visit_parts`: see these methods of `bijectors.OnePassBijector`.
 
     The latents' mean and standard deviation, for each level, are taken over batch and entries of
     (z - mean) / stddev, mean and stddev being the base's, so that they should be near 0 and 1; of
@@ -79,14 +81,16 @@ def diagnose(flow, batch, condition=None):
         raise TypeError('flow must be a tfd.TransformedDistribution; '
                         f'got {type(flow).__name__}.')
     batch = _checked_batch(batch, flow)
-    condition = _checked_condition(condition, flow.bijector, batch)
+    conditions.check_given(flow.bijector, condition)
     with np.errstate(all='ignore'):  # Infinity and NaN are warned of below.
-        layers = [measuring.layer(v) for v in walking.walk(flow.bijector, batch, condition)]
+        layers = []
+        walking.walk(flow.bijector, batch, condition,
+                     lambda visit: layers.append(measuring.layer(visit)))
         whole = walking.visit('whole flow', flow.bijector, batch, condition)
         diagnosis = report.Diagnosis(
             _with_shares(layers), measuring.levels(flow, whole.x),
             measuring.round_trip_error(whole), measuring.log_det(whole), warnings=())
-    warnings = limits.of_variables(flow_variables.by_path(flow))
+    warnings = limits.variable_warnings(flow_variables.by_path(flow))
     if not initialization.is_initialized(flow):
         warnings.append('data-dependent parameters must be set before training and are not: call '
                         'tfp_glow.initialize(flow, batch).')
@@ -105,16 +109,6 @@ def _checked_batch(batch, flow):
     if not np.all(np.isfinite(batch)):
         raise ValueError('batch must be finite; it holds NaN or infinity.')
     return tf.cast(batch, flow.dtype)
-
-
-def _checked_condition(condition, bijector, batch):
-    if isinstance(bijector, base.OnePassBijector):
-        return bijector._checked(
-            {'condition': condition}, batch, batch.shape.rank - 1).get('condition')
-    if condition is not None and not base.takes_condition(bijector):
-        raise ValueError(f'condition must not be given to {bijector.name}, which depends on none; '
-                         'got one.')
-    return condition
 
 
 def _with_shares(layers):

@@ -29,17 +29,17 @@ _NAMED = 3  # Variables that one sentence lists.
 
 def warnings(diagnosis):
     """Sentences about the figures of a `Diagnosis`, each with the limit and the value."""
-    found = []
+    sentences = []
     for layer in diagnosis.layers:
-        found += _of_layer(layer)
+        sentences += _layer_warnings(layer)
     if diagnosis.round_trip_error > ROUND_TRIP_LIMIT:
-        found.append(_round_trip('whole flow', diagnosis.round_trip_error))
+        sentences.append(_round_trip_warning('whole flow', diagnosis.round_trip_error))
     for level in diagnosis.levels:
-        found += _of_level(level)
-    return _not_finite(diagnosis) + found
+        sentences += _level_warnings(level)
+    return _first_not_finite(diagnosis) + sentences
 
 
-def of_variables(variables):
+def variable_warnings(variables):
     """Sentences about variables, `{path: variable}`, that hold NaN or infinity."""
     broken = [path for path, v in variables.items()
               if v.dtype.is_floating and not np.all(np.isfinite(v.numpy()))]
@@ -50,9 +50,9 @@ def of_variables(variables):
             f'{", ".join(broken[:_NAMED])}{more}.']
 
 
-def _of_layer(layer):
+def _layer_warnings(layer):
     if layer.round_trip_error > ROUND_TRIP_LIMIT:
-        yield _round_trip(layer.path, layer.round_trip_error)
+        yield _round_trip_warning(layer.path, layer.round_trip_error)
     low, high = SCALE_LIMITS
     if layer.least_scale is not None and layer.least_scale < low:
         yield (f'{layer.path}: least scale {layer.least_scale:.2g} is below {low:g}; sampling '
@@ -65,7 +65,7 @@ def _of_layer(layer):
                f'{CONDITION_LIMIT:g}; the matrix is nearly singular.')
 
 
-def _of_level(level):
+def _level_warnings(level):
     if abs(level.mean) > LATENT_MEAN_LIMIT:
         yield (f'{level.path}: mean of the latents {level.mean:.2g} is outside of '
                f'+-{LATENT_MEAN_LIMIT:g}; the flow does not fit this batch.')
@@ -75,11 +75,11 @@ def _of_level(level):
                f'[{low:g}, {high:g}]; the flow does not fit this batch.')
 
 
-def _round_trip(path, error):
+def _round_trip_warning(path, error):
     return f'{path}: round-trip error {error:.2g} is above {ROUND_TRIP_LIMIT:g}.'
 
 
-def _not_finite(diagnosis):
+def _first_not_finite(diagnosis):
     """About the first layer whose figures are not finite: those after it only pass that on."""
     for layer in diagnosis.layers:
         figures = (layer.round_trip_error, layer.log_det, layer.least_scale, layer.greatest_scale)

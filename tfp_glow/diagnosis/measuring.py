@@ -4,8 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_glow import bijectors as tgb
-from tfp_glow.bijectors import channel_affine
+from tfp_glow.bijectors import introspection
 from tfp_glow.diagnosis import report
 
 
@@ -25,7 +24,7 @@ def round_trip_error(visit):
     """max |forward(x) - y| / max(1, max |y|), x = inverse(y); infinite where forward gives up."""
     latents = tf.nest.map_structure(tf.identity, visit.x)  # No cache knows these.
     try:
-        again = visit.bijector.forward(latents, **visit.condition)
+        again = visit.bijector.forward(latents, **visit.kwargs)
     except tf.errors.InvalidArgumentError:  # A search that does not converge, say.
         return float('inf')
     error = np.max(np.abs(np.subtract(again, visit.y)))
@@ -60,71 +59,11 @@ def _standardised(z, part):
 
 def _scales(visit):
     """`(scales, mixes)`: what the layer multiplies with, or None; whether it mixes dimensions."""
-    bijector = visit.bijector
-    if isinstance(bijector, channel_affine.ChannelAffine):
-        return (_singular_values(bijector._inverse_affine().matrix),
-                not isinstance(bijector, tgb.ActNorm))
-    if isinstance(bijector, tgb.Whitening):
-        return np.exp(-np.asarray(bijector.log_scale, np.float64)), True
-    log_slopes = _log_slopes(visit)
+    singular_values = introspection.singular_values(visit.bijector)
+    if singular_values is not None:
+        return np.asarray(singular_values, np.float64), True
+    log_slopes = introspection.log_slopes(visit.bijector, visit.y, visit.condition)
     return None if log_slopes is None else np.exp(np.asarray(log_slopes, np.float64)), False
-
-
-def _singular_values(matrix):
-    matrix = np.asarray(matrix, np.float64)
-    if not np.all(np.isfinite(matrix)):  # On which LAPACK raises.
-        return np.full([1], np.nan)
-    return np.linalg.svd(matrix, compute_uv=False)
-
-
-def _log_slopes(visit):
-    """log |dx/dy| of each entry that moves, given the others; None where there is no such thing."""
-    bijector, y = visit.bijector, visit.y
-    if bijector.inverse_min_event_ndims == 0:
-        return bijector.inverse_log_det_jacobian(y, event_ndims=0, **visit.condition)
-    if isinstance(bijector, tgb.BatchNorm):
-        with tf.GradientTape() as tape:
-            tape.watch(y)
-            x = bijector.inverse(tf.identity(y))
-        return np.log(np.abs(tape.gradient(x, y)))  # Of the sum: the Jacobian is diagonal.
-    for kind, log_slopes in _LOG_SLOPES.items():
-        if isinstance(bijector, kind):
-            ndims = bijector.inverse_min_event_ndims
-            condition = bijector._checked(visit.condition, y, ndims)
-            x, y = (tf.reshape(v, [-1, *v.shape[-ndims:]]) for v in (visit.x, y))
-            return log_slopes(bijector, x, y, condition)
-    return None
-
-
-def _of_coupling(coupling, x, y, condition):
-    del x
-    kept, moved = coupling._split.apart(y)
-    return _of_inner(coupling._inner(coupling._raw(kept, moved, condition)), moved)
-
-
-def _of_conditioned(conditioned, x, y, condition):
-    del x
-    return _of_inner(conditioned._bound(y, **condition), y)
-
-
-def _of_maf(maf, x, y, condition):
-    del x
-    return _of_inner(maf._bound(maf._raw(y, condition)), y[..., tf.newaxis])
-
-
-def _of_iaf(iaf, x, y, condition):
-    del y
-    return -_of_inner(iaf._bound(iaf._raw(x, condition)), x[..., tf.newaxis])
-
-
-def _of_inner(inner, value):
-    if inner.inverse_min_event_ndims != 0:
-        return None
-    return inner.inverse_log_det_jacobian(value, event_ndims=0)
-
-
-_LOG_SLOPES = {tgb.Coupling: _of_coupling, tgb.Conditioned: _of_conditioned,
-               tgb.MaskedAutoregressive: _of_maf, tgb.InverseAutoregressive: _of_iaf}
 
 
 def _number(value):

@@ -1,100 +1,71 @@
 """The walk from the data to the latents: each layer of a flow, on what reaches it."""
 
-import collections
-import typing
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow import bijectors as tgb
-from tfp_glow.bijectors import base
-from tfp_glow.internal import tfp_compat
-
-# Containers that stand alone, as a level or a step does, add nothing to the path of their parts.
-_UNNAMED = (tgb.Chain, tgb.MultiScale, tgb.Reversible, tfp_compat.Chain)
+from tfp_glow.bijectors import conditions, introspection
+from tfp_glow.types import Condition
 
 
-class Visit(typing.NamedTuple):
+class Visit(NamedTuple):
     """A bijector, evaluated once from data to latents."""
     path: str
     bijector: tfb.Bijector
-    condition: dict  # Keyword arguments of the bijector's methods.
+    condition: Condition  # None if the bijector takes none.
     y: tf.Tensor
-    x: typing.Any  # The latents, or what goes on to the next layer.
+    x: Any  # The latents, or what goes on to the next layer.
     log_det: tf.Tensor  # Of the inverse, per event or one for all.
 
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The keyword arguments of the bijector's methods."""
+        return conditions.condition_kwargs(self.bijector, self.condition)
 
-def visit(path, bijector, y, condition=None):
+
+def visit(path: str, bijector: tfb.Bijector, y: tf.Tensor, condition: Condition = None) -> Visit:
     """Evaluates any TFP bijector on a batch `y [B, ...]`, whatever its cache holds."""
-    y, given = tf.identity(y), base.given(bijector, condition)
-    x = bijector.inverse(y, **given)
-    log_det = bijector.inverse_log_det_jacobian(y, event_ndims=y.shape.rank - 1, **given)
-    return Visit(path, bijector, given, y, x, log_det)
+    y, kwargs = tf.identity(y), conditions.condition_kwargs(bijector, condition)
+    x = bijector.inverse(y, **kwargs)
+    log_det = bijector.inverse_log_det_jacobian(y, event_ndims=y.shape.rank - 1, **kwargs)
+    return Visit(path, bijector, kwargs.get('condition'), y, x, log_det)
 
 
-def walk(bijector, y, condition=None):
-    """Yields a `Visit` for each layer of `bijector`, the nearest to the data first.
+def walk(bijector: tfb.Bijector, y: tf.Tensor, condition: Condition,
+         measure: Callable[[Visit], None]) -> Any:
+    """Calls `measure` with a `Visit` of each layer of a flow, the nearest to the data first.
 
-    Goes into `Chain`, `MultiScale`, `Repeat`, `Reversible` and `tfb.Chain`; any other bijector is a
-    layer. `y` is a batch with one dimension before the event's. The path of a layer is made of the
-    names of what it stands in: `level_0/repeat[3]/coupling`.
+    Goes into each bijector that has parts, see `Introspection.visit_parts`; any other bijector is a
+    layer. The path of a layer is made of the names of what it stands in:
+    `level_0/repeat[3]/coupling`. A container that stands alone, as a level or a step does, adds
+    nothing to the path of its parts, unless these are numbered by it.
+
+    Args:
+        bijector: Any TFP bijector.
+        y: A batch with one dimension before the event's.
+        condition: The condition of the batch, which may be None.
+        measure: A function of each `Visit`.
+
+    Returns:
+        The latents.
     """
-    return _walk(_under('', bijector), bijector, y, condition)
+    def go(path: str, stands_alone: bool, bijector: tfb.Bijector, y: tf.Tensor) -> Any:
+        own_path = _join(path, bijector.name) if stands_alone else path
+
+        def go_to_part(name: str, part: tfb.Bijector, value: Any) -> Any:
+            place = name.removesuffix('/')
+            part_path = own_path + place if place.startswith('[') else _join(path, place)
+            return go(part_path, name.endswith('/'), part, value)
+        latents = introspection.visit_parts(bijector, y, go_to_part)
+        if latents is not None:
+            return latents
+        layer = visit(own_path or bijector.name, bijector, y, condition)
+        measure(layer)
+        return layer.x
+    return go('', True, bijector, y)
 
 
-def _walk(path, bijector, y, condition):
-    """`walk` below `path`; the generator returns what leaves on the side of the latents."""
-    if isinstance(bijector, tgb.Reversible):
-        return (yield from _walk(path, bijector.bijector, y, condition))
-    if isinstance(bijector, tgb.MultiScale):
-        return (yield from _walk_levels(path, bijector, y, condition))
-    parts = _parts(path, bijector)
-    if parts is None:
-        found = visit(path or bijector.name, bijector, y, condition)
-        yield found
-        return found.x
-    for part_path, part in parts:
-        y = yield from _walk(part_path, part, y, condition)
-    return y
-
-
-def _walk_levels(path, bijector, y, condition):
-    for index, level in enumerate(bijector.levels):
-        level_path = _join(path, f'level_{index}')
-        y = yield from _walk(_under(level_path, level), level, y, condition)
-        if index < len(bijector.exits):
-            exit_ = bijector.exits[index]
-            if not isinstance(exit_, tfb.Identity):
-                y = yield from _walk(_join(level_path, 'exit'), exit_, y, condition)
-            y, _ = tgb.splits.channels().apart(y)  # The first half goes on.
-
-
-def _parts(path, bijector):
-    """`(path, bijector)` of what a chain applies in turn, or None of a layer."""
-    if isinstance(bijector, tgb.Repeat):
-        return ((_under(f'{path}[{index}]', step), step)
-                for index, step in enumerate(map(bijector.step, range(bijector.times))))
-    if isinstance(bijector, tgb.Chain):
-        return _numbered(path, bijector.parts)
-    if isinstance(bijector, tfp_compat.Chain) and not any(  # Not if one takes several latents.
-            tf.nest.is_nested(part.inverse_min_event_ndims) for part in bijector.bijectors):
-        return _numbered(path, bijector.bijectors)
-    return None
-
-
-def _numbered(path, parts):
-    """The parts under their names; those that share one are numbered."""
-    counts, seen = collections.Counter(part.name for part in parts), collections.Counter()
-    for part in parts:
-        number = f'[{seen[part.name]}]' if counts[part.name] > 1 else ''
-        seen[part.name] += 1
-        yield _join(path, part.name + number), part
-
-
-def _under(path, bijector):
-    """The path of what stands alone at `path`."""
-    return path if isinstance(bijector, _UNNAMED) else _join(path, bijector.name)
-
-
-def _join(path, name):
-    return f'{path}/{name}' if path else name
+def _join(path: str, name: str) -> str:
+    return f'{path}/{name}' if path and name else path or name

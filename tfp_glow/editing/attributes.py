@@ -2,7 +2,13 @@
 
 import tensorflow as tf
 
-from tfp_glow.editing import coding
+from tfp_glow.editing.latents import (
+    check_images,
+    decode_series,
+    encode,
+    finite_vector,
+    with_axes,
+)
 
 
 def attribute_direction(flow, with_attribute, without):
@@ -40,7 +46,7 @@ def attribute_direction(flow, with_attribute, without):
     ```
     """
     sums = tf.function(
-        lambda images, condition: [tf.reduce_sum(z, 0) for z in coding.encode(
+        lambda images, condition: [tf.reduce_sum(z, 0) for z in encode(
             flow, images, condition)], reduce_retracing=True)
     return [a - b for a, b in zip(_mean(flow, sums, with_attribute, 'with_attribute'),
                                   _mean(flow, sums, without, 'without'))]
@@ -67,17 +73,17 @@ def edit(flow, images, direction, strength, condition=None):
     """
     strength = tf.convert_to_tensor(strength, dtype_hint=tf.float64)
     one = strength.shape.rank == 0
-    strengths = coding.finite_vector('strength', strength[tf.newaxis] if one else strength,
+    strengths = finite_vector('strength', strength[tf.newaxis] if one else strength,
                                      flow.dtype)
-    latents = coding.encode(flow, images, condition)
+    latents = encode(flow, images, condition)
     direction = [tf.cast(d, flow.dtype) for d in tf.nest.flatten(direction)]
     shapes = [tuple(z.shape[1:]) for z in latents]
-    found = [tuple(d.shape) for d in direction]
-    if found != shapes:
+    given = [tuple(d.shape) for d in direction]
+    if given != shapes:
         raise ValueError(f'direction must have one tensor per level, of shapes {shapes}; '
-                         f'got {found}.')
-    edited = coding.decode_series(flow, [
-        z + coding.with_axes(strengths, z.shape.rank) * d for z, d in zip(latents, direction)],
+                         f'got {given}.')
+    edited = decode_series(flow, [
+        z + with_axes(strengths, z.shape.rank) * d for z, d in zip(latents, direction)],
         condition)
     return edited[:, 0] if one else edited
 
@@ -86,7 +92,7 @@ def _mean(flow, sums, batches, name):
     total, count = None, 0
     for batch in [batches] if hasattr(batches, 'shape') else batches:
         images, condition = batch if isinstance(batch, (tuple, list)) else (batch, None)
-        images = coding.check_images(flow, images, name)
+        images = check_images(flow, images, name)
         added = sums(images, condition)
         total = added if total is None else [a + b for a, b in zip(total, added)]
         count += images.shape[0]

@@ -6,7 +6,7 @@ import typing
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.editing import coding
+from tfp_glow.editing import latents
 
 _GROWTH, _SHRINKAGE = 1.2, .5
 
@@ -75,10 +75,10 @@ def inpaint(flow, images, mask, steps, step_size, seed, *, noise=1., backtrack=T
 
     ```
     """
-    images = coding.check_images(flow, images)
+    images = latents.check_images(flow, images)
     mask = _checked_mask(mask, images.shape)
-    coding.check_count('steps', steps, 1)
-    coding.check_count('frames', frames, 1)
+    latents.check_count('steps', steps, 1)
+    latents.check_count('frames', frames, 1)
     if frames > steps:
         raise ValueError(f'frames must be at most steps, {steps}; got {frames=}.')
     if not 0 < step_size < math.inf:
@@ -125,13 +125,13 @@ class _Ascent:
         noise = self._noise * tf.random.stateless_normal(
             tf.shape(x), self._folded(i + 1), dtype=x.dtype)
         now = size if self._backtrack else size * tf.cast(100 / (100 + i), x.dtype)
-        moved = tf.clip_by_value(x + coding.with_axes(now, axes) * (gradient + noise), -.5, .5)
+        moved = tf.clip_by_value(x + latents.with_axes(now, axes) * (gradient + noise), -.5, .5)
         moved = tf.where(self._mask, moved, x)
         new = (moved, *self._density(moved))
         if not self._backtrack:
             return *new, size
         better = new[1] >= log_prob
-        kept = [tf.where(coding.with_axes(better, a.shape.rank - 1), a, b)
+        kept = [tf.where(latents.with_axes(better, a.shape.rank - 1), a, b)
                 for a, b in zip(new, (x, log_prob, gradient))]
         return *kept, size * tf.where(better, tf.constant(_GROWTH, x.dtype),
                                      tf.constant(_SHRINKAGE, x.dtype))
@@ -140,7 +140,7 @@ class _Ascent:
         """`log p` of each image and its gradient."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
-            log_prob = coding.log_prob(self._flow, x, self._condition)
+            log_prob = latents.log_prob(self._flow, x, self._condition)
         return log_prob, tape.gradient(log_prob, x)
 
     def _folded(self, number):

@@ -3,7 +3,15 @@
 import tensorflow as tf
 
 from tfp_glow.distributions import with_temperature
-from tfp_glow.editing import coding
+from tfp_glow.editing.latents import (
+    base_parts,
+    check_count,
+    check_levels,
+    decode,
+    decode_series,
+    encode,
+    finite_vector,
+)
 
 
 def resample(flow, images, levels, seed, temperature=1., condition=None):
@@ -37,11 +45,11 @@ def resample(flow, images, levels, seed, temperature=1., condition=None):
 
     ```
     """
-    levels = coding.check_levels(flow, 'levels', levels)
-    latents = coding.encode(flow, images, condition)
+    levels = check_levels(flow, 'levels', levels)
+    latents = encode(flow, images, condition)
     base = with_temperature(flow, temperature).distribution
     drawn = tf.nest.flatten(base.sample(tf.shape(latents[0])[0], seed=seed))
-    return coding.decode(flow, [d if level in levels else z for level, (z, d) in enumerate(
+    return decode(flow, [d if level in levels else z for level, (z, d) in enumerate(
         zip(latents, drawn))], condition)
 
 
@@ -74,10 +82,10 @@ def reconstruct(flow, images, kept_levels, condition=None):
 
     ```
     """
-    kept = coding.check_levels(flow, 'kept_levels', kept_levels)
-    latents = coding.encode(flow, images, condition)
-    parts = coding.base_parts(flow)
-    return coding.decode(flow, [
+    kept = check_levels(flow, 'kept_levels', kept_levels)
+    latents = encode(flow, images, condition)
+    parts = base_parts(flow)
+    return decode(flow, [
         z if level in kept else tf.broadcast_to(part.mode(), tf.shape(z))
         for level, (part, z) in enumerate(zip(parts, latents))], condition)
 
@@ -108,8 +116,8 @@ def temperature_sweep(flow, temperatures, n, seed, condition=None):
 
     ```
     """
-    coding.check_count('n', n, 1)
-    temperatures = coding.finite_vector('temperatures', temperatures, flow.dtype)
+    check_count('n', n, 1)
+    temperatures = finite_vector('temperatures', temperatures, flow.dtype)
     draws = [tf.nest.flatten(with_temperature(flow, t).distribution.sample(n, seed=seed))
              for t in tf.unstack(temperatures)]
-    return coding.decode_series(flow, [tf.stack(z) for z in zip(*draws)], condition)
+    return decode_series(flow, [tf.stack(z) for z in zip(*draws)], condition)

@@ -5,7 +5,15 @@ import numbers
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.editing import coding
+from tfp_glow.editing.latents import (
+    base_parts,
+    check_count,
+    check_level,
+    decode_series,
+    encode,
+    finite_vector,
+    with_axes,
+)
 
 
 def interpolate(flow, first, second, steps, spherical=False, condition=None):
@@ -48,9 +56,9 @@ def interpolate(flow, first, second, steps, spherical=False, condition=None):
 
     ```
     """
-    coding.check_count('steps', steps, 2)
-    start = coding.encode(flow, first, condition, 'first')
-    end = coding.encode(flow, second, condition, 'second')
+    check_count('steps', steps, 2)
+    start = encode(flow, first, condition, 'first')
+    end = encode(flow, second, condition, 'second')
     if not start[0].shape[:1].is_compatible_with(end[0].shape[:1]):
         raise ValueError(f'second must be as many images as first, {start[0].shape[0]}; '
                          f'got {end[0].shape[0]}.')
@@ -63,12 +71,12 @@ def interpolate(flow, first, second, steps, spherical=False, condition=None):
 
     latents = []
     for a, b in zip(start, end):
-        wa, wb = (coding.with_axes(w, a.shape.rank - 1) for w in (from_start, from_end))
+        wa, wb = (with_axes(w, a.shape.rank - 1) for w in (from_start, from_end))
         latents.append(wa * a + wb * b)
     if spherical:
         latents = [part.mean() + part.stddev() * u
-                   for part, u in zip(coding.base_parts(flow), latents)]
-    return coding.decode_series(flow, latents, condition)
+                   for part, u in zip(base_parts(flow), latents)]
+    return decode_series(flow, latents, condition)
 
 
 def traverse(flow, images, level, index, values, condition=None):
@@ -103,23 +111,23 @@ def traverse(flow, images, level, index, values, condition=None):
 
     ```
     """
-    coding.check_level(flow, 'level', level)
-    values = coding.finite_vector('values', values, flow.dtype)
-    latents = coding.encode(flow, images, condition)
-    part = coding.base_parts(flow)[level]
+    check_level(flow, 'level', level)
+    values = finite_vector('values', values, flow.dtype)
+    latents = encode(flow, images, condition)
+    part = base_parts(flow)[level]
     direction = _direction(index, part.event_shape, flow.dtype)
     u = _standardised(flow, latents)[level]
     along = tf.reduce_sum(u * direction, range(1, u.shape.rank), keepdims=True)
-    moved = u + (coding.with_axes(values, u.shape.rank) - along) * direction
+    moved = u + (with_axes(values, u.shape.rank) - along) * direction
     count = tf.shape(values)[0]
     series = [tf.broadcast_to(z, tf.concat([[count], tf.shape(z)], 0)) for z in latents]
     series[level] = part.mean() + part.stddev() * moved
-    return coding.decode_series(flow, series, condition)
+    return decode_series(flow, series, condition)
 
 
 def _standardised(flow, latents):
     return [(z - part.mean()) / part.stddev()
-            for part, z in zip(coding.base_parts(flow), latents)]
+            for part, z in zip(base_parts(flow), latents)]
 
 
 def _great_circle(start, end, weights):

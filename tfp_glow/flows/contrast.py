@@ -16,7 +16,7 @@ class Surroundings:
     which leave,
 
     ```none
-    m[c] = mean of the known pixels next to p, on both sides, of colour c    (`neighbours.of`)
+    m[c] = mean of the known pixels next to p, on both sides, of colour c: `nearest_channels`
     d = x[q, c] - m[c]    for all that is known of q in p - 2 .. p + 2, rows and columns: p's too
     output = m / unit,  d / (4 + |d|),  d / 16.
     ```
@@ -43,8 +43,8 @@ class Surroundings:
         means: list[np.ndarray] = []
         differences: list[np.ndarray] = []
         for pixel in sorted({c // colours for c in range(kept, kept + left)}):
-            near = [_kernel(neighbours.of(pixel * colours + c, kept, colours, between=True), kept)
-                    for c in range(colours)]
+            near = [_kernel(neighbours.nearest_channels(
+                pixel * colours + c, kept, colours, between=True), kept) for c in range(colours)]
             means += near
             differences += [_kernel([place], kept) - near[place[0] % colours]
                             for place in _around(pixel, kept, colours)]

@@ -182,7 +182,8 @@ def idf(event_shape: Shape, levels: int = 3, steps_per_level: int = 8,
                 exit_network = network(
                     (*shape[:2], kept if around is None else around.count), outputs,
                     width=widths[level], seed=exit_seed)
-            near = [neighbours.of(c, kept, colours, not permute) for c in range(kept, kept + left)]
+            near = [neighbours.nearest_channels(c, kept, colours, not permute)
+                    for c in range(kept, kept + left)]
             priors.append(integer_priors.ConditionalPrior(
                 exit_network, exit_components, unit, near if relative else None, around))
     raw = np.zeros([*(shape if top_prior == 'position' else shape[-1:]),

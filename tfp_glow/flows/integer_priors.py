@@ -89,8 +89,8 @@ class ConditionalPrior(tf.Module):
         components: The number of logistics of each mixture; 1 for no mixture.
         unit: The number that integers are divided by before the network sees them.
         near: For each channel of the latent, the integers that stay to whose mean its prior is
-            relative, in the form that `neighbours.of` returns; None for priors that are not
-            relative.
+            relative, in the form that `neighbours.nearest_channels` returns; None for priors that
+            are not relative.
         surroundings: A function from what stays to what the network sees, such as a
             `contrast.Surroundings`. No gradient goes through it, nor to what stays. By default the
             network sees stays / unit.

@@ -16,7 +16,8 @@ _BETWEEN = {
 }
 
 
-def of(channel: int, kept: int, colours: int, between: bool = False) -> list[Place]:
+def nearest_channels(channel: int, kept: int, colours: int,
+                     between: bool = False) -> list[Place]:
     """Returns the places, `(channel, down, right)`, of integers whose mean is near a channel's.
     Args:
         channel: The channel that leaves; it is at least `kept`.
@@ -37,8 +38,8 @@ def of(channel: int, kept: int, colours: int, between: bool = False) -> list[Pla
 def means(image: tf.Tensor, near: Sequence[Sequence[Place]]) -> tf.Tensor:
     """Returns the mean for each list of places in `near`: `[B, H, W, C]` to `[B, H, W, n]`.
 
-    Each of the n entries of `near` is a list as returned by `of`. Beyond an edge of the squares,
-    the square at the edge is repeated once.
+    Each of the n entries of `near` is a list as returned by `nearest_channels`. Beyond an edge of
+    the squares, the square at the edge is repeated once.
     """
     x, shifted = padded(image), {}
     for down, right in {place[1:] for places in near for place in places}:  # Each 0 or 1.

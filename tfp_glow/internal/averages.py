@@ -5,17 +5,17 @@ import contextlib
 import tensorflow as tf
 
 
-def of(optimizer):
+def ema_values(optimizer):
     """The averages of the variables that `optimizer` trains, in their order; [] if there are none.
 
     Before the first step there are none.
     """
-    found = getattr(optimizer, '_model_variables_moving_average', None)
-    return found if found and int(optimizer.iterations) else []
+    values = getattr(optimizer, '_model_variables_moving_average', None)
+    return values if values and int(optimizer.iterations) else []
 
 
 @contextlib.contextmanager
-def young(optimizer):
+def warmed_up_ema(optimizer):
     """Within it, a step t moves the averages with min(ema_momentum, (1 + t) / (10 + t)).
 
     Else a momentum of .999 keeps the initial weights in sight for thousands of steps.

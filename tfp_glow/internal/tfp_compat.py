@@ -1,6 +1,7 @@
 """The only place that touches private interfaces of TFP and TensorFlow: caches, tapes, ops."""
 
 import contextlib
+import inspect
 
 import tensorflow as tf
 from tensorflow.python.eager import record
@@ -40,21 +41,21 @@ def hidden_inputs(known):
     Those among the tensors `known` do not, nor do variables. In a `tf.function` that is called
     within, in eager mode, nothing is seen; nor is a tape that is opened when all is traced already.
     """
-    found, start, known = [], ops.uid(), {t._id for t in known}
+    hidden, start, known = [], ops.uid(), {t._id for t in known}
 
     def is_hidden(tensor):
         return (tensor.dtype.is_floating and tensor._id < start and tensor._id not in known
                 and record.should_record_backprop([tensor]))
 
     def look(op_type, inputs, attrs, outputs, op_name=None, graph=None):
-        found.extend(filter(is_hidden, inputs))
+        hidden.extend(filter(is_hidden, inputs))
     op_callbacks.add_op_callback(look)
     try:
-        yield found
+        yield hidden
     finally:
         op_callbacks.remove_op_callback(look)
     captures = getattr(tf.compat.v1.get_default_graph(), 'captures', ())
-    found.extend(outer for outer, inner in captures if inner._id > start and is_hidden(outer))
+    hidden.extend(outer for outer, inner in captures if inner._id > start and is_hidden(outer))
 
 
 class OnePassCache(cache_util.BijectorCache):
@@ -104,6 +105,26 @@ class OnePassCache(cache_util.BijectorCache):
             if reference is not None and reference in self.storage:
                 reference.cancel()
                 self.storage.pop(reference)
+
+
+def takes_keyword(bijector, name):
+    """Whether the methods of a TFP bijector take a keyword argument: if its `_forward` does."""
+    return name in inspect.signature(bijector._forward).parameters
+
+
+def checks_at_construction(bijector):
+    """The operations, of a graph, that check the parameters which are known at construction."""
+    return bijector._initial_parameter_control_dependencies
+
+
+def untracked(module, value):
+    """`value` as an attribute of `module` in which no `tf.Module` looks for variables."""
+    return module._no_dependency(value)
+
+
+def tensors_in(module):
+    """The tensors that a `tf.Module` and its parts hold as attributes."""
+    return list(module._flatten(predicate=lambda value: isinstance(value, tf.Tensor)))
 
 
 class _Identity:

@@ -18,7 +18,7 @@ def by_path(flow):
     return {name if counts[name] == 1 else places[id(v)]: v for name, v in zip(names, variables)}
 
 
-def hidden(function, specs, listed):
+def hidden_variables(function, specs, listed):
     """Names of the trainable variables that `function` reads and that are not `listed`."""
     trace = tf.function(function).get_concrete_function(*specs)
     known = {id(copy) for v in listed  # A replicated one is read by its copies.
@@ -32,10 +32,10 @@ def store(module, values):
         values[path.replace('/', '.')] = variable.numpy()
 
 
-def load(module, values, subject='flow'):
+def load(module, values, module_name='flow'):
     """Sets the variables of `module` to what `store` put into `values`.
 
-    `subject` says in messages what the module is.
+    `module_name` says in messages what the module is.
 
     Raises:
       ValueError: `values` are those of another module; names what differs.
@@ -43,7 +43,7 @@ def load(module, values, subject='flow'):
     variables = {path.replace('/', '.'): v for path, v in by_path(module).items()}
     missing, unknown = set(variables) - set(values.keys()), set(values.keys()) - set(variables)
     if missing or unknown:
-        raise ValueError(f'the weights must be those of this {subject}; the file lacks '
+        raise ValueError(f'the weights must be those of this {module_name}; the file lacks '
                          f'{sorted(missing)[:3]} and has {sorted(unknown)[:3]} besides.')
     for path, variable in variables.items():
         value = np.asarray(values[path])

@@ -8,7 +8,7 @@ import numpy as np
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow import dequantization, vaes
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import conditions
 from tfp_glow.serving import frame as framing
 from tfp_glow.serving import images, integer_images, latent_images, vectors
 from tfp_glow.types import Shape, TensorLike
@@ -93,7 +93,7 @@ def check_classes(flow: tfd.Distribution, classes: int | None) -> None:
     Raises:
         ValueError: If `classes` is missing, is given without need, or is not positive.
     """
-    takes = base.takes_condition(flow.bijector)
+    takes = conditions.takes_condition(flow.bijector)
     if takes != (classes is not None):
         rule = 'be the number of classes of' if takes else 'be left out for'
         raise ValueError(f'classes must {rule} a flow that takes {"a" if takes else "no"} '

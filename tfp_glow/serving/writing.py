@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow import dequantization, training, vaes
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import parts
 from tfp_glow.serving import arguments, contents
 from tfp_glow.serving import module as modules
 from tfp_glow.serving.answers import Answers
@@ -177,8 +177,8 @@ def _frozen(flow: tfd.Distribution) -> tfd.Distribution:
         return flow
     values = tf.nest.map_structure(
         lambda value: tf.Variable(value, trainable=False, name='frozen'),
-        base.frozen_values(flow.bijector))
-    return flow.copy(bijector=base.with_frozen(flow.bijector, values))
+        parts.frozen_values(flow.bijector))
+    return flow.copy(bijector=parts.with_frozen(flow.bijector, values))
 
 
 def _write(answers: modules.AnyAnswers, golden: np.ndarray | None, path: pathlib.Path) -> None:

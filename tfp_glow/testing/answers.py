@@ -5,12 +5,13 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.testing.subject import Subject, assign, check, each, fresh
+from tfp_glow.testing import layers
+from tfp_glow.testing.subject import Subject, assign, check, map_condition, uncached
 
 
 def check_round_trip(subject):
     """Each direction inverts the other and keeps the dtype, and the log-dets are opposite."""
-    forward = subject.forward(fresh(subject.x))
+    forward = subject.forward(uncached(subject.x))
     for name, pair in (('inverse', (subject.x, subject.ildj)), ('forward', forward)):
         dtypes = {z.dtype.name for z in tf.nest.flatten(pair)}
         check(dtypes == {subject.y.dtype.name},
@@ -18,16 +19,19 @@ def check_round_trip(subject):
               f'got {sorted(dtypes)}.')
     subject.close('forward(inverse(y)) must be y.', forward[0], subject.y)
     subject.close('the two log-dets must be opposite.', -forward[1], subject.ildj)
-    subject.close('inverse(forward(x)) must be x.', subject.inverse(fresh(forward[0]))[0],
+    subject.close('inverse(forward(x)) must be x.', subject.inverse(uncached(forward[0]))[0],
                   subject.x)
 
 
 def check_log_dets(subject):
-    """Both log-dets are those of the Jacobian at the first row."""
+    """Both log-dets, and the slopes, if any, are those of the Jacobian at the first row."""
     for (name, function, value), log_det in zip(
             subject.directions(), (subject.ildj, -subject.ildj), strict=True):
-        expected = np.linalg.slogdet(_jacobian(function, value, subject.condition))[1]
+        jacobian = _jacobian(function, value, subject.condition)
+        expected = np.linalg.slogdet(jacobian)[1]
         subject.close(f'the {name} log-det must be that of the Jacobian.', log_det[0], expected)
+        if name == 'inverse':
+            layers.check_slopes(subject, jacobian)
 
 
 def check_event_shapes(subject):
@@ -36,22 +40,22 @@ def check_event_shapes(subject):
     shapes = tf.nest.map_structure(lambda z: z.shape[1:], pair)
     sizes = tf.nest.map_structure(lambda z: tf.shape(z)[1:], pair)
     for name, here, there in (('forward', 0, 1), ('inverse', 1, 0)):
-        found = getattr(bijector, f'{name}_event_shape')(shapes[here])
-        check(found == shapes[there], f'{name}_event_shape must be {shapes[there]}; got {found}.')
-        found = getattr(bijector, f'{name}_event_shape_tensor')(sizes[here])
-        subject.close(f'{name}_event_shape_tensor', found, sizes[there])
+        answer = getattr(bijector, f'{name}_event_shape')(shapes[here])
+        check(answer == shapes[there], f'{name}_event_shape must be {shapes[there]}; got {answer}.')
+        answer = getattr(bijector, f'{name}_event_shape_tensor')(sizes[here])
+        subject.close(f'{name}_event_shape_tensor', answer, sizes[there])
 
 
 def check_batch_shapes(subject):
     """One event alone, and two batch dimensions, of which a condition has the inner one."""
     for batch in ([], [2, 3]):
         count, inner = math.prod(batch), batch[-1] if batch else 1
-        condition = each(lambda c, n=inner: c[:n], subject.condition)
+        condition = map_condition(lambda c, n=inner: c[:n], subject.condition)
         x, ildj = subject.x, subject.ildj
         if condition is not None:
             rows = tf.range(count) % inner
-            x, ildj = subject.inverse(
-                subject.y[:count], each(lambda c, rows=rows: tf.gather(c, rows), condition))
+            x, ildj = subject.inverse(subject.y[:count], map_condition(
+                lambda c, rows=rows: tf.gather(c, rows), condition))
 
         def shaped(z, batch=batch, count=count):
             return tf.reshape(z[:count], [*batch, *z.shape[1:]])
@@ -59,7 +63,7 @@ def check_batch_shapes(subject):
         subject.close(f'inverse with leading dimensions {batch}',
                       subject.inverse(y, condition), (x, ildj))
         subject.close(f'forward with leading dimensions {batch}',
-                      subject.forward(fresh(x), condition), (y, -ildj))
+                      subject.forward(uncached(x), condition), (y, -ildj))
 
 
 def check_float32(subject, bijector):
@@ -70,7 +74,8 @@ def check_float32(subject, bijector):
           f'{subject.y.dtype.name}; got {len(bijector.variables)}.')
     assign(bijector.variables,
            [tf.cast(v, own.dtype) for own, v in zip(bijector.variables, variables, strict=True)])
-    single = Subject(bijector, _in_float32(subject.y), each(_in_float32, subject.condition))
+    single = Subject(bijector, _in_float32(subject.y),
+                     map_condition(_in_float32, subject.condition))
     check_round_trip(single)
     single.close('the inverse in float32 must be that in float64.',
                  (single.x, single.ildj), (subject.x, subject.ildj))
@@ -84,7 +89,7 @@ def _jacobian(function, value, condition):
     """`[n, n]`: the Jacobian at the first row of `value`, from one batch of n equal rows."""
     size = sum(math.prod(part.shape[1:]) for part in tf.nest.flatten(value))
     value = tf.nest.map_structure(lambda z: tf.repeat(z[:1], size, 0), value)
-    condition = each(lambda c: tf.repeat(c[:1], size, 0), condition)
+    condition = map_condition(lambda c: tf.repeat(c[:1], size, 0), condition)
     with tf.GradientTape() as tape:
         tape.watch(value)
         output = _rows(function(value, condition)[0])

@@ -3,26 +3,26 @@
 import tensorflow as tf
 
 from tfp_glow.testing import learning
-from tfp_glow.testing.subject import check, each, fresh
+from tfp_glow.testing.subject import check, map_condition, uncached
 
 
-def in_turn(condition, count):
+def rows_in_turn(condition, count):
     """The rows of `condition` used in turn for a batch of `count`."""
-    condition = each(tf.convert_to_tensor, condition)
+    condition = map_condition(tf.convert_to_tensor, condition)
     for c in [] if condition is None else tf.nest.flatten(condition):
         if c.shape.rank == 0 or c.shape[0] < 2:
             raise ValueError('condition must have at least two rows, one per entry of the batch; '
                              f'got shape={c.shape}.')
-    return each(lambda c: tf.gather(c, tf.range(count) % c.shape[0]), condition)
+    return map_condition(lambda c: tf.gather(c, tf.range(count) % c.shape[0]), condition)
 
 
 def check_keywords(subject):
     """What is unknown is refused, not ignored: a misspelt option would train another model."""
-    bijector, given = subject.bijector, subject.given()
+    bijector, given = subject.bijector, subject.condition_kwargs()
     calls = {'copy()': lambda **kwargs: bijector.copy(**kwargs)}
     for direction, _, value in subject.directions():
         ndims = subject.ndims if direction == 'inverse' else subject.latent_ndims
-        value = fresh(value)
+        value = uncached(value)
         calls[direction] = (lambda direction=direction, value=value, **kwargs: getattr(
             bijector, direction)(value, **given, **kwargs))
         calls[f'{direction}_log_det_jacobian'] = (
@@ -40,21 +40,21 @@ def check_condition(subject):
     """The condition matters row by row, is differentiated, and may not be left out."""
     y, condition = subject.y, subject.condition
     for direction, _, value in subject.directions():
-        check(_refuses(getattr(subject.bijector, direction), fresh(value)),
+        check(_refuses(getattr(subject.bijector, direction), uncached(value)),
               f'{direction} must refuse to go without its condition.')
-    moved = each(lambda c: tf.roll(c, 1, 0), condition)
-    same, new = subject.inverse(y, moved), subject.inverse(fresh(y), moved)
+    moved = map_condition(lambda c: tf.roll(c, 1, 0), condition)
+    same, new = subject.inverse(y, moved), subject.inverse(uncached(y), moved)
     subject.close('inverse of the same tensor under another condition', same, new)
     check(subject.is_new(new), 'another condition changes nothing.')
     subject.close('each row must see its own condition.',
-                  subject.inverse(y[1:2], each(lambda c: c[1:2], condition)),
+                  subject.inverse(y[1:2], map_condition(lambda c: c[1:2], condition)),
                   tf.nest.map_structure(lambda z: z[1:2], (subject.x, subject.ildj)))
-    one = each(lambda c: c[:1], condition)
+    one = map_condition(lambda c: c[:1], condition)
     subject.close('a condition of one row, for all', subject.inverse(y, one),
-                  subject.inverse(y, each(lambda c: tf.repeat(c, len(y), 0), one)))
+                  subject.inverse(y, map_condition(lambda c: tf.repeat(c, len(y), 0), one)))
     floating = [c for c in tf.nest.flatten(condition) if c.dtype.is_floating]
     for name, function, value in subject.directions():
-        learning.gradients(function, fresh(value), floating, name)
+        learning.gradients(function, uncached(value), floating, name)
 
 
 def _refuses(call, *args, **kwargs):

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from tfp_glow.testing import answers, conditions, evaluations, learning, state, tracing
+from tfp_glow.testing import answers, conditions, evaluations, layers, learning, state, tracing
 from tfp_glow.testing.subject import Subject
 
 _BATCH = 6  # Also seen as [2, 3].
@@ -18,6 +18,8 @@ def assert_bijector_contract(bijector, event_shape, dtype=None, domain=None, jit
 
     * `forward` inverts `inverse` and the reverse, past TFP's cache, in the dtype of the data;
     * both log-dets equal log|det| of the Jacobian by automatic differentiation;
+    * where `log_slopes`, `singular_values` and `visit_parts` answer, see `OnePassBijector`, these
+      are the slopes and the singular values of that Jacobian, and the parts make up the inverse;
     * event shapes, static and dynamic; leading dimensions [], [6], [2, 3] and None;
     * eager mode, `tf.function` and XLA agree; no variable is read that is not listed;
     * value and log-det come from one evaluation of each conditioner: nothing that holds a
@@ -69,6 +71,8 @@ def assert_bijector_contract(bijector, event_shape, dtype=None, domain=None, jit
         bijector = make(dtype)
     subject = _subject(bijector, event_shape, dtype, domain, condition, tolerance)
     _check_answers(subject)
+    with _saying('parts'):
+        layers.check_parts(subject)
     with _saying('leading dimensions'):
         answers.check_batch_shapes(subject)
     with _saying('tf.function with a None batch'):
@@ -121,7 +125,7 @@ def _subject(bijector, event_shape, dtype, domain, condition, tolerance):
     dtype = tf.as_dtype(dtype or bijector.dtype or tf.float32)
     noise = np.random.default_rng(0).standard_normal([_BATCH, *event_shape])
     y = tf.constant(noise, dtype)
-    condition = conditions.in_turn(condition, _BATCH)
+    condition = conditions.rows_in_turn(condition, _BATCH)
     with _saying('inverse of data'):
         return Subject(bijector, y if domain is None else domain(y), condition, tolerance)
 

@@ -15,12 +15,12 @@ def check_once(subject, traced):
     """Value and log-det together evaluate nothing costly twice."""
     del subject
     for name, function, count in traced.concrete():
-        twice = sorted(repeated(function, count))
+        twice = sorted(repeated_operations(function, count))
         check(not twice, f'{name} and its log-det must evaluate each conditioner once; '
                          f'computed twice: {", ".join(twice[:3])}.')
 
 
-def repeated(function, count):
+def repeated_operations(function, count):
     """Names of costly operations of a concrete function that repeat another one.
 
     Costly are convolutions, matrix products and loops that depend on one of the first `count`
@@ -109,5 +109,5 @@ def _source(name, known, same, number):
     node, *output = name.split(':')
     if node in same:
         return same[node]
-    found, depends = known.get(node, (None, True))
-    return number('output', found if found is not None else node, *(output or ['0'])), depends
+    numbered, depends = known.get(node, (None, True))
+    return number('output', numbered if numbered is not None else node, *(output or ['0'])), depends

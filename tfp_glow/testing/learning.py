@@ -3,13 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.testing.subject import check, fresh
+from tfp_glow.testing.subject import check, uncached
 
 
 def check_gradients(subject):
     """Each variable gets its gradient, also from a tensor that was evaluated before the tape."""
     for name, function, value in subject.directions():
-        expected = gradients(function, fresh(value), subject.variables, name)
+        expected = gradients(function, uncached(value), subject.variables, name)
         for v, g in zip(subject.variables, expected, strict=True):
             check(np.any(g), f'the gradient of {name} by {v.name} is all zeros.')
         function(value)
@@ -34,12 +34,12 @@ def gradients(function, value, sources, what):
         tape.watch([s for s in sources if not isinstance(s, tf.Variable)])
         outputs = tf.nest.flatten(function(value))
         loss = sum(tf.reduce_sum(tf.sin(o + i)) for i, o in enumerate(outputs))
-    found = tape.gradient(loss, sources)
-    for source, gradient in zip(sources, found, strict=True):
+    derivatives = tape.gradient(loss, sources)
+    for source, gradient in zip(sources, derivatives, strict=True):
         name = source.name if isinstance(source, tf.Variable) else 'the condition'
         check(gradient is not None, f'the gradient of {what} by {name} is None.')
-    found = [tf.convert_to_tensor(g) for g in found]  # Some may be `tf.IndexedSlices`.
+    derivatives = [tf.convert_to_tensor(g) for g in derivatives]  # Some may be `tf.IndexedSlices`.
     if tf.executing_eagerly():
-        check(all(np.all(np.isfinite(g)) for g in found),
+        check(all(np.all(np.isfinite(g)) for g in derivatives),
               f'the gradients of {what} must be finite.')
-    return found
+    return derivatives

@@ -7,7 +7,7 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.testing.subject import Subject, assign, check, fresh
+from tfp_glow.testing.subject import Subject, assign, check, uncached
 
 
 def check_assignment(subject):
@@ -24,8 +24,8 @@ def check_assignment(subject):
         return between
 
     assign(subject.variables, other)
-    new, same = subject.inverse(fresh(subject.y)), subject.inverse(subject.y)
-    forward, same_forward = subject.forward(fresh(subject.x)), subject.forward(subject.x)
+    new, same = subject.inverse(uncached(subject.y)), subject.inverse(subject.y)
+    forward, same_forward = subject.forward(uncached(subject.x)), subject.forward(subject.x)
     assign(subject.variables, old)
     subject.close('inverse of the same tensor after an assignment must be the new one.', same, new)
     subject.close('forward of the same tensor after an assignment must be the new one.',
@@ -70,5 +70,5 @@ def check_copies(subject):
 
 
 def _answer(subject, bijector):
-    other = Subject(bijector, fresh(subject.y), subject.condition)
+    other = Subject(bijector, uncached(subject.y), subject.condition)
     return other.x, other.ildj

@@ -32,13 +32,13 @@ class Subject:
         """`(name, function, value)` of both."""
         return ('inverse', self.inverse, self.y), ('forward', self.forward, self.x)
 
-    def given(self, condition=None):
+    def condition_kwargs(self, condition=None):
         """The keyword arguments of the bijector's methods."""
         condition = self.condition if condition is None else condition
         return {} if condition is None else {'condition': condition}
 
     def _pair(self, direction, value, ndims, condition):
-        given = self.given(condition)
+        given = self.condition_kwargs(condition)
         log_det = getattr(self.bijector, f'{direction}_log_det_jacobian')(
             value, event_ndims=ndims, **given)
         return (getattr(self.bijector, direction)(value, **given),
@@ -64,12 +64,12 @@ def check(holds, message):
         raise AssertionError(message)
 
 
-def each(function, condition):
+def map_condition(function, condition):
     """`function` of each tensor of a condition, or None if there is none."""
     return None if condition is None else tf.nest.map_structure(function, condition)
 
 
-def fresh(structure):
+def uncached(structure):
     """Equal tensors that no cache has seen."""
     return tf.nest.map_structure(tf.identity, structure)
 

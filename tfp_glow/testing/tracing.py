@@ -51,10 +51,10 @@ class Traced:
 def check_values(subject, traced):
     """`tf.function` with a None batch answers as eager mode does, and knows the event's shape."""
     for (name, function, _), value in zip(traced.concrete(), (subject.x, subject.y), strict=True):
-        found = tf.nest.map_structure(lambda z: z.shape[1:], function.structured_outputs[0])
+        kept = tf.nest.map_structure(lambda z: z.shape[1:], function.structured_outputs[0])
         known = tf.nest.map_structure(lambda z: z.shape[1:], value)
-        check(found == known, f'{name} must keep the static event shape {known} when the batch is '
-              f'unknown; got {found}.')
+        check(kept == known, f'{name} must keep the static event shape {known} when the batch is '
+              f'unknown; got {kept}.')
     subject.close('tf.function with a None batch', traced.answers(), traced.expected())
 
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def first(x, y, count):
+def first_examples(x, y, count):
     """`(x, y)` of the first `count` examples, or a data set's first so many.
 
     Raises:
@@ -14,9 +14,9 @@ def first(x, y, count):
     if not hasattr(x, 'shape'):
         raise ValueError('x must be images or a tf.data.Dataset for fit to initialise from them; '
                          f'got {type(x).__name__}: initialise from a batch first.')
-    return x[:count], head(y, count)
+    return x[:count], first_rows(y, count)
 
 
-def head(condition, count):
+def first_rows(condition, count):
     """The first `count` entries of a condition, which may be None."""
     return tf.nest.map_structure(lambda c: None if c is None else c[:count], condition)

@@ -1,7 +1,6 @@
 """A Keras model around a flow."""
 
-from tfp_glow import objective
-from tfp_glow.training import likelihood_model
+from tfp_glow.training import likelihood_model, objective
 
 
 class FlowModel(likelihood_model.LikelihoodModel):

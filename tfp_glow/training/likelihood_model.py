@@ -17,12 +17,12 @@ class LikelihoodModel(keras.Model):
 
     What is trained, and by which loss, the objective says:
 
-    * `subject`, the module that is trained, and `subject_name`, for messages; `parts`, all modules
-      with variables, the subject first; `trainable_variables`, theirs.
+    * `module`, the module that is trained, and `module_name`, for messages; `parts`, all modules
+      with variables, the module first; `trainable_variables`, theirs.
     * `spec`: a `tf.TensorSpec` of a batch; `conditional`: whether there is a condition beside it.
-    * `measure(images, seed, condition=None, step=None) -> {name: [B] or scalar}`: `loss` and what
+    * `metrics(images, seed, condition=None, step=None) -> {name: [B] or scalar}`: `loss` and what
       else is reported. `step` is the number of the training step, None in evaluation.
-    * `measures`: the names of all that `measure` may return.
+    * `metric_names`: the names of all that `metrics` may return.
     * `log_prob(images, seed, condition=None) -> (log-likelihood or its bound [B], anything)`, and
       `bits(log_prob)`, the same in bits per dimension.
     * `is_initialized`, `initialize(images, seed, condition)`, `has_statistics` and
@@ -45,7 +45,7 @@ class LikelihoodModel(keras.Model):
         self._condition_spec = condition_spec or tf.TensorSpec([None], tf.int32)
         self._reference = None
         self.trackers = {measure: keras.metrics.Mean(name=measure)
-                         for measure in objective.measures}
+                         for measure in objective.metric_names}
         self.batches_seen = tf.Variable(0, trainable=False, dtype=tf.int64, name='batches_seen',
                                         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         self.built = True
@@ -89,15 +89,16 @@ class LikelihoodModel(keras.Model):
         if kwargs.get('loss') is not None:
             raise ValueError(f'loss must be left out: a {type(self).__name__}\'s loss is the '
                              f'negative log-likelihood; got loss={kwargs["loss"]!r}.')
-        subject = self.objective.subject_name
-        hidden = named_variables.hidden(self._loss, self._specs(), self.trainable_variables)
+        module_name = self.objective.module_name
+        hidden = named_variables.hidden_variables(
+            self._loss, self._specs(), self.trainable_variables)
         if hidden:
             raise ValueError(
-                f'{subject}.trainable_variables must list every weight that log_prob reads; '
+                f'{module_name}.trainable_variables must list every weight that log_prob reads; '
                 f'missing: {", ".join(hidden)}. A Keras network that a bijector holds must be '
                 'wrapped (tfp_glow.bijectors do it), or it is never trained.')
-        if not self.objective.subject.trainable_variables:
-            raise ValueError(f'{subject} must have trainable variables; it has none.')
+        if not self.objective.module.trainable_variables:
+            raise ValueError(f'{module_name} must have trainable variables; it has none.')
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
     def call(self, images, condition=None):
@@ -118,16 +119,16 @@ class LikelihoodModel(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         variables = self.trainable_variables
         with tf.GradientTape() as tape:
-            found = self.objective.measure(images, seed, condition, step=step)
-            scaled = self.optimizer.scale_loss(found['loss'] / replicas)
-        with averages.young(self.optimizer):
+            metrics = self.objective.metrics(images, seed, condition, step=step)
+            scaled = self.optimizer.scale_loss(metrics['loss'] / replicas)
+        with averages.warmed_up_ema(self.optimizer):
             self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return self._report(found, images)
+        return self._report(metrics, images)
 
     def test_step(self, data):
         images, condition = self._taken_apart(data)
         return self._report(
-            self.objective.measure(images, self._evaluation_seed(), condition), images)
+            self.objective.metrics(images, self._evaluation_seed(), condition), images)
 
     def predict_step(self, data):
         return self(*self._taken_apart(data))
@@ -138,9 +139,9 @@ class LikelihoodModel(keras.Model):
         if self.objective.has_statistics and self._reference is None:
             needs.append(self.reference_examples)
         if needs:
-            first, condition = self._taken_apart(batches.first(x, y, max(needs)))
+            first, condition = self._taken_apart(batches.first_examples(x, y, max(needs)))
             self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
-                                      batches.head(condition, _INITIAL_IMAGES))
+                                      batches.first_rows(condition, _INITIAL_IMAGES))
             self.set_reference(first, condition)
         return super().fit(x, y, *args, **kwargs)
 
@@ -148,7 +149,7 @@ class LikelihoodModel(keras.Model):
         """Gives the images from which `BatchNorm`s, if any, take what they evaluate by."""
         if self.objective.has_statistics:
             self._reference = (images[:self.reference_examples],
-                               batches.head(condition, self.reference_examples))
+                               batches.first_rows(condition, self.reference_examples))
 
     def evaluate(self, *args, **kwargs):
         """`keras.Model.evaluate` with the averaged weights."""
@@ -164,22 +165,22 @@ class LikelihoodModel(keras.Model):
 
     @contextlib.contextmanager
     def averaged_weights(self):
-        """Within it the subject has the weights' moving averages; afterwards all its own again.
+        """Within it the module has the weights' moving averages; afterwards all its own again.
 
         The statistics of `BatchNorm`s are computed for the weights that evaluate, and afterwards
         are what they were before.
         """
-        found = averages.of(getattr(self, 'optimizer', None))  # None before compile.
-        if not found:
+        averaged = averages.ema_values(getattr(self, 'optimizer', None))  # None before compile.
+        if not averaged:
             self._update_statistics()
-            yield self.objective.subject
+            yield self.objective.module
             return
         variables = self.variables
         own = [v.numpy() for v in variables]
         try:
-            _assign(self.trainable_variables, [a.numpy() for a in found])
+            _assign(self.trainable_variables, [a.numpy() for a in averaged])
             self._update_statistics()
-            yield self.objective.subject
+            yield self.objective.module
         finally:
             _assign(variables, own)
 
@@ -192,18 +193,18 @@ class LikelihoodModel(keras.Model):
         named_variables.store(self._holder(), store)
 
     def load_own_variables(self, store):
-        named_variables.load(self._holder(), store, self.objective.subject_name)
+        named_variables.load(self._holder(), store, self.objective.module_name)
 
     def _holder(self):
         """One module with all parts."""
         if len(self.objective.parts) == 1:
-            return self.objective.subject
+            return self.objective.module
         holder = tf.Module()
         holder.parts = self.objective.parts
         return holder
 
     def _loss(self, images, condition=None):
-        return self.objective.measure(images, [0, 0], condition, step=0)['loss']
+        return self.objective.metrics(images, [0, 0], condition, step=0)['loss']
 
     def _specs(self):
         spec = self.objective.spec
@@ -219,7 +220,7 @@ class LikelihoodModel(keras.Model):
             return parts[0], None
         if len(parts) < 2 or parts[1] is None:
             raise ValueError('x must be batches (images, condition), as the '
-                             f'{self.objective.subject_name} depends on a condition; got images '
+                             f'{self.objective.module_name} depends on a condition; got images '
                              'alone.')
         return parts[0], parts[1]
 
@@ -227,12 +228,12 @@ class LikelihoodModel(keras.Model):
         seen = self.batches_seen.assign_add(1)
         return [tf.cast(seen, tf.int32), 1009 * self.noise_seed + 500 + _replica()]
 
-    def _report(self, found, images):
-        for measure, value in found.items():
+    def _report(self, metrics, images):
+        for measure, value in metrics.items():
             scalar = value.shape.rank == 0
             self.trackers[measure].update_state(
                 value, sample_weight=tf.shape(images)[0] if scalar else None)
-        return {measure: self.trackers[measure].result() for measure in found}
+        return {measure: self.trackers[measure].result() for measure in metrics}
 
 
 def _replica():

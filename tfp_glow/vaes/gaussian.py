@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
 from tfp_glow import distributions, initialization
-from tfp_glow.bijectors import base, scale_maps
+from tfp_glow.bijectors import conditions, scale_maps
 from tfp_glow.internal import keras_bridge
 from tfp_glow.types import Shape
 from tfp_glow.vaes import latent_model, likelihoods, pushing
@@ -100,7 +100,7 @@ class VAE(latent_model.LatentModel):
     @property
     def _conditional(self) -> bool:
         """Whether the flow takes a condition."""
-        return self.posterior_flow is not None and base.takes_condition(self.posterior_flow)
+        return self.posterior_flow is not None and conditions.takes_condition(self.posterior_flow)
 
     def _infer(self, images: tf.Tensor, features: dict[str, tf.Tensor], seed: tf.Tensor,
                closed_form: bool) -> latent_model.Inference:

@@ -13,8 +13,8 @@ class VAEObjective:
     The arguments are those of `VAEModel`.
     """
 
-    subject_name = 'vae'
-    measures = ('loss', 'bits_per_dim', 'nats', 'kl')
+    module_name = 'vae'
+    metric_names = ('loss', 'bits_per_dim', 'nats', 'kl')
     conditional = has_statistics = False
 
     def __init__(self, vae: latent_model.LatentModel, samples: int = 1, closed_form: bool = False,
@@ -26,7 +26,7 @@ class VAEObjective:
         if free_bits < 0 or kl_warmup_steps < 0:
             raise ValueError('free_bits and kl_warmup_steps must not be negative; '
                              f'got {free_bits=}, {kl_warmup_steps=}.')
-        self.subject = vae
+        self.module = vae
         self.parts = [vae]
         self.event_dims = vae.event_dims
         self.counted_dims = counted_dims or vae.event_dims
@@ -37,22 +37,22 @@ class VAEObjective:
     @property
     def trainable_variables(self) -> list[tf.Variable]:
         """The trainable variables of the VAE."""
-        return list(self.subject.trainable_variables)
+        return list(self.module.trainable_variables)
 
     @property
     def spec(self) -> tf.TensorSpec:
         """The `tf.TensorSpec` of a batch."""
-        return tf.TensorSpec([None, *self.subject.event_shape], tf.uint8)
+        return tf.TensorSpec([None, *self.module.event_shape], tf.uint8)
 
     @property
     def is_initialized(self) -> bool:
         """Whether `initialize` has nothing to do."""
-        return initialization.is_initialized(self.subject)
+        return initialization.is_initialized(self.module)
 
     def initialize(self, images: TensorLike, seed: Seed, condition: Condition = None) -> None:
         """Sets the data-dependent parameters that have not been set."""
         del condition
-        self.subject.initialize(images, seed)
+        self.module.initialize(images, seed)
 
     def log_prob(self, images: TensorLike, seed: Seed,
                  condition: Condition = None) -> tuple[tf.Tensor, bounds.Bounds]:
@@ -61,16 +61,16 @@ class VAEObjective:
         samples = self._importance_samples
         if samples is None:
             batch_bounds = bounds.estimate(
-                self.subject, images, seed, self._samples, self._closed_form)
+                self.module, images, seed, self._samples, self._closed_form)
             return batch_bounds.elbo, batch_bounds
-        batch_bounds = bounds.estimate(self.subject, images, seed, samples)
+        batch_bounds = bounds.estimate(self.module, images, seed, samples)
         return batch_bounds.importance, batch_bounds
 
     def bits(self, log_prob: tf.Tensor) -> tf.Tensor:
         """Returns the bits per dimension, `[B]`, of a log-mass in nats."""
         return dequantization.bits_per_dim(log_prob, 0, 1, self.counted_dims)
 
-    def measure(self, images: TensorLike, seed: Seed, condition: Condition = None,
+    def metrics(self, images: TensorLike, seed: Seed, condition: Condition = None,
                 step: int | tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Returns what is reported of a batch, by names; see `VAEModel`."""
         if step is None:
@@ -78,7 +78,7 @@ class VAEObjective:
             loss = -tf.reduce_mean(bound) / self.event_dims
         else:
             batch_bounds = bounds.estimate(
-                self.subject, images, seed, self._samples, self._closed_form)
+                self.module, images, seed, self._samples, self._closed_form)
             bound, loss = batch_bounds.elbo, self._training_loss(batch_bounds, step)
         return {'loss': loss, 'bits_per_dim': self.bits(bound), 'nats': -bound,
                 'kl': bounds.total_kl(batch_bounds.kl)}

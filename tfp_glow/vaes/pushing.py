@@ -4,7 +4,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import conditions, parts
 from tfp_glow.types import Condition
 
 
@@ -22,11 +22,11 @@ def forward(bijector: tfb.Bijector, x: tf.Tensor,
         `bijectors.Chain` of them, the log-det is `[B, *shape]`, a summand for each dimension;
         otherwise it is `[B]`.
     """
-    parts = bijector.parts if isinstance(bijector, tgb.Chain) else [bijector]
-    if not all(isinstance(part, tgb.InverseAutoregressive) for part in parts):
-        return base.forward_and_log_det(bijector, x, x.shape.rank - 1, condition)
+    steps = bijector.parts if isinstance(bijector, tgb.Chain) else [bijector]
+    if not all(isinstance(step, tgb.InverseAutoregressive) for step in steps):
+        return parts.forward_and_log_det(bijector, x, x.shape.rank - 1, condition)
     total = tf.zeros_like(x)
-    for part in reversed(parts):
-        x, log_dets = part.forward_and_log_dets(x, **base.given(part, condition))
+    for step in reversed(steps):
+        x, log_dets = step.forward_and_log_dets(x, **conditions.condition_kwargs(step, condition))
         total += log_dets
     return x, total

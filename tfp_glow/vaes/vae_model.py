@@ -65,7 +65,7 @@ class VAEModel(likelihood_model.LikelihoodModel):
     @property
     def vae(self) -> latent_model.LatentModel:
         """The VAE, as given."""
-        return self.objective.subject
+        return self.objective.module
 
     @property
     def bins(self) -> int:

@@ -1,18 +1,25 @@
-"""The codec of a preset: its flow of integers, its instructions, its speed."""
+"""What a preset's codec needs: its flow of integers, its processor instructions, its speed."""
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from zoo.cli import errors
 from zoo.runs import preset
 from zoo.runs.preset import Preset
 
-INSTRUCTIONS = 'AVX2'
+if TYPE_CHECKING:
+    from tfp_glow import coding
+
+INSTRUCTIONS = 'AVX2'  # What most machines have.
 _ISA = 'ONEDNN_MAX_CPU_ISA'
 
 
 def read_preset(name: str) -> Preset:
-    """Returns the preset of a name, whose flow is one of integers.
+    """Returns a preset whose flow is one of integers.
+
+    Args:
+        name: Its name or its folder.
 
     Raises:
         UsageError: If there is no such preset, or it is of another kind.
@@ -28,24 +35,30 @@ def read_preset(name: str) -> Preset:
     return opened
 
 
-def limit_instructions(settings=None):
-    """Has oneDNN keep to what most machines have, or to what a file's settings say.
+def limit_instructions(settings: str | None = None) -> None:
+    """Makes oneDNN use only the instructions that most machines have, or those of a file.
 
     Different instructions sum in different orders: a file that one machine wrote with its widest
-    ones could not be read by a lesser machine. Called before any network has run.
+    ones could not be read by a lesser machine. This has to be called before any network has run.
 
     Args:
-        settings: text of a file's header; None to write a file.
+        settings: The text in the header of the file that is read; None if a file is written.
     """
     if settings is None:
         os.environ.setdefault(_ISA, INSTRUCTIONS)
     else:
-        found = re.match(r'\S+ ([A-Z]\w*)', settings)
-        os.environ[_ISA] = found[1] if found else 'ALL'
+        instructions = re.match(r'\S+ ([A-Z]\w*)', settings)
+        os.environ[_ISA] = instructions[1] if instructions else 'ALL'
 
 
-def speeds(codec, source_bytes, coded_bytes):
-    """A line about bits/dim and where the time went."""
+def speeds(codec: 'coding.Codec', source_bytes: int, coded_bytes: int) -> str:
+    """Returns a line about bits/dim and about what the time was spent on.
+
+    Args:
+        codec: The codec after its work.
+        source_bytes: The number of bytes of the images.
+        coded_bytes: The number of bytes of the file.
+    """
     coders = list(codec.coders.values())
     symbols, seconds, network, stored = (
         sum(getattr(coder, name) for coder in coders)

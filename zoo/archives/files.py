@@ -1,9 +1,10 @@
-"""The files that archives are made of and become again: PNG and npy."""
+"""The image files that `zoo.compress` reads and `zoo.decompress` writes: PNG and npy."""
 
 import contextlib
 import os
 import pathlib
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -15,11 +16,14 @@ _PNG = b'\x89PNG\r\n\x1a\n'
 _COLOURS = {3: 'a palette', 4: 'grey with alpha', 6: 'RGB with alpha'}
 
 
-def sources(path):
-    """`(names, folder)`: the file itself, or all in a folder and its subfolders, in order.
+def sources(path: str | os.PathLike) -> tuple[list[str], pathlib.Path]:
+    """Returns the names of the files to compress, in order, and the folder that they are in.
+
+    Args:
+        path: A file, or a folder: then all files in it and its subfolders.
 
     Raises:
-        UsageError: there is none, or one that is no .png or .npy.
+        UsageError: If there is no file, or one that is no .png or .npy.
     """
     path = pathlib.Path(path)
     if path.is_file():
@@ -37,11 +41,13 @@ def sources(path):
     return names, folder
 
 
-def read(path):
-    """The pixels of a .png, uint8 `[H, W]` or `[H, W, 3]`, or the array of an .npy, memory-mapped.
+def read(path: str | os.PathLike) -> np.ndarray:
+    """Returns the pixels of a .png, uint8 `[H, W]` or `[H, W, 3]`, or the array of an .npy.
+
+    The array of an .npy is memory-mapped.
 
     Raises:
-        UsageError: the file cannot be read, or does not hold 8-bit grey or RGB pixels only.
+        UsageError: If the file cannot be read, or does not hold 8-bit grey or RGB pixels only.
     """
     path = pathlib.Path(path)
     try:
@@ -59,8 +65,12 @@ def read(path):
                                 f'{str(path)!r} cannot be taken: {error}.') from error
 
 
-def _check_png(path):
-    """Pillow turns 16 bits into 8 without a word: the header is looked at before."""
+def _check_png(path: pathlib.Path) -> None:
+    """Checks the header of a PNG, since Pillow turns 16 bits into 8 without a word.
+
+    Raises:
+        ValueError: If it is no PNG of 8-bit grey or RGB pixels.
+    """
     with path.open('rb') as file:
         start = file.read(26)
     if len(start) < 26 or not start.startswith(_PNG):
@@ -71,26 +81,27 @@ def _check_png(path):
                          f'of {depth} bits')
 
 
-def write_png(path, array):
-    """Writes `[H, W]` or `[H, W, 1 or 3]` as a file that is there whole or not at all."""
+def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
+    """Writes an array `[H, W]` or `[H, W, 1 or 3]` as a file that is there whole or not at all."""
     picture = Image.fromarray(array[..., 0] if array.shape[-1] == 1 and array.ndim == 3 else array)
     files.write_whole(path, lambda file: picture.save(file, format='PNG'))
 
 
 class Target:
-    """A folder or a file that arrays are written to; each is there whole or not at all.
+    """A folder or a file that arrays are written to; each file is there whole or not at all.
 
     Args:
-        path: a new folder to fill, or a .png or .npy.
-        single: whether there is one array, for a file, or there are several, for a folder.
-        overwrite: whether files that are there are replaced.
+        path: A new folder to fill, or a .png or .npy.
+        single: Whether there is one array, for a file, or there are several, for a folder.
+        overwrite: Whether files that are there are replaced.
 
     Raises:
-        UsageError: `path` cannot be that, or is there.
+        UsageError: If `path` cannot be that, or is there.
     """
 
-    def __init__(self, path, single, overwrite):
-        self.path, self._single, self._unfinished = pathlib.Path(path), single, {}
+    def __init__(self, path: str | os.PathLike, single: bool, overwrite: bool) -> None:
+        self.path, self._single = pathlib.Path(path), single
+        self._unfinished: dict[str, pathlib.Path] = {}
         rule = ('a file .png or .npy, as there is one array in INPUT' if single else
                 'a folder, as there are several arrays in INPUT')
         if single != (self.path.suffix in SUFFIXES) or (
@@ -103,8 +114,17 @@ class Target:
             raise errors.UsageError('OUTPUT must be new, or give --overwrite; '
                                     f'{str(path)!r} is there.')
 
-    def make(self, name, shape):
-        """An array for `write`: that of an .npy is in a file already."""
+    def make(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Returns an array to fill and give to `write`; that of an .npy is in a file already.
+
+        Args:
+            name: The name of the file in a folder.
+            shape: The shape of the array.
+
+        Raises:
+            UsageError: If a .png cannot hold this shape.
+            Failure: If the name ends in something else than .png and .npy.
+        """
         path = self._place(name)
         if path.suffix == '.png':
             if len(shape) == 4 or (len(shape) == 3 and shape[-1] not in (1, 3)):
@@ -114,21 +134,22 @@ class Target:
         self._unfinished[name] = path.with_name(f'.{path.name}.{os.getpid()}')
         return np.lib.format.open_memmap(self._unfinished[name], 'w+', np.uint8, shape)
 
-    def write(self, name, array):
-        """Finishes the file of a whole array."""
+    def write(self, name: str, array: np.ndarray) -> None:
+        """Finishes the file of an array that `make` returned and that is filled."""
         path = self._place(name)
         if path.suffix == '.png':
             write_png(path, array)
-        else:
+            return
+        if isinstance(array, np.memmap):
             array.flush()
-            self._unfinished.pop(name).replace(path)
+        self._unfinished.pop(name).replace(path)
 
-    def remove_unfinished(self):
+    def remove_unfinished(self) -> None:
         """Removes what `make` began and `write` did not finish."""
         for path in self._unfinished.values():
             path.unlink(missing_ok=True)
 
-    def _place(self, name):
+    def _place(self, name: str) -> pathlib.Path:
         path = self.path if self._single else self.path / name
         if path.suffix not in SUFFIXES:
             raise errors.Failure(f'INPUT must hold .png and .npy only; got {name!r}.')
@@ -138,8 +159,8 @@ class Target:
 
 
 @contextlib.contextmanager
-def removing(target):
-    """Removes, at its end, the files of a `Target` that were begun and not finished."""
+def removing(target: Target) -> Iterator[Target]:
+    """Returns a context that removes the unfinished files of a `Target` when it ends."""
     try:
         yield target
     finally:

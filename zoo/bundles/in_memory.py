@@ -1,7 +1,7 @@
 """A preset as if it were an opened bundle, without files."""
 
+import dataclasses
 import os
-import pathlib
 from typing import Any
 
 from tfp_glow import serving
@@ -10,15 +10,18 @@ from zoo.models.spec import Kind
 from zoo.runs import preset
 
 
+@dataclasses.dataclass(frozen=True)
 class PresetBundle(reading.Bundle):
-    """What a bundle of a preset says and answers."""
+    """A `Bundle` that was made of a preset in this process.
 
-    def __init__(self, path: pathlib.Path, about: dict[str, Any], answers: Any) -> None:
-        super().__init__(path, about, '--preset')
-        object.__setattr__(self, 'answers', answers)
+    Attributes:
+        answers: What `load` returns.
+    """
+
+    answers: Any
 
     def load(self) -> Any:
-        """Returns what answers `sample(n, temperature, seed)` and so on."""
+        """Returns the module that answers `sample(n, temperature, seed)` and so on."""
         return self.answers
 
 
@@ -37,5 +40,5 @@ def of_preset(name_or_path: str | os.PathLike) -> PresetBundle:
         del arguments['golden_vectors']
         about['columns'] = arguments['columns']
     answers = serving.serve(opened.model, classes=opened.events.classes, **arguments)
-    return PresetBundle(opened.path, {**about, 'kind': answers.kind,
-                                      'classes': opened.events.classes}, answers)
+    about |= {'kind': answers.kind, 'classes': opened.events.classes}
+    return PresetBundle(opened.path, about, '--preset', answers)

@@ -1,9 +1,11 @@
-"""`open_bundle`: reads what `zoo.export` wrote; needs nothing but TensorFlow and NumPy."""
+"""`open_bundle`: reads what `zoo.export` wrote. It needs nothing but TensorFlow and NumPy."""
 
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
+from typing import Any
 
 from zoo.cli import errors
 
@@ -12,57 +14,67 @@ FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """A SavedModel bundle: its folder, what `bundle.json` says, and the model once it is loaded."""
+    """A SavedModel bundle on disk.
+
+    Attributes:
+        path: Its folder.
+        about: What its `bundle.json` says.
+        flag: The flag that names it, for errors.
+    """
 
     path: pathlib.Path
-    about: dict
+    about: dict[str, Any]
     flag: str
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """What its events are: 'images' or 'vectors'."""
         return self.about.get('kind', 'images')
 
     @property
-    def family(self):
+    def family(self) -> str:
         """What the model is: 'flow' or 'vae'."""
         return self.about.get('family', 'flow')
 
     @property
-    def bins(self):
+    def bins(self) -> int:
         """The number of grey levels of images."""
         return self.about['bins']
 
     @property
-    def columns(self):
+    def columns(self) -> list[str]:
         """The names of the numbers in a vector."""
         return self.about['columns']
 
     @property
-    def classes(self):
+    def classes(self) -> int | None:
         """The number of classes of a conditional model, else None."""
         return self.about.get('classes')
 
-    def load(self):
+    def load(self) -> Any:
         """Returns the model: `sample(n, temperature, seed)` and so on, and `signatures`.
 
         Raises:
-            UsageError: TensorFlow cannot read it.
+            UsageError: If TensorFlow cannot read it.
         """
-        import tensorflow as tf  # Late, so that a wrong flag is reported at once.
+        import tensorflow as tf  # Late: a wrong flag is reported at once.
         try:
             return tf.saved_model.load(str(self.path))
-        except Exception as error:  # Of many types, by what is wrong with the files.
+        except Exception as error:  # Its type depends on what is wrong with the files.
             raise errors.UsageError(
                 f'{self.flag} must be a bundle that this TensorFlow, {tf.__version__}, can read '
                 f'({one_line(error)}); got {str(self.path)!r}.') from error
 
 
-def open_bundle(path, flag='--saved_model'):
-    """Returns the `Bundle` at `path`, a version folder or its parent, whose newest it takes.
+def open_bundle(path: str | os.PathLike, flag: str = '--saved_model') -> Bundle:
+    """Returns the `Bundle` in a folder.
+
+    Args:
+        path: The folder of a version, or the parent of such folders: then the newest is taken.
+        flag: The flag that names it, for errors.
 
     Raises:
-        UsageError: it is none, or not as it was written; names `flag`.
+        UsageError: If there is no bundle, or it is not as it was written; the message names `flag`.
     """
     folder = _version(pathlib.Path(path), flag)
     try:
@@ -79,16 +91,16 @@ def open_bundle(path, flag='--saved_model'):
     return Bundle(folder, about, flag)
 
 
-def one_line(error):
+def one_line(error: Exception) -> str:
     """Returns the message of an error of TensorFlow without the rest of its report."""
     text = str(getattr(error, 'message', None) or error)
     for noise in ('<stack traces unavailable>\n', '\n\t ['):
-        head, found, tail = text.partition(noise)
-        text = (tail if noise.startswith('<') else head) if found else text
+        head, separator, tail = text.partition(noise)
+        text = (tail if noise.startswith('<') else head) if separator else text
     return ' '.join(text.split())[:300] or type(error).__name__
 
 
-def _version(path, flag):
+def _version(path: pathlib.Path, flag: str) -> pathlib.Path:
     """Returns `path` itself if it has a model, else the numbered folder with the highest number."""
     if not path.is_dir():
         raise errors.UsageError(f'{flag} must be a folder that zoo.export wrote; '
@@ -102,13 +114,13 @@ def _version(path, flag):
     return max(versions, key=lambda p: int(p.name))
 
 
-def _check_file(folder, name, expected, flag):
+def _check_file(folder: pathlib.Path, name: str, expected: str, flag: str) -> None:
     try:
         with (folder / name).open('rb') as file:
-            found = hashlib.file_digest(file, 'sha256').hexdigest()
+            actual = hashlib.file_digest(file, 'sha256').hexdigest()
     except OSError as error:
         raise errors.UsageError(f'{flag} must be a whole bundle; {str(folder)!r} lacks '
                                 f'{name}.') from error
-    if found != expected:
+    if actual != expected:
         raise errors.UsageError(f'{flag} must be a bundle as it was written; {name} in '
                                 f'{str(folder)!r} is cut short or changed (SHA-256).')

@@ -1,46 +1,56 @@
-"""`verify`: does a bundle still answer as it did when it was written?"""
+"""`verify`: checks that a bundle still answers as it did when it was written."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from zoo.bundles import reading
 from zoo.cli import errors
 
-_LEVELS_SHARE = .01  # of integers that may differ by one level, on other devices
-_RELATIVE = 1e-3  # by which real answers may differ, on other devices
+_LEVELS_SHARE = .01  # This share of integers may differ by one level, on other devices.
+_RELATIVE = 1e-3  # Real answers may differ by this part of themselves, on other devices.
+
+_Units = np.ndarray | int  # What differences are measured in.
 
 
-def verify(found):
-    """Yields one line per signature of the `Bundle` `found`, and one for the round trip.
+def verify(bundle: reading.Bundle) -> Iterator[str]:
+    """Yields one line for each signature of a bundle, and one for the round trip.
 
     Raises:
-        Failure: an answer differs; names the signature.
+        UsageError: If TensorFlow cannot read the bundle.
+        Failure: If an answer differs; the message names the signature.
     """
-    model = found.load()
-    with np.load(found.path / 'golden.npz') as file:
+    model = bundle.load()
+    with np.load(bundle.path / 'golden.npz') as file:
         golden = dict(file)
-    events = golden[found.kind]
+    events = golden[bundle.kind]
     given = {**golden, 'first': events, 'second': events[::-1]}
-    levels = [f'level_{i}' for i in range(len(found.about['latent_shapes']))]
-    units = _units(found)
-    for name in found.about['signatures']:
+    levels = [f'level_{i}' for i in range(len(bundle.about['latent_shapes']))]
+    units = _units(bundle)
+    for name in bundle.about['signatures']:
         answers = _ask(model, name, given)
-        pairs = [(answer, golden[key if key in levels else name], units if key == found.kind else 1)
-                 for key, answer in answers.items()]
+        pairs = [(answer, golden[key if key in levels else name],
+                  units if key == bundle.kind else 1) for key, answer in answers.items()]
         worst = max(_difference(name, *pair) for pair in pairs)
         yield f'{name}: {worst}'
-    again = _ask(model, 'decode', {**given, **_ask(model, 'encode', given)})[found.kind]
-    yield f'decode(encode({found.kind})): {_round_trip(found, again, golden, units)}'
+    again = _ask(model, 'decode', {**given, **_ask(model, 'encode', given)})[bundle.kind]
+    yield f'decode(encode({bundle.kind})): {_round_trip(bundle, again, golden, units)}'
 
 
-def _round_trip(found, again, golden, units):
-    """Returns how far `again` is from the golden events, in words, or raises if that is too far.
+def _round_trip(bundle: reading.Bundle, again: np.ndarray, golden: Mapping[str, np.ndarray],
+                units: _Units) -> str:
+    """Returns in words how far decoded events are from the golden ones.
 
-    A VAE's shall be its reconstructions of them.
+    Those of a VAE are compared with its reconstructions of the golden ones.
+
+    Raises:
+        Failure: If they are too far.
     """
-    events, before = golden[found.kind], found.about['round_trip_errors']
-    if found.family == 'vae':
+    events, before = golden[bundle.kind], bundle.about['round_trip_errors']
+    if bundle.family == 'vae':
         return _difference('decode', again, golden['reconstruct'], units)
-    if found.kind == 'images':
+    if bundle.kind == 'images':
         changed = int(np.sum(again != events))
         if changed > before:
             raise errors.Failure(f'decode: it must undo encode on the golden images, but for '
@@ -54,13 +64,17 @@ def _round_trip(found, again, golden, units):
     return f'within {error:.1e} std'
 
 
-def _units(found):
-    """What differences between events are measured in: each column's std."""
-    return np.array(found.about['std']) if found.kind == 'vectors' else 1
+def _units(bundle: reading.Bundle) -> _Units:
+    """Returns the units of differences between events: of vectors, each column's deviation."""
+    return np.array(bundle.about['std']) if bundle.kind == 'vectors' else 1
 
 
-def _ask(model, name, inputs):
-    """Returns the answers to question `name`, which takes those of `inputs` that it knows."""
+def _ask(model: Any, name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the answers of a signature, which takes those of the inputs that it knows.
+
+    Raises:
+        Failure: If it gives no answer.
+    """
     import tensorflow as tf
     try:
         question = model.signatures[name]
@@ -71,10 +85,13 @@ def _ask(model, name, inputs):
         raise errors.Failure(f'{name}: it gives no answer ({reading.one_line(error)}).') from error
 
 
-def _difference(name, answer, expected, units):
-    """Returns how far `answer` is from `expected`, in words, or raises if that is too far.
+def _difference(name: str, answer: np.ndarray, expected: np.ndarray, units: _Units) -> str:
+    """Returns in words how far an answer is from the expected one.
 
-    Real numbers may be off by a part of their size in `units`, or of one unit.
+    Real numbers may be off by a part of their size plus one unit.
+
+    Raises:
+        Failure: If it is too far; the message names the signature.
     """
     if answer.shape != expected.shape or answer.dtype != expected.dtype:
         raise errors.Failure(f'{name}: it must give {expected.dtype} {list(expected.shape)}; got '

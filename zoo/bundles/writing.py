@@ -1,4 +1,4 @@
-"""From a trained model to its SavedModel bundle."""
+"""`write`: writes a trained model as a SavedModel bundle."""
 
 import os
 import pathlib
@@ -6,7 +6,7 @@ import pathlib
 from tfp_glow import serving
 from zoo.runs.run import Trained
 
-_GOLDEN = 4  # Test images or vectors that a bundle can be checked with.
+_GOLDEN = 4  # A bundle holds so many test images or vectors that it can be checked with.
 
 
 def write(trained: Trained, out: str | os.PathLike) -> pathlib.Path:

@@ -35,7 +35,7 @@ def write_json(path: PathLike, values: Any) -> None:
     """Writes `values` as strict JSON, whole or not at all.
 
     Raises:
-        ValueError: If a number is not finite, which JSON has no word for.
+        ValueError: If a number is not finite: JSON cannot say so.
     """
     write_whole(path, json.dumps(values, indent=2, allow_nan=False) + '\n')
 
@@ -51,7 +51,7 @@ def check_output(path: PathLike, suffixes: Sequence[str], overwrite: bool = Fals
         name: What an error calls the path.
 
     Raises:
-        UsageError: If it cannot.
+        UsageError: If `path` cannot become such a file.
     """
     out = pathlib.Path(path)
     if out.suffix not in suffixes:
@@ -65,7 +65,15 @@ def check_output(path: PathLike, suffixes: Sequence[str], overwrite: bool = Fals
 
 
 def check_parent(path: PathLike, name: str = '--out') -> None:
-    """Raises a `UsageError` unless `path` lies in a folder that is there and can be written."""
+    """Checks that `path` lies in a folder that is there and can be written.
+
+    Args:
+        path: The file to write.
+        name: What an error calls the path.
+
+    Raises:
+        UsageError: If it does not.
+    """
     folder = pathlib.Path(path).parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise errors.UsageError(f'{name} must be in a folder that is there and can be written; '
@@ -73,7 +81,11 @@ def check_parent(path: PathLike, name: str = '--out') -> None:
 
 
 def check_new_folder(path: PathLike, name: str = '--out') -> pathlib.Path:
-    """Returns `path`, which must not be there yet.
+    """Checks that `path` can become a new folder, and returns it.
+
+    Args:
+        path: The folder to make.
+        name: What an error calls the path.
 
     Raises:
         UsageError: If it is there, or cannot be made.

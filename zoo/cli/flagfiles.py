@@ -1,11 +1,13 @@
-"""Files of flags: `--flagfile=FILE` stands for the flags in FILE, one a line."""
+"""Files of flags: `--flagfile=FILE` stands for the flags in FILE, one on each line."""
 
+import os
 import pathlib
 import stat
+from collections.abc import Iterator
 
 from zoo.cli import errors
 
-_LARGEST = 2**20  # Bytes: no file of flags is as large.
+_LARGEST = 2**20  # Bytes. No file of flags is as large.
 
 
 def expand(arguments: list[str]) -> list[str]:
@@ -19,7 +21,7 @@ def expand(arguments: list[str]) -> list[str]:
         arguments: What follows the name of the program.
 
     Raises:
-        UsageError: If a file cannot be read as UTF-8, holds something else than flags, or includes
+        UsageError: If a file cannot be read as UTF-8, holds something other than flags, or includes
             itself.
     """
     from_files: list[str] = []
@@ -48,32 +50,45 @@ def all_given(arguments: list[str], flag: str) -> list[str]:
 
 def given(arguments: list[str], flag: str) -> str | None:
     """Returns the last of the values of `all_given`, which is the one that counts, or None."""
-    return (all_given(arguments, flag) or [None])[-1]
+    values = all_given(arguments, flag)
+    return values[-1] if values else None
 
 
 def _read(name: str) -> list[str]:
     """Returns the flags of a file and of those that it names, read without recursion."""
     flags: list[str] = []
-    open_files = [(name, iter(_lines(name)))]
+    open_files = {_path(name): (name, iter(_lines(name)))}  # The innermost one comes last.
     while open_files:
-        line = next(open_files[-1][1], None)
+        path, (outer, lines) = next(reversed(open_files.items()))
+        line = next(lines, None)
         if line is None:
-            open_files.pop()
+            del open_files[path]
             continue
-        inner = _file_name(line, open_files[-1][1])
+        inner = _file_name(line, lines)
         if inner is None:
             flags.append(line)
             continue
-        path = pathlib.Path(inner).resolve()
-        if any(pathlib.Path(outer).resolve() == path for outer, _ in open_files):
+        if _path(inner) in open_files:
             raise errors.UsageError(f'--flagfile must not include itself; {inner!r} is included '
-                                    f'by {open_files[-1][0]!r} and includes it.')
-        open_files.append((inner, iter(_lines(inner))))
+                                    f'by {outer!r} and includes it.')
+        open_files[_path(inner)] = (inner, iter(_lines(inner)))
     return flags
 
 
-def _file_name(argument: str, rest) -> str | None:
-    """Returns FILE of `--flagfile=FILE` or `--flagfile FILE`; None of any other argument."""
+def _path(name: str) -> str:
+    return os.path.realpath(os.path.expanduser(name))
+
+
+def _file_name(argument: str, rest: Iterator[str]) -> str | None:
+    """Returns FILE of `--flagfile=FILE` or `--flagfile FILE`; None of any other argument.
+
+    Args:
+        argument: The argument.
+        rest: The arguments after it, of which FILE is taken if it is the first.
+
+    Raises:
+        UsageError: If there is no FILE.
+    """
     name, equals, value = argument.lstrip('-').partition('=')
     if not argument.startswith('-') or name != 'flagfile':
         return None
@@ -84,6 +99,7 @@ def _file_name(argument: str, rest) -> str | None:
 
 
 def _lines(name: str) -> list[str]:
+    """Returns the lines of a file that are flags; raises what `expand` does."""
     path = pathlib.Path(name).expanduser()
     try:
         status = path.stat()

@@ -1,4 +1,4 @@
-"""What `--help` prints: what a program does, and its flags in groups, with default and values."""
+"""The text that `--help` prints: what a program does, and its flags with defaults and values."""
 
 import dataclasses
 import re
@@ -19,9 +19,10 @@ class Help:
         groups: The names of the flags under each heading; flags that no group names come under
             'flags'.
         defaults: What to print as the default of a flag in place of its own: that of a recipe.
-        conditions: With which other flags a flag has a use.
+        conditions: The other flags with which a flag has a use.
         notes: Paragraphs that follow the flags, by heading.
-        explain: Returns what to say of a flag that the program does not have, or None.
+        explain: A function from the name of a flag that the program does not have to what is wrong
+            with it, or None if nothing is known.
     """
 
     groups: Mapping[str, Iterable[str]] = dataclasses.field(default_factory=dict)
@@ -36,7 +37,7 @@ def text(description: str, arrangement: Help) -> str:
 
     Args:
         description: What the program does: the docstring of its module.
-        arrangement: How its flags are grouped.
+        arrangement: How its help is arranged.
     """
     own = program_flags()
     groups = {title: [own.pop(name) for name in names if name in own]
@@ -70,7 +71,7 @@ def _flag_lines(flag: flags.Flag, arrangement: Help) -> list[str]:
         shown = ','.join(map(str, default)) if isinstance(default, list) else default
         facts.append(f'default: {str(shown).lower() if flag.boolean else shown}')
     about = '; '.join(fact for fact in facts if fact)
-    words = re.sub(r'^<[^>]*>: ', '', ' '.join((flag.help or '').split()))  # absl's choices.
+    words = re.sub(r'^<[^>]*>: ', '', ' '.join((flag.help or '').split()))  # Drops absl's choices.
     words += f' [{about}]' if about else ''
     indent = ' ' * _INDENT
     return [f'    {name}', *textwrap.wrap(words, _WIDTH, initial_indent=indent,
@@ -78,7 +79,7 @@ def _flag_lines(flag: flags.Flag, arrangement: Help) -> list[str]:
 
 
 def _values(flag: flags.Flag) -> str:
-    """What the flag takes, in a few words."""
+    """Returns in a few words what a flag takes."""
     choices = getattr(flag.parser, 'enum_values', None)
     if choices:
         return 'one of ' + ', '.join(str(c) or "''" for c in choices)

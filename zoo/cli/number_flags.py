@@ -1,4 +1,4 @@
-"""absl flags of numbers that have a range; neither NaN nor infinity passes any."""
+"""absl flags of numbers in a range. NaN and infinity are in no range."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class _Parser(flags.ArgumentParser):
         return number
 
     def flag_type(self) -> str:
-        """The name that absl shows for the type of the flag."""
+        """Returns the name that absl shows for the type of the flag."""
         return self._convert.__name__
 
 
@@ -66,23 +66,24 @@ class _ListParser(flags.ListParser):
         self._one = _Parser(convert, limits)
         self.syntactic_help = f'numbers with commas between, each {limits}'
 
-    def parse(self, argument: Any) -> list:
+    def parse(self, argument: Any) -> list[Any]:
         """Returns the numbers of a text, or those of a list."""
         try:
             return [self._one.parse(part) for part in super().parse(argument)]
         except ValueError as error:
-            raise ValueError(f'must be numbers with commas between, each of which {error}') from None
+            raise ValueError(
+                f'must be numbers with commas between, each of which {error}') from None
 
 
 def integers(name: str, default: list[int] | None, help_text: str,
              limits: ranges.Range = ranges.COUNT) -> flags.FlagHolder:
-    """Defines a flag of integers with commas between, each in `limits`."""
+    """Defines a flag of integers with commas between, in `limits`, and returns its holder."""
     return flags.DEFINE(_ListParser(int, limits), name, default, help_text,
                         serializer=flags.CsvListSerializer(','))
 
 
 def numbers(name: str, default: list[float] | None, help_text: str,
             limits: ranges.Range = ranges.NOT_NEGATIVE) -> flags.FlagHolder:
-    """Defines a flag of finite numbers with commas between, each in `limits`."""
+    """Defines a flag of finite numbers with commas between, in `limits`, and returns its holder."""
     return flags.DEFINE(_ListParser(float, limits), name, default, help_text,
                         serializer=flags.CsvListSerializer(','))

@@ -1,11 +1,11 @@
-"""How every program of the zoo starts and fails: one line, no traceback, an exit status."""
+"""How every program of the zoo starts and fails: with one line and an exit status, no traceback."""
 
 import contextlib
 import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -15,8 +15,9 @@ from zoo.cli import errors, flagfiles, help_text, quiet
 
 _HELP = ('--help', '-help', '-h', '--helpshort', '--helpfull', '--help=true')
 
+T = TypeVar('T')
 Main = Callable[[list[str]], None]
-# Defines flags that depend on the arguments; returns how the help is arranged.
+# A function that defines flags that depend on the arguments, and returns how help is arranged.
 Define = Callable[[list[str]], help_text.Help]
 
 
@@ -24,8 +25,8 @@ def run(main: Main, operands: Sequence[str] = (), define: Define | None = None) 
     """Runs `main(argv)` under absl; prints a user's mistake in one line, with exit status 2.
 
     Args:
-        main: Function of the program's name and its operands.
-        operands: Names of what must be given beside the flags, such as a file to read.
+        main: A function of the program's name and its operands.
+        operands: The names of what must be given beside the flags, such as a file to read.
         define: Called with the arguments before flags are parsed; see `Define`.
     """
     def parse_or_fail(argv: list[str]) -> list[str]:
@@ -39,18 +40,34 @@ def run(main: Main, operands: Sequence[str] = (), define: Define | None = None) 
 def start_tensorflow() -> None:
     """Imports TensorFlow, without the lines that it logs when it starts.
 
-    Programs call this once all that needs no TensorFlow is checked. What TensorFlow logs is shown
-    where the user has set TF_CPP_MIN_LOG_LEVEL.
+    Programs call this after all checks that need no TensorFlow. What TensorFlow logs is shown if
+    the user has set TF_CPP_MIN_LOG_LEVEL.
     """
     quiet.import_tensorflow(show_log=not zoo.LOG_LEVEL_IS_OURS)
     logging.getLogger('tensorflow').setLevel(logging.ERROR)
 
 
 def require(*names: str) -> None:
-    """Raises a `UsageError` for a flag that must be given and is not."""
+    """Checks that flags of these names are given.
+
+    Raises:
+        UsageError: If one is not, or is empty.
+    """
     for name in names:
         if flags.FLAGS[name].value in (None, '', []):
             raise errors.UsageError(f'--{name} must be given; see --help.')
+
+
+def required(flag: flags.FlagHolder[T | None]) -> T:
+    """Returns the value of a flag that must be given.
+
+    Raises:
+        UsageError: If it is not given, or is empty.
+    """
+    value = flag.value
+    if value is None or value in ('', []):
+        raise errors.UsageError(f'--{flag.name} must be given; see --help.')
+    return value
 
 
 def is_given(name: str) -> bool:
@@ -66,11 +83,14 @@ def given() -> Iterator[tuple[str, object]]:
 
 
 def refuse(rule: str, *names: str) -> None:
-    """Raises a `UsageError` for a flag among `names` that is given though it has no use.
+    """Checks that flags that have no use are not given.
 
     Args:
-        rule: When it has none: 'for vectors' in '--pad must be left out for vectors'.
-        *names: Names of flags.
+        rule: When they have none: 'for vectors' in '--pad must be left out for vectors'.
+        *names: The names of the flags.
+
+    Raises:
+        UsageError: If one is given.
     """
     for name in names:
         if is_given(name):
@@ -80,7 +100,11 @@ def refuse(rule: str, *names: str) -> None:
 
 @contextlib.contextmanager
 def naming_flags() -> Iterator[None]:
-    """Turns a library's complaint about an argument into one about the flag of the same name."""
+    """Returns a context that turns an error about an argument into one about the flag of its name.
+
+    Raises:
+        UsageError: In place of a `ValueError`.
+    """
     try:
         yield
     except errors.UsageError:
@@ -95,12 +119,12 @@ def parse(argv: list[str], operands: Sequence[str] = (),
           define: Define | None = None) -> list[str]:
     """Parses the flags in `argv`; returns the name of the program and its operands.
 
-    Prints the help and leaves with status 0 if it is asked for and nothing is wrong.
+    If help is asked for, it is printed, and the program ends with status 0 if nothing is wrong.
 
     Args:
         argv: The name of the program and its arguments.
-        operands: As of `run`.
-        define: As of `run`.
+        operands: As for `run`.
+        define: As for `run`.
 
     Raises:
         UsageError: If a flag or a flagfile is wrong.
@@ -119,7 +143,7 @@ def parse(argv: list[str], operands: Sequence[str] = (),
                                 or _unknown(error)) from None
     except flags.Error as error:
         raise errors.UsageError(_rule(str(error))) from None
-    except ValueError as error:  # Of a boolean flag: --noflag=value.
+    except ValueError as error:  # A boolean flag raises it for --noflag=value.
         raise errors.UsageError(str(error)) from None
     if wants_help:
         sys.exit(0)
@@ -138,7 +162,7 @@ def _unknown(error: flags.UnrecognizedFlagError) -> str:
 
 
 def _rule(text: str) -> str:
-    """absl's 'flag --x=0: must be ...' in the form of all our errors."""
+    """Returns absl's 'flag --x=0: must be ...' in the form of all our errors."""
     parts = re.match(r'flag --(\w+)=(.*?): (.*)$', text, re.DOTALL)
     if not parts:
         return text
@@ -148,8 +172,15 @@ def _rule(text: str) -> str:
         rule = f'must be one of {choices[1].replace("|", ", ")}'
     elif not rule.startswith('must'):
         rule = f'must be given another value ({rule.rstrip(".")})'
-    shown = value if re.fullmatch(r'[-+.\w]+', value) and not value.isidentifier() else repr(value)
-    return f'--{name} {rule}; got {shown}.'
+    return f'--{name} {rule}; got {value if _is_number(value) else repr(value)}.'
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _guarded(main: Main, argv: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""`import_tensorflow`: without the lines that TensorFlow prints whenever it starts."""
+"""`import_tensorflow`: imports TensorFlow without the lines that it prints whenever it starts."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ def import_tensorflow(show_log: bool) -> None:
     """Imports TensorFlow.
 
     Args:
-        show_log: Whether what it logs meanwhile is shown: where the user has set the level.
+        show_log: Whether to show what it logs meanwhile; programs do if the user has set the level.
     """
     if 'tensorflow' in sys.modules:
         return
@@ -25,11 +25,14 @@ def import_tensorflow(show_log: bool) -> None:
 
 @contextlib.contextmanager
 def _without_noise() -> Iterator[None]:
-    """Holds back what is written to the file descriptor of stderr; gives back what is no log."""
+    """Returns a context that holds back what is written to the file descriptor of stderr.
+
+    What is no log is printed at the end of the context.
+    """
     sys.stderr.flush()
     try:
         original = os.dup(2)
-    except OSError:  # There is none.
+    except OSError:  # There is no such file descriptor.
         yield
         return
     with tempfile.TemporaryFile() as held:

@@ -1,9 +1,10 @@
-"""`Range`: the numbers that a flag or a hyper-parameter takes. NaN and infinity are in none."""
+"""`Range`: the numbers that a flag or a hyper-parameter takes. NaN and infinity are in no range."""
 
 import dataclasses
 import math
 
 LARGEST_INTEGER = 2**31 - 1  # Seeds, steps and sizes are 32-bit integers in TensorFlow.
+_GUARD = 1_000_000  # An end from here on is there for safety: only who passes it is told of it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Range:
         return above and below
 
     def __str__(self) -> str:
-        """The interval in words, for help texts: 'at least 1'."""
+        """Returns the interval in words, for help texts: 'at least 1'."""
         parity = f'{self.parity} and ' if self.parity else ''
-        if self.least is not None and self.most not in (None, LARGEST_INTEGER):
+        if self.least is not None and self.most is not None and self.most < _GUARD:
             left, right = '[('[self.open_below], '])'[self.open_above]
             return f'{parity}in {left}{_text(self.least)}, {_text(self.most)}{right}'
         finite = 'finite and ' if self.most is None else ''
@@ -61,7 +62,7 @@ class Range:
 
     def rule(self, number: float) -> str:
         """Returns the rule that `number` breaks, as the middle of an error message."""
-        if self.most == LARGEST_INTEGER and number > self.most:
+        if self.most is not None and number > self.most >= _GUARD:
             return f'must be at most {_text(self.most)}'
         return f'must be {self}'
 

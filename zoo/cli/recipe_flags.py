@@ -6,25 +6,26 @@ from typing import Any
 
 from absl import flags
 
-from zoo.cli import errors, number_flags
+from zoo.cli import errors, number_flags, ranges
 
 flags.disclaim_key_flags()  # A flag belongs to the module that asks for it.
 
 
-def define(fields: Iterable[tuple[dataclasses.Field, type, Any]]) -> None:
-    """Defines one flag per field; a flag that is not given leaves the recipe's value.
+def define(fields: Iterable[tuple[dataclasses.Field, type, ranges.Range | None]]) -> None:
+    """Defines one flag for each field; a flag that is not given leaves the recipe's value.
 
     Args:
-        fields: Each with its type and the numbers that it takes, a `Range`, or None.
+        fields: The fields; each has its type beside it, and the numbers that it takes: a `Range`,
+            or None for the default range of its type.
     """
     for field, kind, limits in fields:
         help_text = field.metadata['help']
         if kind is bool:
             flags.DEFINE_bool(field.name, None, help_text)
         elif kind is int:
-            number_flags.integer(field.name, None, help_text, limits)
+            number_flags.integer(field.name, None, help_text, limits or ranges.COUNT)
         elif kind is float:
-            number_flags.number(field.name, None, help_text, limits)
+            number_flags.number(field.name, None, help_text, limits or ranges.NOT_NEGATIVE)
         elif field.metadata['choices']:
             flags.DEFINE_enum(field.name, None, list(field.metadata['choices']), help_text)
         else:
@@ -42,10 +43,10 @@ def check_used(config: Any) -> None:
     """Checks that all flags that were given have a use beside the others.
 
     Args:
-        config: The hyper-parameters with these values.
+        config: The hyper-parameters with the values of the flags.
 
     Raises:
-        UsageError: If one has none: the units of a network that the model does not have.
+        UsageError: If one has none, such as the units of a network that the model does not have.
     """
     for field in dataclasses.fields(config):
         reason = flags.FLAGS[field.name].value is not None and config.unused(field.name)

@@ -4,16 +4,22 @@ from absl import flags
 
 flags.disclaim_key_flags()  # A flag belongs to the module that asks for it.
 
+TextFlag = flags.FlagHolder[str | None]
+
 
 def define(preset_help: str = 'Name or folder of a preset.',
-           ) -> tuple[flags.FlagHolder, flags.FlagHolder, flags.FlagHolder]:
-    """Defines `--workdir`, `--preset` and `--data_dir` and returns their holders."""
+           ) -> tuple[TextFlag, TextFlag, TextFlag]:
+    """Defines `--workdir`, `--preset` and `--data_dir` and returns their holders.
+
+    Args:
+        preset_help: What `--help` says of `--preset`.
+    """
     return (flags.DEFINE_string('workdir', None, 'Run directory of zoo.train, or give --preset.'),
             flags.DEFINE_string('preset', None, preset_help),
             data_dir())
 
 
-def data_dir() -> flags.FlagHolder:
+def data_dir() -> TextFlag:
     """Defines `--data_dir` and returns its holder."""
     return flags.DEFINE_string(
         'data_dir', None, 'Where TFDS finds prepared data sets. Default: where the run found them, '

@@ -8,10 +8,14 @@ from zoo.cli import errors
 
 
 def folder(workdir: str, resume: bool) -> pathlib.Path:
-    """The folder of the runs as a path.
+    """Returns the folder of the runs as a path.
+
+    Args:
+        workdir: The folder.
+        resume: Whether it may hold runs.
 
     Raises:
-      UsageError: it holds something, and `resume` is not set.
+        UsageError: If it holds something, and `resume` is not set.
     """
     out = pathlib.Path(workdir)
     if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -20,17 +24,19 @@ def folder(workdir: str, resume: bool) -> pathlib.Path:
     return out
 
 
-def train(workdir: pathlib.Path, title: str, words: list[str], optional: dict) -> None:
+def train(workdir: pathlib.Path, title: str, words: list[str],
+          optional: dict[str, object]) -> None:
     """Runs zoo.train in `workdir`, or goes on with it, unless it has ended there.
 
     Args:
-      workdir: path of the run.
-      title: printed before it starts.
-      words: flags.
-      optional: dictionary of flags and values, of which those that are None are left out.
+        workdir: The run directory.
+        title: A line to print before it starts.
+        words: The flags.
+        optional: More flags by their names; those whose value is None are left out.
 
     Raises:
-      UsageError, Failure: zoo.train failed, by what it ended with.
+        UsageError: If zoo.train reported a mistake of the user.
+        Failure: If zoo.train failed otherwise.
     """
     if (workdir / 'test.json').exists():
         return

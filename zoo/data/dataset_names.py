@@ -1,4 +1,4 @@
-"""What a data set is, by the looks of its name. Needs no TensorFlow."""
+"""Tells from the name of a data set what it is. This needs no TensorFlow."""
 
 import pathlib
 
@@ -10,12 +10,16 @@ EMBEDDED = ('digits', 'photo_patches')
 
 
 def is_vectors(name: str) -> bool:
-    """Returns whether `name` is one of vectors: a density, or the path of a table."""
+    """Returns whether a data set is one of vectors: a density, or the path of a table."""
     return name in densities.NAMES or str(name).endswith(TABLES)
 
 
 def check(name: str, data_dir: str | None = None) -> None:
     """Checks that there is a data set of this name, which takes less than a second.
+
+    Args:
+        name: The name, or the path of a table.
+        data_dir: The folder where TFDS keeps data sets. Default: TFDS's own.
 
     Raises:
         UsageError: If there is none; the message names the nearest one.

@@ -1,4 +1,6 @@
-"""`load`: from a data set's name to an `ImageData`, with every rule about images checked."""
+"""`load`: from a data set's name to an `ImageData`; it checks every rule about images."""
+
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -6,31 +8,38 @@ import tensorflow_datasets as tfds
 from zoo.cli import errors
 from zoo.data import binarized, image_data, reading, sources
 
+Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right)).
+
 _MAX_HELD_OUT = 5000
-# Sets of natural images, whose mirror images are as likely. Digits and letters (mnist, kmnist,
-# emnist, svhn_cropped) are not, and neither is fashion_mnist: its shoes all point to the left.
+# These are sets of natural images, whose mirror images are as likely. Those of digits and letters
+# (mnist, kmnist, emnist, svhn_cropped) are not, nor are those of fashion_mnist: all of its shoes
+# point to the left.
 _MIRRORED = ('cifar10', 'cifar100', 'cinic10', 'celeb_a', 'celeb_a_hq', 'lsun', 'stl10')
 
 
-def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shifts=0.,
-         upside_down=False, bits=8):
-    """Returns the data set `name` as an `ImageData`, prepared on first use.
+def load(name: str, data_dir: str | None = None, pad: bool = False, divisor: int = 1,
+         flips: bool | None = None, binarize: str = '', shifts: float = 0.,
+         upside_down: bool = False, bits: int = 8) -> image_data.ImageData:
+    """Returns the data set `name` as an `ImageData`; it is prepared on first use.
 
     Args:
-        name: an embedded set (`digits`, `photo_patches`) or TFDS's name of any image data set.
-        data_dir: the folder that TFDS has prepared it in, or shall. Default: TFDS's own.
-        pad: whether to pad images whose sides `divisor` does not divide, by repeating their edges.
-        divisor: what the model needs both sides to be divisible by, 2**levels.
-        flips: whether training mirrors half of the images. Default: what the set's metadata says,
+        name: An embedded set (`digits`, `photo_patches`) or TFDS's name of any image data set.
+        data_dir: The folder where TFDS has prepared it, or shall prepare it. Default: TFDS's own.
+        pad: Whether to pad images whose sides `divisor` does not divide, by repeating their edges.
+        divisor: What the model needs both sides to be divisible by, 2**levels.
+        flips: Whether training mirrors half of the images. Default: what the set's metadata say,
             else True for natural images only.
         binarize: '' for the images as they are; 'dynamic' or 'static' for draws of black and white
-            pixels, see `binarized.BinaryReader`: dynamic ones anew in each epoch of training.
-        shifts: training moves images by up to this share of their sides, edges repeated.
-        upside_down: whether training mirrors half of the images top to bottom as well.
-        bits: how many bits of each channel are kept, the highest ones; only of 256 levels.
+            pixels, see `binarized.BinaryReader`. Dynamic ones are drawn anew in each epoch of
+            training.
+        shifts: Training moves images by up to this share of their sides and repeats their edges.
+        upside_down: Whether training mirrors half of the images top to bottom as well.
+        bits: How many bits of each channel are kept, the highest ones; only of 256 levels.
 
     Raises:
-        UsageError: one line that names the flag, the rule and the value.
+        UsageError: If there is no such data set, or it does not suit the other arguments. The
+            message is one line that names the flag, the rule and the value.
+        ValueError: If `divisor` is less than 1.
     """
     if divisor < 1:
         raise ValueError(f'divisor must be at least 1; got {divisor=}.')
@@ -77,15 +86,19 @@ def load(name, data_dir=None, pad=False, divisor=1, flips=None, binarize='', shi
         binarize=binarize)
 
 
-def choose_splits(name, counts):
-    """Returns the TFDS split string of train, validation and test, given the examples of each.
+def choose_splits(name: str, counts: dict[str, int]) -> dict[str, str]:
+    """Returns the TFDS split strings of train, validation and test.
 
-    The set's own splits are kept. One that has a validation split and no test split is tested on
+    The set's own splits are kept. A set that has a validation split and no test split is tested on
     the former, as its publications do. What is still missing is held out from the end of train: a
     tenth of it, at most 5,000 images.
 
+    Args:
+        name: The name of the data set, for errors.
+        counts: The number of examples in each of its own splits.
+
     Raises:
-        UsageError: there is no train split, or it is too small to hold anything out.
+        UsageError: If there is no train split, or it is too small to hold anything out.
     """
     if not counts.get('train'):
         raise errors.UsageError(f'--dataset={name} must have a split named train with examples; '
@@ -109,8 +122,12 @@ def choose_splits(name, counts):
     }
 
 
-def _image_key(name, features):
-    """Returns the name of the image feature, whose shape must be (H, W, 1 or 3), uint8."""
+def _image_key(name: str, features: Any) -> str:
+    """Returns the name of the image feature, which must be uint8 of the shape (H, W, 1 or 3).
+
+    Raises:
+        UsageError: If there is no such feature.
+    """
     images = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
     key = 'image' if 'image' in images else images[0] if len(images) == 1 else None
     if key is None:
@@ -126,12 +143,17 @@ def _image_key(name, features):
     return key
 
 
-def _padding(name, shape, pad, divisor):
-    """Returns ((top, bottom), (left, right)), as even as possible, or raises if not allowed."""
+def _padding(name: str, shape: tuple[int, int, int], pad: bool, divisor: int) -> Padding:
+    """Returns ((top, bottom), (left, right)), as even as possible.
+
+    Raises:
+        UsageError: If padding is needed and `pad` is not set.
+    """
     extra = [-side % divisor for side in shape[:2]]
     if any(extra) and not pad:
         raise errors.UsageError(
             f'--levels: image sides must be divisible by {divisor} (2**levels), and '
             f'--dataset={name} has {shape[0]}x{shape[1]}: pass --pad to repeat the edges to '
             f'{shape[0] + extra[0]}x{shape[1] + extra[1]}, or lower --levels.')
-    return tuple((e // 2, e - e // 2) for e in extra)
+    rows, columns = ((e // 2, e - e // 2) for e in extra)
+    return rows, columns

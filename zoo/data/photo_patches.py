@@ -1,5 +1,8 @@
 """`photo_patches`: 32x32 patches of two photographs as a TFDS builder that needs no network."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -20,21 +23,21 @@ every 16 (150 and 350)."""
 
 SIZE = 32
 PHOTOS = ('china.jpg', 'flower.jpg')
-# split -> (first column, past the last column, pixels between neighbouring patches)
+# The first column of each split, the one after its last, and the pixels from one patch to the next.
 BANDS = {'train': (0, 448, 8), 'validation': (448, 512, 16), 'test': (512, 640, 16)}
 
 
 class PhotoPatches(tfds.core.GeneratorBasedBuilder):
-    """Features: image uint8 [32, 32, 3], and label: which photograph it is from.
+    """Builds a data set with the features image, uint8 [32, 32, 3], and label, its photograph.
 
-    The metadata says what a TFDS feature cannot: `flips`, whether a mirrored image is as likely as
-    the image.
+    The metadata say what a TFDS feature cannot: `bins` is the number of grey levels, and `flips`
+    tells whether a mirrored image is as likely as the image.
     """
 
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'First release.'}
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
             description=_DESCRIPTION,
@@ -49,12 +52,13 @@ class PhotoPatches(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(bins=256, flips=True),
         )
 
-    def _split_generators(self, dl_manager):
-        del dl_manager  # scikit-learn ships the photographs
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[str, dict]]]:
+        del dl_manager  # scikit-learn ships the photographs.
         return {split: self._generate_examples(*band) for split, band in BANDS.items()}
 
-    def _generate_examples(self, first_column, end_column, stride):
-        from sklearn import datasets  # read only once, when the set is prepared
+    def _generate_examples(self, first_column: int, end_column: int,
+                           stride: int) -> Iterator[tuple[str, dict]]:
+        from sklearn import datasets  # Late: this is read once only, when the set is prepared.
         for photo in PHOTOS:
             pixels = datasets.load_sample_image(photo)
             for row in range(0, pixels.shape[0] - SIZE + 1, stride):

@@ -1,6 +1,6 @@
 """`SplitReader`: the padded images and labels of one split, in order or shuffled.
 
-`ArrayReader` reads the same from arrays.
+`ArrayReader` gives the same from arrays.
 """
 
 import functools
@@ -9,35 +9,42 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-MEMORY_LIMIT = 2**30  # bytes: a larger split is streamed from disk
-SHUFFLE_BYTES = 2**28  # of a streamed split: how much is shuffled at once
+MEMORY_LIMIT = 2**30  # Bytes. A larger split is streamed from disk.
+SHUFFLE_BYTES = 2**28  # So much of a streamed split is shuffled at once.
 
 
 class ArrayReader:
     """Reads a split that is in memory.
 
     Args:
-        values: an array whose axis 0 counts the examples.
-        labels: an integer for each of them.
+        values: An array whose axis 0 counts the examples.
+        labels: An integer for each of them.
+
+    Attributes:
+        size: The number of examples.
     """
 
-    def __init__(self, values, labels):
+    def __init__(self, values: np.ndarray, labels: np.ndarray) -> None:
         with tf.device('CPU:0'):
-            self._arrays = [tf.constant(values), tf.constant(labels, tf.int64)]
+            self._held = [tf.constant(values), tf.constant(labels, tf.int64)]
         self.size = len(values)
 
-    def in_order(self, batch_size, count):
+    def in_order(self, batch_size: int, count: int) -> tf.data.Dataset:
         """Returns batches of the first `count` examples and labels; the last may be incomplete."""
         return tf.data.Dataset.range(count).batch(batch_size).map(self._gather)
 
-    def shuffled(self, batch_size, seed):
+    def shuffled(self, batch_size: int, seed: tf.Tensor) -> tf.data.Dataset:
         """Returns whole batches in the order that `seed`, an int64 [2] tensor, gives."""
         keys = tf.random.stateless_uniform([self.size], seed, None, None, tf.int32)
         order = tf.data.Dataset.from_tensor_slices(tf.argsort(keys, stable=True))
         return order.batch(batch_size, drop_remainder=True).map(self._gather)
 
+    @property
+    def _arrays(self) -> list[tf.Tensor]:
+        return self._held
+
     @tf.autograph.experimental.do_not_convert
-    def _gather(self, indices):
+    def _gather(self, indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return tuple(tf.gather(array, indices) for array in self._arrays)
 
 
@@ -48,15 +55,21 @@ class SplitReader(ArrayReader):
     leaves the processor to the training. A larger one is read from disk every time.
 
     Args:
-        builder: a prepared `tfds.core.DatasetBuilder`.
-        split: say, 'train[:90]'.
-        image_key: the name of the image feature.
-        has_labels: whether there is an integer feature `label`; labels are -1 otherwise.
-        padding: ((top, bottom), (left, right)), made by repeating the edges.
+        builder: A prepared `tfds.core.DatasetBuilder`.
+        split: For example 'train[:90]'.
+        image_key: The name of the image feature.
+        has_labels: Whether there is an integer feature `label`; labels are -1 otherwise.
+        padding: ((top, bottom), (left, right)), which repeats the edges.
+
+    Attributes:
+        size: The number of images.
+        image_bytes: The size of one padded image.
     """
 
-    def __init__(self, builder, split, image_key, has_labels, padding):
-        # Not super's: `_arrays` are read when they are first needed.
+    def __init__(self, builder: tfds.core.DatasetBuilder, split: str, image_key: str,
+                 has_labels: bool, padding: tuple[tuple[int, int], tuple[int, int]]) -> None:
+        # This does not call the constructor of `ArrayReader`: `_arrays` are read when they are
+        # first needed.
         self._builder = builder
         self._split = split
         self._image_key = image_key
@@ -67,13 +80,13 @@ class SplitReader(ArrayReader):
         self.size = builder.info.splits[split].num_examples
         self.image_bytes = len(self._rows) * len(self._columns) * channels
 
-    def in_order(self, batch_size, count):
+    def in_order(self, batch_size: int, count: int) -> tf.data.Dataset:
         """Returns batches of the first `count` images and labels; the last may be incomplete."""
         if self._fits:
             return super().in_order(batch_size, count)
         return self._stream().take(count).batch(batch_size)
 
-    def shuffled(self, batch_size, seed):
+    def shuffled(self, batch_size: int, seed: tf.Tensor) -> tf.data.Dataset:
         """Returns whole batches in the order that `seed`, an int64 [2] tensor, gives.
 
         The order of a streamed split depends on TensorFlow's global seed too, as tf.data's does.
@@ -86,16 +99,17 @@ class SplitReader(ArrayReader):
             reshuffle_each_iteration=False).batch(batch_size, drop_remainder=True)
 
     @property
-    def _fits(self):
+    def _fits(self) -> bool:
         return self.size * self.image_bytes <= MEMORY_LIMIT
 
     @functools.cached_property
-    def _arrays(self):
-        with tf.init_scope(), tf.device('CPU:0'):  # eagerly, even if a graph asks for them first
+    def _arrays(self) -> list[tf.Tensor]:
+        # The scope reads them eagerly, even if a graph asks for them first.
+        with tf.init_scope(), tf.device('CPU:0'):
             batches = list(self._stream().batch(1024).as_numpy_iterator())
             return [tf.constant(np.concatenate(parts)) for parts in zip(*batches)]
 
-    def _stream(self):
+    def _stream(self) -> tf.data.Dataset:
         """Returns single (image, label) pairs, in the order of the files."""
         config = tfds.ReadConfig(interleave_cycle_length=1, add_tfds_id=False)
         data = self._builder.as_dataset(
@@ -104,11 +118,11 @@ class SplitReader(ArrayReader):
                 {self._image_key: True, **({'label': True} if self._has_labels else {})}))
         return data.map(self._pair)
 
-    def _pair(self, example):
+    def _pair(self, example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         image = tf.gather(example[self._image_key], self._rows, axis=0)
         label = example['label'] if self._has_labels else tf.constant(-1, tf.int64)
         return tf.gather(image, self._columns, axis=1), label
 
 
-def _edge_indices(side, padding):
+def _edge_indices(side: int, padding: tuple[int, int]) -> np.ndarray:
     return np.clip(np.arange(-padding[0], side + padding[1]), 0, side - 1)

@@ -1,25 +1,38 @@
 """`Batches`: what image and vector data sets have in common, the same batches for the same seed."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import tensorflow as tf
 
 from zoo.cli import errors
+from zoo.data import reading
 
 
 class Batches:
     """Training and evaluation batches of a data set with three splits.
 
-    A subclass has `name`, `sizes` and `splits` (by split), `num_classes` (or None) and `readers`
-    (by split, with `in_order` and `shuffled`, see `reading.ArrayReader`). `examples` is what it
-    calls its examples.
+    Attributes:
+        name: The name of the data set.
+        num_classes: The number of classes, or None if there are no labels.
+        sizes: The number of examples by split.
+        splits: What each split is, in words or as a split string of TFDS.
+        readers: The reader of each split.
+        examples: What the data set calls its examples.
     """
 
+    name: str
+    num_classes: int | None
+    sizes: dict[str, int]
+    splits: dict[str, str]
+    readers: Mapping[str, reading.ArrayReader]
     examples = 'images'
 
-    def steps_per_epoch(self, batch_size):
-        """Returns the batches of one training epoch; an incomplete last one is left out.
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Returns the number of batches of one training epoch; an incomplete last one is left out.
 
         Raises:
-            UsageError: `batch_size` is not between 1 and the number of training examples.
+            UsageError: If `batch_size` is not between 1 and the number of training examples.
         """
         if not 1 <= batch_size <= self.sizes['train']:
             raise errors.UsageError(f'--batch_size must be at least 1 and at most the '
@@ -27,18 +40,23 @@ class Batches:
                                     f'got {batch_size}.')
         return self.sizes['train'] // batch_size
 
-    def train(self, batch_size, seed, epoch=0, repeat=False, labels=False):
-        """Returns training batches, [batch_size, ...] or (that, labels).
+    def train(self, batch_size: int, seed: int, epoch: int = 0, repeat: bool = False,
+              labels: bool = False) -> tf.data.Dataset:
+        """Returns training batches, [batch_size, ...], or pairs of such a batch and its labels.
 
         They depend on the seed and the number of the epoch only, so a run that resumes at `epoch`
         sees what an uninterrupted one sees (use `skip` to resume within an epoch).
 
         Args:
-            batch_size: examples in each batch, all batches being whole.
-            seed: an int.
-            epoch: the first epoch to give, from 0.
-            repeat: whether to go on with the epochs after it for ever.
-            labels: whether to give the labels too.
+            batch_size: The number of examples in each batch; all batches are whole.
+            seed: The seed of their order and of all that is drawn.
+            epoch: The number of the first epoch to give, from 0.
+            repeat: Whether to go on with the epochs after it for ever.
+            labels: Whether to give the labels too.
+
+        Raises:
+            UsageError: If `batch_size` is not between 1 and the number of training examples.
+            ValueError: If `labels` is set and the data set has no classes.
         """
         steps = self.steps_per_epoch(batch_size)
         first = tf.constant(epoch, tf.int64)
@@ -50,14 +68,21 @@ class Batches:
             data = self._epoch(batch_size, seed, first)
         return self._finish(data.apply(tf.data.experimental.assert_cardinality(steps)), labels)
 
-    def evaluation(self, split, batch_size, limit=None, labels=False):
-        """Returns the examples of `split` in a fixed order, as they are, the last batch incomplete.
+    def evaluation(self, split: str, batch_size: int, limit: int | None = None,
+                   labels: bool = False) -> tf.data.Dataset:
+        """Returns batches of the examples of `split`, unchanged and in a fixed order.
+
+        The last batch may be incomplete.
 
         Args:
             split: 'train', 'validation' or 'test'.
-            batch_size: examples in each batch.
-            limit: give the first `limit` examples only; all if there are fewer.
-            labels: whether to give (examples, labels).
+            batch_size: The number of examples in each batch.
+            limit: Give the first `limit` examples only, or all if there are fewer.
+            labels: Whether to give pairs of examples and labels.
+
+        Raises:
+            UsageError: If there is no such split, or a number is less than 1.
+            ValueError: If `labels` is set and the data set has no classes.
         """
         self._check_split(split)
         if batch_size < 1 or (limit is not None and limit < 1):
@@ -66,8 +91,12 @@ class Batches:
         count = min(limit or self.sizes[split], self.sizes[split])
         return self._finish(self.readers[split].in_order(batch_size, count), labels)
 
-    def take(self, split, count):
-        """Returns the first `count` examples of `split` as a numpy array [count, ...]."""
+    def take(self, split: str, count: int) -> np.ndarray:
+        """Returns the first `count` examples of `split` as a numpy array [count, ...].
+
+        Raises:
+            UsageError: If there is no such split, or it has fewer examples.
+        """
         self._check_split(split)
         if not 1 <= count <= self.sizes[split]:
             raise errors.UsageError(f'the number of {self.examples} must be from 1 to the '
@@ -75,16 +104,16 @@ class Batches:
         return next(self.evaluation(split, count, limit=count).as_numpy_iterator())
 
     @tf.autograph.experimental.do_not_convert
-    def _epoch(self, batch_size, seed, number):
+    def _epoch(self, batch_size: int, seed: int, number: tf.Tensor) -> tf.data.Dataset:
         """Returns the batches with labels of epoch `number`, which may be a graph tensor."""
         return self.readers['train'].shuffled(batch_size, tf.stack([seed, 2 * number]))
 
-    def _check_split(self, split):
+    def _check_split(self, split: str) -> None:
         if split not in self.splits:
             raise errors.UsageError(f'--split must be one of {", ".join(self.splits)}; '
                                     f'got {split!r}.')
 
-    def _finish(self, data, labels):
+    def _finish(self, data: tf.data.Dataset, labels: bool) -> tf.data.Dataset:
         if labels and self.num_classes is None:
             raise ValueError(f'labels must be False: {self.name} has no classes; got {labels=}.')
         data = data.map(lambda example, label: (self._as_modelled(example), label) if labels

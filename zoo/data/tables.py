@@ -1,10 +1,12 @@
-"""`read`: tables of numbers from CSV and npz files, with every rule about them checked."""
+"""`read`: tables of numbers from CSV and npz files; it checks every rule about them."""
 
-import collections
 import csv
+import functools
 import pathlib
 import zipfile
 import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,49 +17,69 @@ SUFFIXES = dataset_names.TABLES
 SPLITS = ('train', 'validation', 'test')
 MIN_ROWS, MIN_SPLIT_ROWS = 30, 3
 
-# values: float64 [rows, columns]; labels: int64 [rows] or None; where: a row's place, for errors.
-Part = collections.namedtuple('Part', 'values labels where')
 
 
-def read(path, flag='--dataset', label=None):
-    """Returns `(parts, columns)`: a `Part` by split, or under None a single one; the names.
+class Part(NamedTuple):
+    """The rows of a table that form one split, or all of them.
 
-    A CSV file has rows of numbers apart by comma, semicolon or tab, under one line of names or
-    none: names are what stands in the first row above a number and is none itself. An npz file has
-    an array `x` [rows, columns], or a single array, or `train`, `validation` and `test`.
+    Attributes:
+        values: float64 [rows, columns].
+        labels: int64 [rows], or None.
+        where: Returns in words where the row of a number stands in the file.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray | None
+    where: Callable[[int], str]
+
+
+# A table by split; a table without splits has a single part, under None.
+Parts = Mapping[str | None, Part]
+_Rows = list[tuple[int, list[str]]]  # The number of each line of a CSV file, and its cells.
+
+
+def read(path: str | pathlib.Path, flag: str = '--dataset',
+         label: str | None = None) -> tuple[Parts, list[str]]:
+    """Returns a table, by split or as a single part under None, and the names of its columns.
+
+    A CSV file has rows of numbers, which commas, semicolons or tabs separate. Its first line may
+    hold names: it does if it has something that is no number above a number. An npz file has an
+    array `x` [rows, columns], or a single array, or `train`, `validation` and `test`.
 
     Args:
-        path: the file, .csv or .npz.
-        flag: what an error calls the path.
-        label: the column of a CSV file (its name, or its number from 1), or the array [rows] of an
+        path: The file, .csv or .npz.
+        flag: What an error calls the path.
+        label: The column of a CSV file (its name, or its number from 1), or the array [rows] of an
             npz file (`label`, or `train_label` and so on for three arrays), that holds integer
             classes, 0 and up, fewer than there are rows. They are left out of the values.
 
     Raises:
-        UsageError: one line that names the flag, the rule and the value.
+        UsageError: If the file cannot be read or breaks a rule. The message is one line that names
+            the flag, the rule and the value.
     """
     path = pathlib.Path(path)
     start = f'{flag}={path}: '
     try:
         if not path.stat().st_size:
             raise errors.UsageError(f'{start}it must hold a table; the file is empty.')
-        found = (_read_npz if path.suffix == '.npz' else _read_csv)(path, label, start)
+        read_file = _read_npz if path.suffix == '.npz' else _read_csv
+        parts, columns = read_file(path, label, start)
     except OSError as error:
         raise errors.UsageError(f'{start}it must be a file that can be read; '
                                 f'{error.strerror or error}.') from error
-    parts, columns = found
     _check(parts, columns, start)
     return parts, columns
 
 
-def _read_csv(path, label, start):
+def _read_csv(path: pathlib.Path, label: str | None, start: str) -> tuple[Parts, list[str]]:
     try:
-        with path.open(newline='', encoding='utf-8-sig') as file:  # Spreadsheets write the mark.
+        # Spreadsheets write a byte order mark.
+        with path.open(newline='', encoding='utf-8-sig') as file:
             first = next((line for line in file if line.strip()), '')
             delimiter = next((d for d in '\t;' if d in first), ',')
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter)
-            rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+            rows: _Rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise errors.UsageError(f'{start}it must be CSV in UTF-8; {error}.') from error
     if not rows:
@@ -87,8 +109,8 @@ def _read_csv(path, label, start):
     return {None: Part(values, labels, lambda i: f'line {rows[i][0]}')}, columns
 
 
-def _no_number(rows, columns, start):
-    """The error about the first value that is none."""
+def _no_number(rows: _Rows, columns: list[str], start: str) -> errors.UsageError:
+    """Returns the error about the first value that is no number."""
     line, column, text = next((line, columns[i], text) for line, row in rows
                               for i, text in enumerate(row) if not _is_number(text))
     what = f'the text {text!r}' if text.strip() else 'nothing'
@@ -96,7 +118,7 @@ def _no_number(rows, columns, start):
                              f'in line {line}. Leave out such rows or columns.')
 
 
-def _is_number(text):
+def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
@@ -104,7 +126,7 @@ def _is_number(text):
     return True
 
 
-def _read_npz(path, label, start):
+def _read_npz(path: pathlib.Path, label: str | None, start: str) -> tuple[Parts, list[str]]:
     try:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile('it is no zip file')
@@ -113,20 +135,22 @@ def _read_npz(path, label, start):
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         raise errors.UsageError(f'{start}it must be a whole npz file of arrays of numbers, none of '
                                 f'them pickled objects; {error}.') from error
+    keys: dict[str | None, str] = {}  # The name of the array of each split, and of its labels.
+    label_keys: dict[str | None, str] = {}
     if any(split in arrays for split in SPLITS):
         keys = {split: split for split in SPLITS}
         label_keys = {split: f'{split}_{label}' for split in SPLITS}
     else:
         others = [key for key in arrays if key != label]
-        only = others[0] if len(others) == 1 and 'x' not in arrays else 'x'
-        keys, label_keys = {None: only}, {None: label}
+        keys = {None: others[0] if len(others) == 1 and 'x' not in arrays else 'x'}
+        label_keys = {None: label or ''}
     wanted = [*keys.values(), *(label_keys.values() if label is not None else ())]
     missing = [key for key in wanted if key not in arrays]
     if missing:
         raise errors.UsageError(f'{start}it must have an array x, one array only, or train, '
                                 f'validation and test, and the labels asked for; it lacks '
                                 f'{", ".join(missing)} and has {", ".join(arrays) or "none"}.')
-    parts = {}
+    parts: dict[str | None, Part] = {}
     for split, key in keys.items():
         values = _numbers(arrays[key], f'array {key!r}', start)
         labels = None
@@ -137,15 +161,19 @@ def _read_npz(path, label, start):
                 raise errors.UsageError(f'{start}{name} must have one label for each of the '
                                         f'{len(values)} rows; got {list(numbers.shape)}.')
             labels = _classes(numbers[:, 0], name, start)
-        parts[split] = Part(values, labels, lambda i, key=key: f'row {i} of {key}')
+        parts[split] = Part(values, labels, functools.partial(_row_of, key))
     widths = {key: parts[split].values.shape[1] for split, key in keys.items()}
     if len(set(widths.values())) > 1:
         raise errors.UsageError(f'{start}all splits must have as many columns; got {widths}.')
     return parts, [f'{i + 1}' for i in range(next(iter(widths.values())))]
 
 
-def _numbers(array, name, start):
-    """`array` as float64 [rows, columns]."""
+def _row_of(key: str, row: int) -> str:
+    return f'row {row} of {key}'
+
+
+def _numbers(array: np.ndarray, name: str, start: str) -> np.ndarray:
+    """Returns an array of numbers as float64 [rows, columns]."""
     if array.dtype.kind not in 'fiu':
         raise errors.UsageError(f'{start}{name} must be of floats or integers; '
                                 f'got dtype={array.dtype}.')
@@ -155,7 +183,7 @@ def _numbers(array, name, start):
     return array.reshape([len(array), -1] if array.size else [len(array), 0]).astype(np.float64)
 
 
-def _classes(values, name, start):
+def _classes(values: np.ndarray, name: str, start: str) -> np.ndarray:
     wrong = ~((values >= 0) & (values < max(1, len(values))) & (values == np.floor(values)))
     if np.any(wrong):
         raise errors.UsageError(f'{start}{name} must hold classes, integers from 0, fewer than '
@@ -163,7 +191,7 @@ def _classes(values, name, start):
     return values.astype(np.int64)
 
 
-def _check(parts, columns, start):
+def _check(parts: Parts, columns: list[str], start: str) -> None:
     if not columns:
         raise errors.UsageError(f'{start}it must have a column of values; it has none.')
     counts = [len(part.values) for part in parts.values()]
@@ -179,8 +207,17 @@ def _check(parts, columns, start):
                 'values in all. Leave out such rows or columns.')
 
 
-def check_spread(values, columns, start):
-    """Refuses columns of the training rows `values` that cannot be brought to variance 1."""
+def check_spread(values: np.ndarray, columns: Iterable[str], start: str) -> None:
+    """Refuses columns of the training rows that cannot be brought to variance 1.
+
+    Args:
+        values: The training rows, [rows, columns].
+        columns: The names of the columns.
+        start: The beginning of an error, which names the flag and the table.
+
+    Raises:
+        UsageError: If there are such columns.
+    """
     with np.errstate(over='ignore', invalid='ignore'):
         deviation = np.std(values, axis=0)
     wrong = [c for c, low, high, std in zip(columns, values.min(0), values.max(0), deviation)
@@ -190,6 +227,6 @@ def check_spread(values, columns, start):
                                 f'finite variance above 0; {_listed(wrong)} does not.')
 
 
-def _listed(columns):
+def _listed(columns: Sequence[str]) -> str:
     shown = ', '.join(repr(c) for c in columns[:8])
     return shown if len(columns) <= 8 else f'{shown} and {len(columns) - 8} more'

@@ -1,4 +1,4 @@
-"""Model cards: what is known of a trained model, measured, as a dictionary and as a text."""
+"""Model cards: what is known and measured of a trained model, as a dictionary and as a text."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from zoo.pictures import learning_curves
 from zoo.runs.run import Run
 
 _ROUND_TRIP_EXAMPLES = 256
-# Test bits/dim in the literature, of (model, data set); each by a protocol of its own.
+# Test bits/dim in the literature by model and data set; each has a protocol of its own.
 _PUBLISHED = {
     ('glow', 'fashion_mnist'): '2.96 without labels, 150 epochs on a GPU (Nalisnick et al., 2019)',
     ('maf', 'fashion_mnist'): '4.18 for MADE',
@@ -32,8 +32,8 @@ def measure(family: Family, epochs: int, seconds: float, draws: int = 1,
 
     Args:
         family: The trained model.
-        epochs: Those that it was trained for.
-        seconds: What they took.
+        epochs: The number of epochs that it was trained for.
+        seconds: The time that they took.
         draws: See `Family.figures`.
         importance_samples: See `Family.figures`.
     """
@@ -52,14 +52,14 @@ def measure(family: Family, epochs: int, seconds: float, draws: int = 1,
 
 
 def command(run: Run, epochs: int, examples: int) -> str:
-    """Returns the command that trains so many epochs of a run.
+    """Returns the command that repeats the training of a run.
 
-    It names the recipe where that is not the default, and what differs from the recipe.
+    It names the recipe if that is not the default, and all values that differ from the recipe's.
 
     Args:
         run: The run.
-        epochs: Those that it was trained for.
-        examples: The number of training examples, which some recipes fit themselves to.
+        epochs: The number of epochs that it was trained for.
+        examples: The number of training examples, to which some recipes are fitted.
     """
     vectors = zoo_data.is_vectors(run.dataset)
     recipe = registry.recipe(run.model, run.recipe, run.dataset, vectors).fitted(examples)
@@ -79,7 +79,7 @@ def command(run: Run, epochs: int, examples: int) -> str:
 
 
 def draw_curve(workdir: str | os.PathLike, path: str | os.PathLike) -> None:
-    """Draws the learning curve of a run directory."""
+    """Draws the learning curve of a run directory as a PNG file."""
     learning_curves.draw_run(learning_curves.read(pathlib.Path(workdir) / 'metrics.csv'), path)
 
 

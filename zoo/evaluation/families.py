@@ -1,4 +1,4 @@
-"""`family_of`: chooses, once, how a trained model is measured, drawn and diagnosed."""
+"""`family_of`: chooses how a trained model is measured, drawn and diagnosed."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ def family_of(trained: Trained, given: Iterable[tuple[str, object]] = ()) -> Fam
         given: The names and values of flags that the user gave.
 
     Raises:
-        UsageError: If one of them has no use for this model.
+        UsageError: If one of these flags has no use for this model.
     """
     family = FAMILIES[trained.kind](trained)
     refusals = family.refusals()

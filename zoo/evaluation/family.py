@@ -1,4 +1,4 @@
-"""`Family`: what differs between kinds of trained models in figures, pictures and diagnosis."""
+"""`Family`: the figures, pictures and diagnosis in which kinds of trained models differ."""
 
 import abc
 import os
@@ -10,16 +10,20 @@ from zoo.runs.run import Trained
 
 
 class Family(abc.ABC):
-    """A trained model, measured and drawn as models of its kind are.
+    """A trained model, with the measures and pictures that suit models of its kind.
 
     Args:
         trained: The run, its data and its model.
 
     Attributes:
+        trained: The run, its data and its model.
+        run: The run.
+        data: The data of the run.
+        model: The model.
         name: The kind in a word: 'flow' or 'VAE'.
-        default_temperature: That of pictures of samples, unless one is asked for.
-        diagnosed_examples: How many a diagnosis looks at by default.
-        least_diagnosed_examples: How many it needs.
+        default_temperature: The temperature of pictures of samples, unless one is asked for.
+        diagnosed_examples: The number of examples that a diagnosis looks at by default.
+        least_diagnosed_examples: The smallest number of examples that it needs.
     """
 
     name = 'flow'
@@ -33,7 +37,7 @@ class Family(abc.ABC):
 
     @property
     def estimate(self) -> str:
-        """What training has found, in words."""
+        """What the trained weights are, in words: 'maximum likelihood'."""
         return 'maximum likelihood'
 
     @abc.abstractmethod
@@ -43,9 +47,11 @@ class Family(abc.ABC):
 
         Args:
             split: 'train', 'validation' or 'test'.
-            draws: Draws for each example, averaged: of dequantization noise, or of latents.
-            limit: Use the first examples only.
-            importance_samples: Also give the importance-weighted bound of a VAE, of so many.
+            draws: The number of draws for each example, which are averaged: draws of
+                dequantization noise, or of latents.
+            limit: The number of examples, the first of the split; all by default.
+            importance_samples: The number of samples of the importance-weighted bound of a VAE,
+                which is given as well; by default it is not.
         """
 
     @abc.abstractmethod
@@ -54,7 +60,13 @@ class Family(abc.ABC):
 
     @abc.abstractmethod
     def draw_samples(self, count: int, temperature: float, path: str | os.PathLike) -> None:
-        """Writes a picture of samples."""
+        """Writes a picture of samples as a PNG file.
+
+        Args:
+            count: The number of samples.
+            temperature: Their temperature.
+            path: The file; one that is there is replaced.
+        """
 
     @abc.abstractmethod
     def watch(self) -> Watch:
@@ -66,8 +78,8 @@ class Family(abc.ABC):
 
         Args:
             split: 'train', 'validation' or 'test'.
-            count: Examples.
-            draws: Of a VAE's posterior for each of them.
+            count: The number of examples.
+            draws: The number of draws of a VAE's posterior for each of them.
         """
 
     def draw_more(self, folder: pathlib.Path) -> None:
@@ -75,7 +87,12 @@ class Family(abc.ABC):
         del folder
 
     def round_trips(self, split: str, count: int) -> dict[str, float | None]:
-        """Returns the largest error of `forward(inverse(y))` by kind of example, if it has one."""
+        """Returns the largest error of `forward(inverse(y))` by kind of example; of a VAE nothing.
+
+        Args:
+            split: The split that the first kind of examples is from.
+            count: The number of examples of that kind.
+        """
         del split, count
         return {}
 
@@ -84,5 +101,5 @@ class Family(abc.ABC):
         return {}
 
     def temperature(self, given: float | None) -> float:
-        """Returns the temperature of pictures of samples."""
+        """Returns the temperature of pictures of samples: the given one, else the default."""
         return self.default_temperature if given is None else given

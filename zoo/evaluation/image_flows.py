@@ -12,8 +12,8 @@ from zoo.evaluation.family import Family
 from zoo.pictures import grids
 from zoo.runs.run import Trained
 
-_NOISE_SEED = (0, 0)  # Of the dequantization, for the diagnosis.
-_WATCHED = 16  # Images.
+_NOISE_SEED = (0, 0)  # Of the dequantization noise in a diagnosis.
+_WATCHED = 16  # The number of images that are looked at after each epoch.
 
 
 class ImageFlow(Family):
@@ -21,7 +21,7 @@ class ImageFlow(Family):
 
     @property
     def estimate(self) -> str:
-        """What training has found, in words."""
+        """What the trained weights are, in words."""
         return 'maximum a posteriori' if self.run.training.weight_prior else super().estimate
 
     def figures(self, split: str, draws: int = 1, limit: int | None = None,
@@ -40,7 +40,7 @@ class ImageFlow(Family):
                 f'{figures["dims"]} dims each; {f"{draws} noise draws" if draws else "exact"})')
 
     def draw_samples(self, count: int, temperature: float, path: str | os.PathLike) -> None:
-        """Writes a grid of samples, one class after the other if the model is given labels."""
+        """Writes a grid of samples; if the model is given labels, one class after the other."""
         with self.trained.averaged_weights() as flow:
             samples = tfp_glow.with_temperature(flow, temperature).sample(
                 count, seed=[0, self.run.training.seed], **_labels(self.trained, count))
@@ -52,7 +52,7 @@ class ImageFlow(Family):
         return _Watch(self.trained)
 
     def diagnose(self, split: str, count: int, draws: int) -> tuple[str, dict[str, Any]]:
-        """Returns the table of `tfp_glow.diagnose`, of the averaged weights."""
+        """Returns the table of `tfp_glow.diagnose` for the averaged weights."""
         del draws
         images, labels = self.trained.examples(split, count)
         with self.trained.averaged_weights():

@@ -1,4 +1,4 @@
-"""Figures of flows of integers, whose likelihood is exact: there is no noise to draw."""
+"""Figures of flows of integers. Their likelihood is exact: there is no noise to draw."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ class IntegerFlow(ImageFlow):
 
     def figures(self, split: str, draws: int = 1, limit: int | None = None,
                 importance_samples: int | None = None) -> dict[str, Any]:
-        """Returns bits/dim with its standard error over images; `draws` is 0, of no noise."""
+        """Returns bits/dim with its standard error over images; its `draws` are 0: no noise."""
         del draws
         return dict(super().figures(split, 1, limit), draws=0)
 

@@ -1,17 +1,33 @@
-"""What is measured of a trained model: its likelihood on a split, and the error of its round trip.
+"""Figures of a trained model: its likelihood on a split, and the error of its round trip.
 
-Images are measured in bits per dimension, vectors by the log-likelihood in nats.
+Images have bits per dimension, vectors have a log-likelihood in nats.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
+import tfp_glow
+from zoo.data.splits import Batches
+from zoo.data.vector_data import VectorData
+from zoo.models.assembly import Model
 
-def bits_per_dim(model, data, split, draws=1, batch_size=250, limit=None):
-    """`(mean, standard error, images)` of bits/dim over a split, with the averaged weights.
 
-    Each image's bits are the mean over `draws` independent dequantization noises; the standard
-    error is that of the mean over images.
+def bits_per_dim(model: Model, data: Batches, split: str, draws: int = 1, batch_size: int = 250,
+                 limit: int | None = None) -> tuple[float, float, int]:
+    """Returns mean, standard error and number of images of bits/dim over a split.
+
+    The bits of an image are the mean over independent draws; the standard error is that of the mean
+    over images. The model has its averaged weights.
+
+    Args:
+        model: The model.
+        data: Its data.
+        split: 'train', 'validation' or 'test'.
+        draws: The number of draws of dequantization noise, or of latents, for each image.
+        batch_size: The number of images that are evaluated at once.
+        limit: The number of images, the first of the split; None for all.
     """
     batches = data.evaluation(split, batch_size, limit=limit, labels=model.objective.conditional)
     bits = np.mean([np.concatenate(list(_per_example(model, batches, draw)))
@@ -19,18 +35,35 @@ def bits_per_dim(model, data, split, draws=1, batch_size=250, limit=None):
     return bits.mean(), bits.std(ddof=1) / np.sqrt(len(bits)), len(bits)
 
 
-def log_likelihood(model, data, split, batch_size=1000, limit=None):
-    """`(mean, standard error, rows)` of log p in nats, in the units of the data as they came."""
+def log_likelihood(model: Model, data: VectorData, split: str, batch_size: int = 1000,
+                   limit: int | None = None) -> tuple[float, float, int]:
+    """Returns mean, standard error and number of rows of log p in nats over a split.
+
+    The density is that in the units of the data as they came.
+
+    Args:
+        model: The model.
+        data: Its data.
+        split: 'train', 'validation' or 'test'.
+        batch_size: The number of rows that are evaluated at once.
+        limit: The number of rows, the first of the split; None for all.
+    """
     nats, error, count = bits_per_dim(model, data, split, 1, batch_size, limit)
     return data.log_scale_correction - nats, error, count
 
 
-def round_trip_errors(model, images, labels=None):
-    """`{kind: largest |forward(inverse(y)) - y|}`, in units of the pixel range, by kind of image.
+def round_trip_errors(model: tfp_glow.FlowModel, images: np.ndarray,
+                      labels: np.ndarray | None = None) -> dict[str, float | None]:
+    """Returns `{kind: largest |forward(inverse(y)) - y|}`, in units of the pixel range.
 
-    On the given images, on uniform noise and on constant images, none of them dequantized to
-    anything but the middle of the bin. Vectors know the first kind only. None where `forward`
-    gives no answer: a searched inverse says so when it does not converge, far from the data.
+    The kinds are the given images, uniform noise and constant images; all of them are dequantized
+    to the middle of the bin. Vectors have the first kind only. The error is None if `forward` gives
+    no answer: a searched inverse says so if it does not converge, far from the data.
+
+    Args:
+        model: The model.
+        images: Images or vectors, as the data set gives them.
+        labels: Their labels, for a model that is given labels.
     """
     trip = RoundTrip(model)
     if model.bins is None:
@@ -45,12 +78,12 @@ def round_trip_errors(model, images, labels=None):
             for kind, x in kinds.items()}
 
 
-def format_error(error):
-    """A value of `round_trip_errors`."""
+def format_error(error: float | None) -> str:
+    """Returns a value of `round_trip_errors` as a text."""
     return 'forward does not converge' if error is None else f'{error:.1e}'
 
 
-def _error(trip, examples, labels):
+def _error(trip: 'RoundTrip', examples: np.ndarray, labels: np.ndarray | None) -> float | None:
     try:
         return trip.error(examples, labels)
     except tf.errors.InvalidArgumentError:
@@ -58,15 +91,26 @@ def _error(trip, examples, labels):
 
 
 class RoundTrip:
-    """The error of `forward(inverse(y))`, by two separate graphs, so that no cache can answer."""
+    """The error of `forward(inverse(y))`, by two separate graphs, so that no cache can answer.
 
-    def __init__(self, model):
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: tfp_glow.FlowModel) -> None:
         self._model = model
         self._inverse = tf.function(model.flow.bijector.inverse, reduce_retracing=True)
         self._forward = tf.function(model.flow.bijector.forward, reduce_retracing=True)
 
-    def error(self, examples, labels=None):
-        """The largest error over `examples`, with the averaged weights, in units of the range."""
+    def error(self, examples: np.ndarray, labels: np.ndarray | None = None) -> float:
+        """Returns the largest error over examples, in units of the pixel range.
+
+        The model has its averaged weights.
+
+        Args:
+            examples: Images or vectors, as the data set gives them.
+            labels: Their labels, for a model that is given labels.
+        """
         given = {} if labels is None else {'condition': tf.constant(labels)}
         objective = self._model.objective
         data, pixel_range = np.asarray(examples, np.float32), 1.
@@ -80,9 +124,10 @@ class RoundTrip:
         return float(np.max(np.abs(again - data))) / pixel_range
 
 
-def _per_example(model, batches, draw):
+def _per_example(model: Model, batches: tf.data.Dataset, draw: int) -> Iterator[np.ndarray]:
+    """Yields the bits of each example, batch by batch, for the draw of this number."""
     @tf.function(reduce_retracing=True)
-    def bits(seed, examples, *labels):
+    def bits(seed: tf.Tensor, examples: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
         return model.bits(examples, seed, *labels)
     with model.averaged_weights():
         for index, batch in enumerate(batches):

@@ -1,14 +1,19 @@
 """Posterior collapse: which latents of a VAE say something of the image, and how much."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
-_ACTIVE = .01  # Burda's limit.
-_BATCH = 100
+from tfp_glow import vaes
+
+_ACTIVE = .01  # The limit of Burda et al.
+_BATCH = 100  # Images whose posterior is computed at once.
 
 
-def report(vae, images, draws=64, seed=0):
-    """How much each latent says of `images`, a dictionary ready for JSON.
+def report(vae: vaes.LatentModel, images: np.ndarray, draws: int = 64,
+           seed: int = 0) -> dict[str, Any]:
+    """Returns how much each latent says of images, as a dictionary ready for JSON.
 
     A unit, an entry z_u of the latents, is active if its posterior's mean moves with the image:
 
@@ -16,26 +21,27 @@ def report(vae, images, draws=64, seed=0):
     A_u = Cov over x of E_q(z_u|x) > 0.01
     ```
 
-    The mean is estimated from `draws`, in two independent halves whose covariance over the images
+    The mean is estimated from two independent halves of the draws; their covariance over the images
     is A_u without the noise of either. Divergences log q(z|x) - log p(z) are means over images and
-    draws, in nats per image and channel, the last axis of a group of latents.
+    draws, in nats per image and channel. The channels are the last axis of a group of latents.
 
     Args:
-        vae: a `tfp_glow.vaes.LatentModel`.
+        vae: A `tfp_glow.vaes.LatentModel`.
         images: uint8 [N, H, W, C], N at least 2.
-        draws: of the posterior for each image, even.
-        seed: an int.
+        draws: The number of draws of the posterior for each image, even.
+        seed: The seed of the draws.
 
     Returns:
         {'images', 'draws', 'kl': nats per image, 'groups': [{'shape', 'units', 'active', 'kl',
         'kl_by_channel', 'activity_by_channel': the largest A_u of each}, ...]}. The divergence by
-        channel is that of the group alone, a list of one, where a density does not fall into
-        summands.
+        channel is a list of one, that of the whole group, if a density does not fall into summands.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: If an argument is out of its range.
 
-    References: Burda, Grosse and Salakhutdinov, 2016, arXiv:1509.00519, section 5.2.
+    #### References
+    Burda, Grosse and Salakhutdinov, *Importance weighted autoencoders*, 2016, arXiv:1509.00519,
+    section 5.2.
     """
     if len(images) < 2 or draws < 2 or draws % 2:
         raise ValueError('images must be at least 2, and draws positive and even; '
@@ -54,15 +60,16 @@ def report(vae, images, draws=64, seed=0):
             'groups': groups}
 
 
-def text(found):
-    """What `report` returned as lines: a table of the groups, their channels, warnings."""
+def text(report: dict[str, Any]) -> str:
+    """Returns a report as lines: a table of the groups, their channels, warnings."""
+    groups = report['groups']
     lines = [f'{"latents":12}{"shape":>14}{"units":>8}{"active":>8}{"KL, nats":>10}']
-    for i, group in enumerate(found['groups']):
+    for i, group in enumerate(groups):
         shape = 'x'.join(map(str, group['shape']))
         lines.append(f'group {i:<6}{shape:>14}{group["units"]:8}{group["active"]:8}'
                      f'{group["kl"]:10.3f}')
-    lines.append(f'{"all":34}{sum(g["active"] for g in found["groups"]):8}{found["kl"]:10.3f}')
-    for i, group in enumerate(found['groups']):
+    lines.append(f'{"all":34}{sum(g["active"] for g in groups):8}{report["kl"]:10.3f}')
+    for i, group in enumerate(groups):
         lines += ['', f'group {i}, KL of each channel in nats (largest activity of its units):']
         by_channel = group['kl_by_channel']
         if len(by_channel) < len(group['activity_by_channel']):
@@ -71,7 +78,7 @@ def text(found):
         cells = [f'{c:5}: {kl:7.3f} ({activity:.3f})' for c, (kl, activity) in enumerate(
             zip(by_channel, group['activity_by_channel']))]
         lines += [''.join(cells[at:at + 4]) for at in range(0, len(cells), 4)]
-    for i, group in enumerate(found['groups']):
+    for i, group in enumerate(groups):
         if group['active'] < group['units']:
             lines.append(f'\nwarning: group {i}: {group["units"] - group["active"]} of '
                          f'{group["units"]} units are not active (Cov E[z] <= {_ACTIVE}); more '
@@ -79,12 +86,17 @@ def text(found):
     return '\n'.join(lines)
 
 
-def _posterior(vae, images, draws, seed):
-    """`[(mean of half the draws, of the other half)], [mean divergence by channel]` by group."""
+def _posterior(vae: vaes.LatentModel, images: np.ndarray, draws: int, seed: int) -> tuple[
+        list[tuple[np.ndarray, ...]], list[np.ndarray]]:
+    """Returns, for each group, two means of latents and the mean divergence by channel.
+
+    The means are those of one half of the draws and of the other.
+    """
     @tf.function(reduce_retracing=True)
-    def draw(batch, number, features):
-        found = vae.infer(batch, [seed, number], features=features)
-        return found.latents, [tf.reduce_sum(kl, 0) for kl in found.kl]
+    def draw(batch: tf.Tensor, number: tf.Tensor,
+             features: Any) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        inferred = vae.infer(batch, [seed, number], features=features)
+        return inferred.latents, [tf.reduce_sum(kl, 0) for kl in inferred.kl]
     encode = tf.function(vae.features, reduce_retracing=True)
     halves, divergences = [], []
     for start in range(0, len(images), _BATCH):
@@ -98,5 +110,5 @@ def _posterior(vae, images, draws, seed):
                             for group in range(len(vae.latent_shapes))])
     means = [tuple(np.concatenate(parts).astype(np.float64) for parts in zip(*group))
              for group in zip(*halves)]
-    return means, [np.sum(parts, axis=0, dtype=np.float64) / len(images)
+    return means, [np.stack(parts).sum(axis=0, dtype=np.float64) / len(images)
                    for parts in zip(*divergences)]

@@ -1,4 +1,4 @@
-"""`write_results`: what a finished run keeps: figures of the test split, a SavedModel, pictures."""
+"""`write_results`: writes what a finished run keeps: test figures, a SavedModel and pictures."""
 
 import time
 
@@ -12,14 +12,14 @@ def write_results(family: Family, directory: Directory, seconds: float, samples:
                   temperature: float | None, importance_samples: int | None = None) -> None:
     """Writes test.json, saved_model/1 and samples.png into the run's directory, and says so.
 
-    Of a VAE also reconstructions.png.
+    Of a VAE, it writes reconstructions.png as well.
 
     Args:
-        family: The trained model, computing in float32.
-        directory: That of its run.
-        seconds: What training took.
-        samples: How many to draw.
-        temperature: That of the samples; None for the family's own.
+        family: The trained model, which computes in float32.
+        directory: The directory of its run.
+        seconds: The time that training took.
+        samples: The number of samples to draw.
+        temperature: The temperature of the samples; None for the family's own.
         importance_samples: See `Family.figures`.
     """
     start = time.time()

@@ -17,11 +17,11 @@ from zoo.runs.run import Trained
 
 _BATCH = 100  # Images whose importance-weighted bound is computed at once.
 _RECONSTRUCTED = 32  # Test images in the picture of reconstructions.
-_WATCHED = 16  # Images.
+_WATCHED = 16  # The number of pictures that are looked at after each epoch.
 
 
 class Vae(Family):
-    """A VAE: what is measured are bounds of its likelihood."""
+    """A VAE: the figures are bounds of its likelihood."""
 
     name = 'VAE'
     default_temperature = 1.
@@ -30,15 +30,15 @@ class Vae(Family):
 
     @property
     def estimate(self) -> str:
-        """What training has found, in words."""
+        """What the trained weights are, in words."""
         return 'maximum of the ELBO'
 
     def figures(self, split: str, draws: int = 1, limit: int | None = None,
                 importance_samples: int | None = None) -> dict[str, Any]:
         """Returns the ELBO and, if asked for, the importance-weighted bound.
 
-        `nats` are those of an image, -log p(x) at most; `standard_error` is that of
-        `bits_per_dim`, `nats_standard_error` that of `nats`, both over images.
+        `nats` is what -log p(x) of an image is at most, on average. `standard_error` is that of
+        `bits_per_dim`, and `nats_standard_error` that of `nats`, both over images.
         """
         dims = self.data.dims
         mean, error, count = metrics.bits_per_dim(self.model, self.data, split, draws, limit=limit)
@@ -63,7 +63,7 @@ class Vae(Family):
                 'ELBO)')
 
     def draw_samples(self, count: int, temperature: float, path: str | os.PathLike) -> None:
-        """Writes a grid of pictures of latents from the prior."""
+        """Writes a grid of the pictures that latents from the prior give."""
         with self.trained.averaged_weights() as vae:
             samples = vae.sample(count, [0, self.run.training.seed], temperature, mean=True)
         grids.save_grid(grids.greys(self.data.crop(samples), self.model.bins), path)
@@ -78,19 +78,30 @@ class Vae(Family):
                         columns=8)
 
     def watch(self) -> '_Watch':
-        """Returns pictures of latents from the prior."""
+        """Returns the pictures that latents from the prior give."""
         return _Watch(self.trained)
 
     def diagnose(self, split: str, count: int, draws: int) -> tuple[str, dict[str, Any]]:
-        """Returns the collapse report, of the averaged weights."""
+        """Returns the report on posterior collapse for the averaged weights."""
         images, _ = self.trained.examples(split, count)
         with self.trained.averaged_weights():
             report = posterior_collapse.report(self.model.vae, images, draws)
         return posterior_collapse.text(report), report
 
+    def refusals(self) -> dict[str, str]:
+        """Returns the flags that only flows use."""
+        return {'round_trip_images': f'for --model={self.run.model}, which has no round trip'}
+
 
 def importance_nats(trained: Trained, split: str, limit: int | None, samples: int) -> np.ndarray:
-    """Returns the importance-weighted bound of each image, [N]: nats that -log p(x) is at most."""
+    """Returns the importance-weighted bound of each image, [N]: what -log p(x) is at most, in nats.
+
+    Args:
+        trained: The VAE.
+        split: 'train', 'validation' or 'test'.
+        limit: The number of images, the first of the split; None for all.
+        samples: The number of samples of the bound.
+    """
     bits = np.concatenate(list(_importance_bits(trained, split, limit, samples)))
     return bits * _nats_per_bit(trained.data.dims)
 
@@ -100,7 +111,7 @@ def _importance_bits(trained: Trained, split: str, limit: int | None,
     model = trained.model
 
     @tf.function(reduce_retracing=True)
-    def bits(batch, seed):
+    def bits(batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return model.objective.bits(
             tfp_glow.vaes.importance_bound(model.vae, batch, seed, samples))
     with trained.averaged_weights():
@@ -109,7 +120,7 @@ def _importance_bits(trained: Trained, split: str, limit: int | None,
 
 
 class _Watch:
-    """Pictures of latents from a VAE's prior."""
+    """The pictures that latents from a VAE's prior give."""
 
     def __init__(self, trained: Trained) -> None:
         self._trained, vae = trained, trained.model.vae
@@ -120,7 +131,7 @@ class _Watch:
         return {}
 
     def samples(self) -> tf.Tensor:
-        """Returns the pictures, of the averaged weights."""
+        """Returns the pictures, with the averaged weights."""
         with self._trained.averaged_weights():
             return self._sample()
 

@@ -7,7 +7,7 @@ from zoo.evaluation import metrics
 from zoo.evaluation.image_flows import ImageFlow
 from zoo.pictures import densities
 
-_ROWS = 10000  # Of the plot of a density.
+_ROWS = 10000  # The largest number of rows in the plot of a density.
 
 
 class VectorFlow(ImageFlow):

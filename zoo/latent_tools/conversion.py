@@ -1,4 +1,4 @@
-"""From images to what a trained model works on, and back to pictures."""
+"""`FlowImages` and `VaeImages`: convert images to data of a model, and these to pictures."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.cli import errors
+from zoo.data.image_data import ImageData
 from zoo.pictures import grids
 from zoo.runs.run import Trained
 
@@ -18,14 +19,14 @@ class FlowImages:
 
     Attributes:
         trained: The run, its data and its model.
-        seed: That of dequantization and of all that a tool draws.
+        seed: The seed of dequantization and of all that a tool draws.
     """
 
     trained: Trained
     seed: int
 
     @property
-    def data(self) -> Any:
+    def data(self) -> ImageData:
         """The `ImageData` that the model was trained on."""
         return self.trained.data
 
@@ -40,11 +41,15 @@ class FlowImages:
         return self.model.flow
 
     def read(self, numbers: Sequence[int], files: Sequence[str]) -> tf.Tensor:
-        """Returns the test images of these numbers and those of PNG files as data of the model.
+        """Returns test images and those of PNG files as data of the model.
+
+        Args:
+            numbers: The numbers of the test images, from 0.
+            files: The paths of the PNG files.
 
         Raises:
-            UsageError: If there is none, a number is that of no test image, or a file is no PNG of
-                the size of the data.
+            UsageError: If there is no image, a number is that of no test image, or a file is no PNG
+                of the size of the data.
         """
         if not numbers and not files:
             raise errors.UsageError('--images must hold at least one, or give --image_file.')
@@ -62,14 +67,19 @@ class FlowImages:
             images.append(self.data.keep_bits(self._padded(image)))
         return self._to_data(np.stack(images))
 
-    def class_batches(self, label: int, flag: str, limit: int) -> Iterator[tf.Tensor]:
-        """Returns the first `limit` training images of a class, in batches of data of the model.
+    def class_batches(self, label: int | None, flag: str, limit: int) -> Iterator[tf.Tensor]:
+        """Returns the first training images of a class, in batches of data of the model.
+
+        Args:
+            label: The number of the class.
+            flag: The flag that names it, for errors.
+            limit: The largest number of images.
 
         Raises:
             UsageError: If the data have no such class; the message names `flag`.
         """
         classes = self.data.num_classes
-        if not classes or not 0 <= label < classes:
+        if not classes or label is None or not 0 <= label < classes:
             raise errors.UsageError(
                 f'--{flag} must be in 0 .. {classes - 1}; got {label}.' if classes else
                 f'--{flag} needs a data set with classes; {self.data.name} has none.')
@@ -105,7 +115,7 @@ class FlowImages:
 class VaeImages(FlowImages):
     """Images of a trained VAE and its data: integers, as floats."""
 
-    picture_bins = 256  # The mean of black and white is grey.
+    picture_bins = 256  # Even for images in black and white, whose mean is grey.
 
     @property
     def vae(self) -> Any:
@@ -117,7 +127,7 @@ class VaeImages(FlowImages):
         return grids.greys(self.data.crop(data), self.model.bins)
 
     def decoded(self, latents: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Returns rows of images from latents `[B, T, *shape]` of each group."""
+        """Returns rows of images, [B, T, H, W, C], from latents [B, T, *shape] of each group."""
         rows, columns = latents[0].shape[:2]
         flat = [tf.reshape(tf.cast(z, tf.float32), [rows * columns, *z.shape[2:]])
                 for z in latents]

@@ -1,36 +1,37 @@
-"""What `zoo.latents` does with a trained flow: each tool gives rows of images, `[B, T, H, W, C]`.
+"""The tools of `zoo.latents` for a trained flow. A tool returns rows of images, [B, T, H, W, C].
 
-A tool is called as `tool(source, images, options)`: a `FlowImages`, data of the flow, and a
-`ToolOptions`.
+A tool is called as `tool(source, images, options)`. `source` is a `FlowImages`; `images` are data
+of the flow, [B, H, W, C], or None for a tool that takes no images; `options` is a `ToolOptions`.
 """
-
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_glow import editing
 from zoo.cli import errors
+from zoo.data.image_data import ImageData
+from zoo.latent_tools.conversion import FlowImages
+from zoo.latent_tools.options import ToolOptions
 
 
-def interpolate(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """From each image to the next."""
+def interpolate(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the way from each image to the next, between their latents."""
     if len(images) < 2:
         raise errors.UsageError('--images must hold at least two to interpolate between; got one.')
     return editing.interpolate(source.flow, images[:-1], images[1:], options.steps,
                                options.spherical)
 
 
-def traverse(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """One entry of one latent over a range of values."""
+def traverse(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the images with one entry of one latent at a range of values."""
     level = _levels(source) - 1 if options.level is None else options.level
     reach = 3. if options.strength is None else options.strength
     return editing.traverse(source.flow, images, level, options.index,
                             np.linspace(-reach, reach, options.steps))
 
 
-def resample(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """The images; then with each level drawn anew, or several draws of one."""
+def resample(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the images; then those with each level drawn anew, or several draws of one level."""
     if options.level is None:
         draws = [(level, 0) for level in range(_levels(source))]
     else:
@@ -40,15 +41,15 @@ def resample(source: Any, images: Any, options: Any) -> tf.Tensor:
         for level, i in draws])
 
 
-def temperature(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """The same samples at several temperatures."""
+def temperature(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the same samples at several temperatures."""
     del images
     return editing.temperature_sweep(
         source.flow, list(options.temperatures), options.num, [source.seed, 0])
 
 
-def attribute(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """The images with more and more of what one class has and another has not."""
+def attribute(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the images with more and more of what one class has and another has not."""
     direction = editing.attribute_direction(
         source.flow, source.class_batches(options.positive, 'positive', options.class_images),
         source.class_batches(options.negative, 'negative', options.class_images))
@@ -56,8 +57,8 @@ def attribute(source: Any, images: Any, options: Any) -> tf.Tensor:
     return editing.edit(source.flow, images, direction, np.linspace(0, strength, options.steps))
 
 
-def reconstruct(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """The images; then from more and more of their latents, the coarsest first."""
+def reconstruct(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the images; then what more and more of their latents give, the coarsest first."""
     del options
     count = _levels(source)
     return _beside(images, *[
@@ -65,8 +66,8 @@ def reconstruct(source: Any, images: Any, options: Any) -> tf.Tensor:
         for kept in range(count + 1)])
 
 
-def inpaint(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """The images; what is known of them; the way to the result."""
+def inpaint(source: FlowImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the images; then what is known of them; then the way to the result."""
     mask = hidden(options.mask, source.data)
     filled = editing.inpaint(
         source.flow, images, mask, options.ascent_steps, options.step_size, [source.seed, 0],
@@ -74,10 +75,14 @@ def inpaint(source: Any, images: Any, options: Any) -> tf.Tensor:
     return tf.concat([_beside(images, tf.where(mask, 0., images)), filled.frames], 1)
 
 
-def hidden(part: str, data: Any) -> np.ndarray:
-    """Booleans `[H, W, 1]` over the padded image: True in this part of the original one.
+def hidden(part: str, data: ImageData) -> np.ndarray:
+    """Returns a mask over the padded image, booleans [H, W, 1]: True where it is hidden.
 
-    Padding beside a hidden pixel repeats it, so it is hidden as well.
+    Padding repeats the pixel beside it, so it is hidden if that pixel is.
+
+    Args:
+        part: The part of the original image to hide: 'top', 'bottom', 'left', 'right' or 'middle'.
+        data: The data set of the image.
     """
     height, width = data.original_shape[:2]
     rows, columns = np.arange(height)[:, None], np.arange(width)
@@ -90,7 +95,7 @@ def hidden(part: str, data: Any) -> np.ndarray:
                   [(e // 2, e - e // 2) for e in extra], mode='edge')[..., np.newaxis]
 
 
-def _levels(source: Any) -> int:
+def _levels(source: FlowImages) -> int:
     return len(tf.nest.flatten(source.flow.bijector.inverse_event_shape(
         source.data.image_shape)))
 

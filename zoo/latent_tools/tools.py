@@ -1,46 +1,33 @@
-"""Which tools there are, which flags each uses, and what carries it out on a trained model."""
+"""`find`: the function that carries out a tool of `zoo.latents` on a trained model."""
 
-import dataclasses
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import tensorflow as tf
+
 from zoo.cli import errors
 from zoo.latent_tools import conversion, flows, vaes
+from zoo.latent_tools.options import ToolOptions
 from zoo.models.spec import Kind
 from zoo.runs.run import Trained
+
+__all__ = ['Tool', 'ToolOptions', 'find']
+
+# `tool(source, images, options)`, see `zoo.latent_tools.flows`; its source is what `find` returns.
+Tool = Callable[[Any, tf.Tensor, ToolOptions], tf.Tensor]
 
 _MODULES: dict[Kind, tuple[ModuleType, type[conversion.FlowImages]]] = {
     Kind.IMAGE_FLOW: (flows, conversion.FlowImages), Kind.VAE: (vaes, conversion.VaeImages)}
 
 
-@dataclasses.dataclass(frozen=True)
-class ToolOptions:
-    """The flags that tools use; see `zoo.latents`."""
-
-    steps: int = 9
-    spherical: bool = False
-    level: int | None = None
-    index: int = 0
-    strength: float | None = None
-    temperature: float = 1.
-    temperatures: tuple[float, ...] = (0., .25, .5, .7, .85, 1.)
-    num: int = 4
-    positive: int | None = None
-    negative: int | None = None
-    class_images: int = 2000
-    mask: str = 'bottom'
-    ascent_steps: int = 300
-    step_size: float = 1e-3
-
-
-def find(name: str, trained: Trained, seed: int) -> tuple[Any, conversion.FlowImages]:
-    """Returns the function of a tool, `tool(images_of_model, images, options)`, and its first
-    argument.
+def find(name: str, trained: Trained, seed: int) -> tuple[Tool, conversion.FlowImages]:
+    """Returns a tool, and the images of the model that are its first argument.
 
     Args:
-        name: That of the tool.
+        name: The name of the tool.
         trained: The model to use it on.
-        seed: Of all that is drawn.
+        seed: The seed of all that is drawn.
 
     Raises:
         UsageError: If the tool is not for models of this kind.

@@ -1,20 +1,21 @@
-"""What `zoo.latents` does with a trained VAE: each tool gives rows of images, `[B, T, H, W, C]`.
+"""The tools of `zoo.latents` for a trained VAE. A tool returns rows of images, [B, T, H, W, C].
 
-A tool is called as `tool(source, images, options)`: a `VaeImages`, integer images as floats, and a
-`ToolOptions`. It makes pictures (`LatentModel.picture`), of the centre of q(z|x) where they are of
-an image.
+A tool is called as `tool(source, images, options)`. `source` is a `VaeImages`; `images` are integer
+images as floats, [B, H, W, C], or None for a tool that takes no images; `options` is a
+`ToolOptions`. A tool makes pictures (`LatentModel.picture`); a picture of an image is that of the
+centre of q(z|x).
 """
-
-from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from zoo.cli import errors
+from zoo.latent_tools.conversion import VaeImages
+from zoo.latent_tools.options import ToolOptions
 
 
-def interpolate(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """From each image to the next, straight between their latents; the images at the ends."""
+def interpolate(source: VaeImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the straight way from the latents of each image to the next, between the images."""
     if options.spherical:
         raise errors.UsageError('--spherical must be left out for a VAE, whose latents of images '
                                 'are no draws of the prior; got it.')
@@ -28,8 +29,11 @@ def interpolate(source: Any, images: Any, options: Any) -> tf.Tensor:
     return tf.concat([images[:-1, tf.newaxis], source.decoded(mixed), images[1:, tf.newaxis]], 1)
 
 
-def traverse(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """One entry of one group of latents over a range of values, the prior's being about 0 +- 1."""
+def traverse(source: VaeImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the images with one entry of one group of latents at a range of values.
+
+    Under the prior, an entry is about 0 +- 1.
+    """
     latents = source.vae.encode(images)
     level = len(latents) - 1 if options.level is None else options.level
     if not 0 <= level < len(latents):
@@ -47,22 +51,22 @@ def traverse(source: Any, images: Any, options: Any) -> tf.Tensor:
     return source.decoded(rows)
 
 
-def temperature(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """The same samples at several temperatures."""
+def temperature(source: VaeImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the same samples at several temperatures."""
     del images
     return tf.stack([
         source.vae.sample(options.num, [source.seed, 0], t, mean=True)
         for t in options.temperatures], 1)
 
 
-def reconstruct(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """The images and their reconstructions."""
+def reconstruct(source: VaeImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the images and their reconstructions."""
     del options
     return tf.stack([images, source.vae.reconstruct(images)], 1)
 
 
-def manifold(source: Any, images: Any, options: Any) -> tf.Tensor:
-    """The plane of two latents, at the middles of equally likely cells of a standard Normal."""
+def manifold(source: VaeImages, images: tf.Tensor, options: ToolOptions) -> tf.Tensor:
+    """Returns the plane of two latents, at the middles of equally likely cells of N(0, 1)."""
     del images
     shapes = [tuple(shape) for shape in source.vae.latent_shapes]
     if shapes != [(2,)]:
@@ -70,5 +74,5 @@ def manifold(source: Any, images: Any, options: Any) -> tf.Tensor:
                                 f'have the shapes {shapes}.')
     shares = (tf.range(options.steps, dtype=tf.float32) + .5) / options.steps
     values = tfd.Normal(0., 1.).quantile(shares)
-    across, down = tf.meshgrid(values, -values)  # Up is more.
+    across, down = tf.meshgrid(values, -values)  # Values increase upwards.
     return source.decoded([tf.stack([across, down], -1)])

@@ -1,1 +1,1 @@
-"""Models of the zoo: each a frozen config, a `build` and published recipes by name."""
+"""The models of the zoo: each has a frozen config, a function `build` and recipes by name."""

@@ -1,4 +1,4 @@
-"""`assemble`: from a model's spec and hyper-parameters to a `FlowModel` or a `VAEModel`."""
+"""Assembles a `FlowModel` or a `VAEModel` from the spec of a model and its hyper-parameters."""
 
 import dataclasses
 from typing import Any
@@ -14,14 +14,14 @@ Model = tfp_glow.FlowModel | tfp_glow.vaes.VAEModel
 
 def assemble(spec: ModelSpec, config: Any, training: Training, events: Events,
              for_training: bool = True) -> Model:
-    """Returns the model of data so described, with fresh weights, not compiled.
+    """Returns the model of data like `events`, with fresh weights, not compiled.
 
     Args:
-        spec: The model's.
-        config: Its hyper-parameters.
-        training: Those of its training.
-        events: What it is told of the data.
-        for_training: Whether networks may compute in less than float32; otherwise they compute in
+        spec: What the zoo knows of the model.
+        config: The hyper-parameters of the model.
+        training: The hyper-parameters of its training.
+        events: What the model is told of the data.
+        for_training: Whether networks may compute in less than float32. Otherwise they compute in
             float32, so that the inverse is as exact as it can be.
 
     Raises:
@@ -35,7 +35,7 @@ def assemble(spec: ModelSpec, config: Any, training: Training, events: Events,
 
 
 def is_conditional(config: Any) -> bool:
-    """Returns whether a model with these hyper-parameters is one of images given their labels."""
+    """Returns whether a model with these hyper-parameters models images given their labels."""
     return getattr(config, 'conditional', False)
 
 

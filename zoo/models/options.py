@@ -1,8 +1,13 @@
-"""What the configs of several models have in common."""
+"""Defines what the configs of several models have in common."""
 
 import dataclasses
+from typing import Any
 
-from zoo.models import recipe
+from zoo.cli import ranges
+from zoo.models import activations, recipe
+
+# The sides of an image must be divisible by 2**levels, or widths double with each level.
+LEVELS = ranges.Range(1, 16)
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -17,7 +22,7 @@ def sizes(text: str) -> tuple[int, ...]:
     return numbers
 
 
-def sizes_field(default: str, help_text: str, optional: bool = False, **options) -> str:
+def sizes_field(default: str, help_text: str, optional: bool = False, **options: Any) -> Any:
     """Returns a field of sizes with commas between; if `optional`, it may be empty."""
     return recipe.field(default, help_text,
                         check=lambda text: None if optional and not text else sizes(text),
@@ -30,17 +35,25 @@ def any_side(config: object) -> int:
     return 1
 
 
-def network_dtype_field() -> str:
+def activation_field() -> Any:
+    """Returns the field of the activation of the hidden layers."""
+    return recipe.field('relu', 'Activation of the hidden layers, by its name in Keras.',
+                        choices=activations.NAMES)
+
+
+def network_dtype_field() -> Any:
     """Returns the field of the precision that networks compute in."""
     return recipe.field(
-        'float32', 'Keras dtype policy of the networks; mixed_bfloat16 computes in bfloat16.',
+        'float32', 'Precision of the networks, by the name of its policy in Keras. A mixed policy '
+        'computes in the shorter type and keeps the weights in float32.',
         choices=('float32', 'mixed_bfloat16', 'float64', 'mixed_float16', 'bfloat16'))
 
 
-def position_bias_field() -> bool:
+def position_bias_field() -> Any:
     """Returns the field of networks with a bias for each position."""
     return recipe.field(
-        False, 'Learn a bias per position in the networks (not in the paper): aligned images.')
+        False, 'Let the networks learn a bias for each position, which suits images of objects '
+        'that are aligned (not in the paper).')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +61,12 @@ class Events:
     """What a model is told of its data: the record that a preset keeps.
 
     Attributes:
-        event_shape: What the model sees, padded images.
-        original_shape: What the data set holds.
-        bins: Grey levels of images; None for vectors.
-        dims: Numbers of an original image, which bits/dim divides by.
-        classes: Classes of a model given labels; None for all others.
-        examples: Training examples.
+        event_shape: The shape that the model sees, that of padded images.
+        original_shape: The shape that the data set holds.
+        bins: The number of grey levels of images; None for vectors.
+        dims: The number of values of an original image, which bits/dim divides by.
+        classes: The number of classes of a model given labels; None for all others.
+        examples: The number of training examples.
     """
 
     event_shape: tuple[int, ...]
@@ -63,13 +76,13 @@ class Events:
     classes: int | None
     examples: int | None
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """Returns the record as a dictionary."""
         return {key: list(value) if isinstance(value, tuple) else value
                 for key, value in dataclasses.asdict(self).items()}
 
     @classmethod
-    def from_json(cls, values: dict) -> 'Events':
+    def from_json(cls, values: dict[str, Any]) -> 'Events':
         """Returns the record of which `values` is the `to_json`."""
         return cls(tuple(values['event_shape']), tuple(values['original_shape']), values['bins'],
                    values['dims'], values['classes'], values['examples'])

@@ -1,29 +1,33 @@
-"""Hyper-parameters: frozen dataclasses whose fields become flags, and named sets of values."""
+"""Defines hyper-parameters, frozen dataclasses whose fields become flags, and sets of them."""
 
 import dataclasses
 import math
 import typing
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zoo.cli import errors, ranges
 
+# The values of other fields that a field needs to have a use: `{'coupling': ('affine',)}`.
+Values = tuple[Any, ...] | ranges.Range
+UsedWith = Mapping[str, Values]
+
 
 def field(default: Any, help_text: str, limits: ranges.Range | None = None,
           choices: tuple[str, ...] | None = None, check: Callable[[str], Any] | None = None,
-          used_with: Mapping[str, Container] | None = None, images_only: bool = False) -> Any:
+          used_with: UsedWith | None = None, images_only: bool = False) -> Any:
     """Returns a dataclass field with all that its flag needs to know.
 
     Args:
         default: The value without a recipe.
         help_text: What `--help` says of the flag.
-        limits: The numbers that it takes; by default those of `ranges.COUNT` for an integer,
+        limits: The numbers that it takes; the default is `ranges.COUNT` for an integer and
             `ranges.NOT_NEGATIVE` for a float.
-        choices: The texts that it takes, if it does not take any.
-        check: Called with a text; raises a `ValueError`, 'must be ...', for one it does not take.
-        used_with: The values of other fields without which this one has no use:
-            `{'coupling': ('affine',)}`.
-        images_only: Whether it has no use for vectors.
+        choices: The texts that it takes, if it does not take any text.
+        check: A function that is called with a text; it raises a `ValueError`, 'must be ...', if
+            the field does not take the text.
+        used_with: The values of other fields without which this one has no use.
+        images_only: Whether the field has no use for vectors.
     """
     return dataclasses.field(default=default, metadata={
         'help': help_text, 'limits': limits, 'choices': choices, 'check': check,
@@ -44,11 +48,11 @@ def limits_of(field_: dataclasses.Field, kind: type) -> ranges.Range | None:
 
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
-    """The base of all hyper-parameters: a value that its field does not take is refused.
+    """The base of all hyper-parameters; it refuses a value that its field does not take.
 
     Raises:
-        UsageError: If a value has another type than its field or is not among those it takes; the
-            message names the flag.
+        UsageError: If a value has another type than its field, or is not among those that the field
+            takes. The message names the flag.
     """
 
     def __post_init__(self) -> None:
@@ -60,7 +64,7 @@ class Hyperparameters:
                 raise errors.UsageError(f'--{f.name} {rule}; got {getattr(self, f.name)!r}.')
 
     def unused(self, name: str) -> str | None:
-        """Returns why the field `name` has no use given the values of the others, or None."""
+        """Returns why the field `name` has no use beside the values of the others, or None."""
         own = next(f for f in dataclasses.fields(self) if f.name == name)
         for other, values in own.metadata['used_with'].items():
             if getattr(self, other) not in values:
@@ -74,14 +78,14 @@ def conditions(field_: dataclasses.Field) -> str:
     return ' and '.join(_condition(*pair) for pair in field_.metadata['used_with'].items())
 
 
-def _condition(name: str, values: Container) -> str:
+def _condition(name: str, values: Values) -> str:
     if isinstance(values, ranges.Range):
         return f'--{name} {values}'
     if values == (True,):
         return f'--{name}'
     if values == (False,):
         return f'--no{name}'
-    return ' or '.join(f'--{name}={value}' for value in typing.cast(tuple, values))
+    return ' or '.join(f'--{name}={value}' if value else f"--{name}=''" for value in values)
 
 
 def _broken_rule(f: dataclasses.Field, kind: type, value: Any) -> str | None:
@@ -89,63 +93,78 @@ def _broken_rule(f: dataclasses.Field, kind: type, value: Any) -> str | None:
     if kind is bool or isinstance(value, bool):
         return None if kind is bool and isinstance(value, bool) else f'must be {_name(kind)}'
     if kind is str:
-        if not isinstance(value, str):
-            return 'must be a text'
-        choices, check = f.metadata['choices'], f.metadata['check']
-        if choices and value not in choices:
-            return f'must be one of {", ".join(c or "nothing" for c in choices)}'
-        try:
-            if check:
-                check(value)
-        except ValueError as error:
-            return str(error)
-        return None
+        return _broken_rule_of_text(f, value)
     if not isinstance(value, int if kind is int else (int, float)):
         return f'must be {_name(kind)}'
     limits = limits_of(f, kind)
     return None if limits is None or value in limits else limits.rule(value)
 
 
+def _broken_rule_of_text(f: dataclasses.Field, value: Any) -> str | None:
+    if not isinstance(value, str):
+        return 'must be a text'
+    choices, check = f.metadata['choices'], f.metadata['check']
+    if choices and value not in choices:
+        return f'must be one of {", ".join(c or "nothing" for c in choices)}'
+    try:
+        if check:
+            check(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _name(kind: type) -> str:
     return {bool: 'true or false', int: 'an integer', float: 'a number', str: 'a text'}[kind]
 
 
-_OPTIMIZERS, _SCHEDULES = ('adam', 'adamax', 'rmsprop'), ('cosine', 'constant')
-
-
 @dataclasses.dataclass(frozen=True)
 class Training(Hyperparameters):
-    """Hyper-parameters of the training; the same for every model."""
+    """Hyper-parameters of the training; they are the same for every model."""
 
-    optimizer: str = field('adam', 'Keras optimizer.', choices=_OPTIMIZERS)
-    learning_rate: float = field(1e-3, 'Greatest learning rate.', ranges.POSITIVE)
-    schedule: str = field('cosine', 'Learning rate after the warm-up: cosine falls to zero over '
-                          'the run.', choices=_SCHEDULES)
-    decay: float = field(1., 'Factor on the learning rate after each epoch, besides the schedule.',
-                         ranges.Range(0, 1, open_below=True))
-    warmup_epochs: float = field(.25, 'Epochs over which the learning rate rises from zero.')
-    batch_size: int = field(64, 'Examples per step.')
-    epochs: int = field(10, 'Passes over the training split.', ranges.Range(1, 1_000_000))
-    clip_norm: float = field(0., 'Clip the gradient to this global norm; 0 for no clipping.')
-    ema: float = field(.999, 'Decay of the averaged weights that are evaluated; 0 for none.',
-                       ranges.PART)
+    optimizer: str = field('adam', 'Optimizer, by its name in Keras.',
+                           choices=('adam', 'adamax', 'rmsprop'))
+    learning_rate: float = field(1e-3, 'Learning rate after the warm-up, its greatest value.',
+                                 ranges.POSITIVE)
+    schedule: str = field(
+        'cosine', 'Learning rate after the warm-up: falling to zero at the end of the run as half '
+        'a cosine, or constant.', choices=('cosine', 'constant'))
+    decay: float = field(
+        1., 'Factor by which the learning rate is multiplied after each epoch, besides the '
+        'schedule.', ranges.Range(0, 1, open_below=True))
+    warmup_epochs: float = field(
+        .25, 'Number of epochs over which the learning rate rises from zero.')
+    batch_size: int = field(64, 'Number of examples in each step.')
+    epochs: int = field(10, 'Number of passes over the training split.',
+                        ranges.Range(1, 1_000_000))
+    clip_norm: float = field(
+        0., 'Norm of all gradients together above which they are scaled down to it; 0 for no '
+        'clipping.')
+    ema: float = field(
+        .999, 'Decay, in each step, of the moving averages of the weights, which are what is '
+        'evaluated; 0 for the weights themselves.', ranges.PART)
     weight_prior: float = field(
-        0., 'Deviation of a Gaussian prior on all weights (MAP); 0 for maximum likelihood.')
-    bits: int = field(8, 'Keep this many bits of each channel (256-level data only).',
-                      ranges.Range(1, 8))
+        0., 'Standard deviation of a Gaussian prior of all weights, whose density joins the '
+        'objective; 0 for maximum likelihood.')
+    bits: int = field(
+        8, 'Number of bits that are kept of each colour channel of data of 256 levels.',
+        ranges.Range(1, 8))
     binarize: str = field(
-        '', 'Draw black and white pixels, likely as their levels say: dynamic, anew in each epoch; '
-        'static, once; nothing for the levels themselves.', choices=('', 'dynamic', 'static'))
+        '', 'Draw black and white pixels, white as often as their grey levels say: anew in each '
+        'epoch (dynamic) or once (static). By default the grey levels stay.',
+        choices=('', 'dynamic', 'static'))
     shifts: float = field(
-        0., 'Move training images by up to this share of their sides, edges repeated.',
-        ranges.PART)
-    upside_down: bool = field(False, 'Turn half of the training images upside down, mirrored.')
-    jit_compile: bool = field(False, 'Compile with XLA: for GPUs; loops crawl on CPUs.')
-    seed: int = field(0, 'Initial weights, order of the data, dequantization noise.',
-                      ranges.WHOLE)
+        0., 'Share of the sides by which training images are moved at most, at random; edges are '
+        'repeated.', ranges.PART)
+    upside_down: bool = field(False, 'Mirror half of the training images top to bottom.')
+    jit_compile: bool = field(
+        False, 'Compile with XLA, which suits GPUs; on CPUs loops become slow.')
+    seed: int = field(
+        0, 'Seed of the initial weights, of the order of the data and of the dequantization noise.',
+        ranges.WHOLE)
 
 
-DATA_FIELDS = ('bits', 'binarize', 'shifts', 'upside_down')  # Of `Training`: about the data.
+DATA_FIELDS = ('bits', 'binarize', 'shifts', 'upside_down')  # The fields that change the data.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,11 +172,11 @@ class Recipe:
     """A named set of hyper-parameters of a model.
 
     Attributes:
-        config: Those of the model.
-        training: Those of its training.
-        steps: If given, `batch_size` is the largest and `epochs` none of the recipe's: both are
-            fitted to the number of training examples so that training takes about so many steps.
-        name: Its name, once it was looked up.
+        config: The hyper-parameters of the model.
+        training: The hyper-parameters of its training.
+        steps: The number of steps that the training should take, or None. If it is given, `epochs`
+            is fitted to the number of training examples, and `batch_size` is the largest one.
+        name: The name of the recipe, once it was looked up.
     """
 
     config: Any
@@ -172,8 +191,9 @@ class Recipe:
 
         Args:
             examples: The number of training examples.
-            batch_size: That of each step; by default the recipe's or, if there are less than eight
-                such batches, the largest power of two of which there are eight.
+            batch_size: The number of examples in each step. The default is the recipe's or, if
+                there are less than eight such batches, the largest power of two of which there are
+                eight.
         """
         if self.steps is None:
             return self

@@ -1,4 +1,4 @@
-"""Names: models, and which recipe a data set gets by default."""
+"""Finds models and recipes by name, and the recipe that a data set gets by default."""
 
 import dataclasses
 
@@ -27,10 +27,10 @@ MODELS: dict[str, ModelSpec] = {
 
 
 def spec(name: str) -> ModelSpec:
-    """Returns the model of this name.
+    """Returns the `ModelSpec` of this name.
 
     Raises:
-        UsageError: If there is none.
+        UsageError: If there is no such model.
     """
     if name not in MODELS:
         raise errors.UsageError(f'--model must be one of {", ".join(sorted(MODELS))}; '
@@ -43,10 +43,10 @@ def recipe(model: str, name: str | None, dataset: str, vectors: bool = False) ->
 
     Args:
         model: A name in `MODELS`.
-        name: That of the recipe. Without one, it is the data set's own if it has one, else
-            `small`. For vectors, the small one is called `vectors`.
+        name: The name of the recipe. None stands for that of the data set if the model has one, and
+            for `small` otherwise. For vectors, the recipe `vectors` takes the place of `small`.
         dataset: The name of a data set.
-        vectors: Whether it is one of vectors.
+        vectors: Whether the data set is one of vectors.
 
     Raises:
         UsageError: If the model has no recipe of this name; the message says which models have.

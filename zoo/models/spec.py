@@ -1,4 +1,4 @@
-"""`ModelSpec`: all that the zoo knows of a model before one is built."""
+"""Defines `ModelSpec`: all that the zoo knows of a model before one is built."""
 
 import dataclasses
 import enum
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from zoo.models import options
-from zoo.models.recipe import Recipe
+from zoo.models.recipe import Hyperparameters, Recipe
 
 
 class Kind(enum.Enum):
@@ -24,28 +24,30 @@ class ModelSpec:
 
     Attributes:
         name: The value of `--model`.
-        about: What it is, in one line.
+        about: What the model is, in one line.
         config: The dataclass of its hyper-parameters.
         recipes: Named hyper-parameters; `paper` and `small` are among them.
         build: Makes the flow or the VAE: `build(config, event_shape, seed, ...)`.
-        kind: What it is of images.
-        vectors: Whether it is also one of vectors.
-        divisor: `divisor(config)`: what the sides of an image must be divisible by.
-        objective: Of a VAE: `objective(config, steps_per_epoch)`, the arguments of its bound.
-        noise: `noise(config, event_shape, seed)`: the flow of variational dequantization, or None.
-        classifier: `classifier(config, flow, classes)`: the classifier of a model given labels and
-            the weight of its loss.
+        kind: What the model is when its events are images.
+        vectors: Whether it also models vectors.
+        divisor: `divisor(config)` returns what the sides of an image must be divisible by.
+        objective: For a VAE only: `objective(config, steps_per_epoch)` returns the arguments of its
+            bound.
+        noise: `noise(config, event_shape, seed)` returns the flow of variational dequantization, or
+            None.
+        classifier: `classifier(config, flow, classes)` returns the classifier of a model given
+            labels and the weight of its loss.
     """
 
     name: str
     about: str
-    config: type
+    config: type[Hyperparameters]
     recipes: Mapping[str, Recipe]
     build: Callable[..., Any]
     kind: Kind = Kind.IMAGE_FLOW
     vectors: bool = False
     divisor: Callable[[Any], int] = options.any_side
-    objective: Callable[[Any, int], dict] | None = None
+    objective: Callable[[Any, int], dict[str, Any]] | None = None
     noise: Callable[..., Any] | None = None
     classifier: Callable[..., Any] | None = None
 

@@ -1,4 +1,4 @@
-"""What a model of images is compared on: its own images, those of other data sets, strange ones."""
+"""The images that a model is compared on: its own, those of other data sets, and synthetic ones."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,12 @@ from zoo.runs.run import Trained
 
 
 def check_model(trained: Trained, flag: str, least: int) -> None:
-    """Checks that a model is a flow of images, with at least so many in each split.
+    """Checks that a model is a flow of images whose data have enough of them.
+
+    Args:
+        trained: The model.
+        flag: The flag that names it.
+        least: The number of images that each split of its data must have.
 
     Raises:
         UsageError: If it is not; the message names `flag`.
@@ -35,10 +40,10 @@ def open_background(trained: Trained, source: str, data_dir: str | None) -> Imag
     Args:
         trained: The model that it is compared with.
         source: The name or folder of a preset, or a run directory.
-        data_dir: Where TFDS keeps the data sets.
+        data_dir: The folder where TFDS keeps the data sets.
 
     Raises:
-        UsageError: If it is no flow of the same images.
+        UsageError: If the background model is no flow of the same images.
     """
     path = pathlib.Path(source)
     of_run = path.is_dir() and not (path / preset_folder.SUMS).exists()
@@ -54,7 +59,7 @@ def open_background(trained: Trained, source: str, data_dir: str | None) -> Imag
 
 
 def own_images(trained: Trained, limit: int) -> dict[str, np.ndarray]:
-    """Returns at most so many images of each split, by its name."""
+    """Returns at most `limit` images of each split, by the name of the split."""
     sizes = trained.data.sizes
     return {split: trained.data.take(split, min(limit, sizes[split]))
             for split in ('train', 'validation', 'test')}
@@ -66,11 +71,11 @@ def other_images(trained: Trained, name: str, own: np.ndarray, limit: int, least
 
     Args:
         trained: The model.
-        name: That of a data set, or a kind in `synthetic.KINDS`.
+        name: The name of a data set, or a kind in `synthetic.KINDS`.
         own: Test images of the model's data, from which synthetic ones are made.
-        limit: At most so many are returned.
-        least: At least so many are needed.
-        data_dir: Where TFDS keeps the data sets.
+        limit: The largest number of images that are returned.
+        least: The smallest number of images that are needed.
+        data_dir: The folder where TFDS keeps the data sets.
 
     Raises:
         UsageError: If the images have another size or other levels, or are too few.
@@ -103,9 +108,9 @@ def _size(shape: tuple[int, ...], bins: int) -> str:
 
 @contextlib.contextmanager
 def _naming(flag: str) -> Iterator[None]:
-    """Turns what is wrong with a data set, preset or run into a complaint about the flag."""
+    """Turns an error about a data set, a preset or a run into one about the flag."""
     try:
         yield
     except errors.UsageError as error:
         raise errors.UsageError(
-            re.sub(r'^(--dataset|--workdir|preset)\b', f'--{flag}', str(error))) from None
+            re.sub(r'^(--dataset|--workdir|(--)?preset)\b', f'--{flag}', str(error))) from None

@@ -1,25 +1,30 @@
 """Pictures of how a model sees images of several kinds, as PNG files."""
 
+import os
+from collections.abc import Mapping
+
 import numpy as np
-from matplotlib.figure import Figure
 
-from zoo.cli import files
+from zoo.pictures import figures
 
-_CELLS = 60
+_CELLS = 60  # Of a histogram.
 SHOWN = 6  # Images of each kind.
 
 
-def histograms(path, bits):
+def histograms(path: str | os.PathLike, bits: Mapping[str, np.ndarray]) -> None:
     """Draws the histograms of bits/dim of several data sets on one axis.
 
     Args:
-        path: the PNG file.
+        path: The PNG file; one that is there is replaced.
         bits: `{name: [N]}`; what is not finite is left out.
+
+    Raises:
+        Failure: If matplotlib is missing.
     """
     finite = {name: values[np.isfinite(values)] for name, values in bits.items()}
     everything = np.concatenate(list(finite.values()))
-    edges = np.histogram_bin_edges(everything, _CELLS)
-    figure = Figure(figsize=(7, 4), dpi=110, layout='constrained')
+    edges = np.histogram_bin_edges(everything, _CELLS).tolist()
+    figure = figures.make(7, 4)
     axes = figure.subplots()
     for index, (name, values) in enumerate(finite.items()):
         if len(values):
@@ -27,18 +32,24 @@ def histograms(path, bits):
                       alpha=.4 if not index else 1., label=name, color=f'C{index}')
     axes.set(xlabel='bits/dim', ylabel='density', yticks=[])
     axes.legend()
-    files.write_whole(path, lambda file: figure.savefig(file, format='png'))
+    figures.save(figure, path)
 
 
-def maps(path, kinds, bins):
-    """Draws images of several data sets, below each the map of its bits, a scale for each set.
+def maps(path: str | os.PathLike, kinds: Mapping[str, tuple[np.ndarray, np.ndarray]],
+         bins: int) -> None:
+    """Draws images of several data sets, and below each image the map of its bits.
+
+    Each data set has a scale of its own.
 
     Args:
-        path: the PNG file.
+        path: The PNG file; one that is there is replaced.
         kinds: `{name: (uint8 [N, H, W, C], float [N, H, W])}`; the first six of each are shown.
-        bins: number of grey levels.
+        bins: The number of grey levels.
+
+    Raises:
+        Failure: If matplotlib is missing.
     """
-    figure = Figure(figsize=(1.2 * SHOWN + 2, 2.4 * len(kinds)), dpi=90, layout='constrained')
+    figure = figures.make(1.2 * SHOWN + 2, 2.4 * len(kinds), dpi=90)
     panels = figure.subplots(2 * len(kinds), SHOWN, squeeze=False)
     for panel in panels.ravel():
         panel.set(xticks=[], yticks=[])
@@ -53,4 +64,4 @@ def maps(path, kinds, bins):
                                  vmin=0, vmax=1)
             drawn = below[column].imshow(bits, cmap='inferno', vmin=low, vmax=high)
         figure.colorbar(drawn, ax=below, label='bits')
-    files.write_whole(path, lambda file: figure.savefig(file, format='png'))
+    figures.save(figure, path)

@@ -1,7 +1,7 @@
 """The out-of-distribution report as a dictionary and as a text."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,13 @@ def make(trained: Trained, kinds: dict[str, np.ndarray], bits: dict[str, np.ndar
     Args:
         trained: The run, its data and its model.
         kinds: `{name: uint8 [N, H, W, C]}`: train, validation, test, then others.
-        bits: `{name: [N]}`, the model's bits/dim of them.
-        groups: numbers of images that the typicality test sees together.
-        compressor: a name in `outliers.COMPRESSORS`.
-        background: bits/dim under a background model, of test and the others; or None.
+        bits: `{name: [N]}`, the bits/dim of these images under the model.
+        groups: The numbers of images that the typicality test sees together.
+        compressor: A name in `scores.COMPRESSORS`.
+        background: The bits/dim of test and the others under a background model, or None.
 
     Raises:
-        ValueError: one of the model's own images has no finite likelihood.
+        ValueError: If one of the model's own images has no finite likelihood.
     """
     run, dims = trained.run, trained.model.counted_dims
     nats = {name: values * dims * math.log(2) for name, values in bits.items()}
@@ -37,8 +37,9 @@ def make(trained: Trained, kinds: dict[str, np.ndarray], bits: dict[str, np.ndar
     by_name = {name: {'bits': bits[name], 'typicality': test.score(nats[name]),
                      'compressor': scores.likelihood_ratio(bits[name], scores.compressed_bits(
                          kinds[name], compressor) / dims)} for name in names}
-    for name in names if background else ():
-        by_name[name]['background'] = scores.likelihood_ratio(bits[name], background[name])
+    if background:
+        for name in names:
+            by_name[name]['background'] = scores.likelihood_ratio(bits[name], background[name])
     median = np.median(bits['test'])
     rows = [{'name': name, 'images': len(kinds[name]), **_mean(bits[name]),
              'below_own_median': float(np.mean(bits[name] < median)),
@@ -46,7 +47,8 @@ def make(trained: Trained, kinds: dict[str, np.ndarray], bits: dict[str, np.ndar
              'auroc': None if name == 'test' else {
                  score: scores.auroc(by_name['test'][score], values)
                  for score, values in by_name[name].items()}} for name in names]
-    return {'model': run.model, 'dataset': run.dataset, 'data': trained.data.describe(), 'dims': dims,
+    return {'model': run.model, 'dataset': run.dataset, 'data': trained.data.describe(),
+            'dims': dims,
             'compressor': compressor, 'entropy_nats': test.entropy,
             'entropy_standard_error': test.standard_error,
             'entropy_images': len(kinds['train']), 'validation_images': len(kinds['validation']),
@@ -55,8 +57,8 @@ def make(trained: Trained, kinds: dict[str, np.ndarray], bits: dict[str, np.ndar
             'verdicts': [_verdict(rows[0], row) for row in rows[1:]]}
 
 
-def text(report):
-    """The report as Markdown: what was measured, the table, the verdicts."""
+def text(report: dict[str, Any]) -> str:
+    """Returns the report as Markdown: what was measured, the table, the verdicts."""
     own, scores = report['dataset'], list(report['sets'][1]['auroc'])
     epsilons = ' and '.join(f'{e:.1f} (M = {m})' for m, e in report['epsilon_nats'].items())
     heads = ['images of', 'number', 'bits/dim', *(f'atypical, M = {m}' for m in report[
@@ -75,8 +77,8 @@ def text(report):
     return '\n'.join([*lines, '', *(f'- {verdict}' for verdict in report['verdicts'])]) + '\n'
 
 
-def _mean(bits):
-    """Mean and standard error of those that are finite, and the number of others."""
+def _mean(bits: np.ndarray) -> dict[str, Any]:
+    """Returns mean and standard error of the finite numbers, and the number of all others."""
     finite = bits[np.isfinite(bits)]
     some = len(finite) > 1
     return {'bits_per_dim': float(finite.mean()) if some else None,
@@ -84,7 +86,7 @@ def _mean(bits):
             'not_finite': len(bits) - len(finite)}
 
 
-def _verdict(own, row):
+def _verdict(own: dict[str, Any], row: dict[str, Any]) -> str:
     area = row['auroc']['bits']
     better = area < .5
     return (f'The flow likes {row["name"]} {"BETTER" if better else "less"} than its own data: '
@@ -93,12 +95,12 @@ def _verdict(own, row):
             f'AUROC {area:.3f}' + (': it is misled.' if better else '.'))
 
 
-def _bits(row):
+def _bits(row: dict[str, Any]) -> str:
     if row['bits_per_dim'] is None:
         return 'infinite'
     others = f' ({row["not_finite"]} infinite)' if row['not_finite'] else ''
     return f'{row["bits_per_dim"]:.3f} +- {row["standard_error"]:.3f}{others}'
 
 
-def _row(cells):
+def _row(cells: Iterable[object]) -> str:
     return f'| {" | ".join(map(str, cells))} |'

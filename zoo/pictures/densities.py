@@ -1,39 +1,46 @@
 """Plots of densities over vectors as PNG files."""
 
+import itertools
 import math
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.cli import errors, files
+from zoo.pictures import figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _CELLS = 200  # Along a side of the density's grid.
-_PAIRS = 5  # Columns of a plot by pairs.
-_DOTS = 2000  # Of each kind in one of its panels.
-_FEW = 5000  # Fewer points than this are dots, more are counted in cells.
+_PAIRS = 5  # So many columns are shown in a plot by pairs.
+_DOTS = 2000  # So many points of each kind are shown in one of its panels.
+_FEW = 5000  # Fewer points than this are dots; more are counted in cells.
+
+LogProb = Callable[[np.ndarray], Any]  # [M, D] float32 -> [M], in nats.
 
 
-def density(path, samples, log_prob=None, data=None, columns=None):
-    """Draws samples of a model beside its density and the data it was trained on, as far as given.
+def density(path: str | os.PathLike, samples: np.ndarray, log_prob: LogProb | None = None,
+            data: np.ndarray | None = None, columns: Sequence[str] | None = None) -> None:
+    """Draws samples of a model, beside its density and the data it was trained on if given.
 
-    Of two columns: panels of the data, the samples and the density, on one scale. Of any other
-    number: the first five columns, each as histograms of data and samples, and each pair of them
-    as dots; the density of a single column is a curve.
+    Two columns become panels of the data, the samples and the density, on one scale. Of any other
+    number, the first five columns are drawn: each as histograms of data and samples, and each pair
+    of them as dots. The density of a single column is a curve.
 
     Args:
-        path: the PNG file; one that is there is replaced.
+        path: The PNG file; one that is there is replaced.
         samples: [N, D], finite.
         log_prob: `[M, D] float32 -> [M]` in nats, for one or two columns; None leaves it out.
         data: [N, D], finite; None leaves it out.
-        columns: D names.
+        columns: The names of the D columns. Default: x1, x2, ...
 
     Raises:
-        ValueError: an argument out of its range.
-        Failure: matplotlib is missing.
+        ValueError: If an argument is out of its range.
+        Failure: If matplotlib is missing.
     """
-    try:
-        from matplotlib.figure import Figure  # pylint: disable=g-import-not-at-top
-    except ImportError:
-        raise errors.Failure('matplotlib is missing: pip install matplotlib.') from None
     points = {name: _checked(name, value) for name, value in (('data', data), ('samples', samples))
               if value is not None}
     dims = {name: value.shape[1] for name, value in points.items()}
@@ -41,13 +48,13 @@ def density(path, samples, log_prob=None, data=None, columns=None):
         raise ValueError(f'data must have as many columns as samples; got {dims}.')
     columns = columns or [f'x{i + 1}' for i in range(dims['samples'])]
     draw = _panels if dims['samples'] == 2 else _pairs
-    figure = draw(Figure, points, log_prob, columns)
-    files.write_whole(path, lambda file: figure.savefig(file, format='png'))
+    figures.save(draw(points, log_prob, columns), path)
 
 
-def _panels(make_figure, points, log_prob, columns):
+def _panels(points: dict[str, np.ndarray], log_prob: LogProb | None,
+            columns: Sequence[str]) -> 'Figure':
     count = len(points) + (log_prob is not None)
-    figure = make_figure(figsize=(4 * count, 4.2), dpi=110, layout='constrained')
+    figure = figures.make(4 * count, 4.2)
     panels = figure.subplots(1, count, squeeze=False)[0]
     low, high = _limits(next(iter(points.values())))
     for panel, (name, values) in zip(panels, points.items()):
@@ -55,8 +62,9 @@ def _panels(make_figure, points, log_prob, columns):
             _dots(panel, values)
         else:
             cells = min(int(math.sqrt(len(values) / 4)), _CELLS // 2)
-            counts, *edges = np.histogram2d(*values.T, cells, list(zip(low, high)))
-            panel.pcolormesh(*edges, counts.T)
+            x, y = values.T
+            counts, *sides = np.histogram2d(x, y, cells, np.stack([low, high], axis=1))
+            panel.pcolormesh(*sides, counts.T)
         panel.set_title(f'{len(values):,} {"points of the data" if name == "data" else name}')
     if log_prob is not None:
         edges = [np.linspace(*ends, _CELLS + 1) for ends in zip(low, high)]
@@ -73,14 +81,15 @@ def _panels(make_figure, points, log_prob, columns):
     return figure
 
 
-def _pairs(make_figure, points, log_prob, columns):
+def _pairs(points: dict[str, np.ndarray], log_prob: LogProb | None,
+           columns: Sequence[str]) -> 'Figure':
     columns = columns[:_PAIRS]
     count = len(columns)
     side = max(2.2 * count, 4)
-    figure = make_figure(figsize=(side, side), dpi=110, layout='constrained')
+    figure = figures.make(side, side)
     panels = figure.subplots(count, count, squeeze=False, sharex='col')
     low, high = _limits(next(iter(points.values())))
-    for row, column in np.ndindex(count, count):
+    for row, column in itertools.product(range(count), repeat=2):
         panel = panels[row, column]
         if column > row:
             panel.remove()
@@ -107,18 +116,18 @@ def _pairs(make_figure, points, log_prob, columns):
     return figure
 
 
-def _dots(panel, values):
+def _dots(panel: 'Axes', values: np.ndarray) -> None:
     panel.plot(*values.T, '.', markersize=3, alpha=.5, markeredgewidth=0)
 
 
-def _limits(values):
-    """Returns the ends of each column's axis, which a few far points do not stretch."""
+def _limits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the ends of the axis of each column; a few far points do not stretch it."""
     low, high = np.quantile(values, [.001, .999], axis=0)
     margin = np.maximum(.1 * (high - low), 1e-6 * np.maximum(1, np.abs(high)))
     return low - margin, high + margin
 
 
-def _checked(name, values):
+def _checked(name: str, values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, np.float64)
     if values.ndim != 2 or not values.size or not np.all(np.isfinite(values)):
         raise ValueError(f'{name} must be finite, [N, D] with N and D above 0; got '

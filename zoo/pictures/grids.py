@@ -1,49 +1,57 @@
 """Grids of images as PNG files, and series of grids as GIF animations."""
 
 import math
+import os
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from zoo.cli import files
 
-_READABLE = 64  # Pixels that a small image's longer side is enlarged to, about.
-_TINY = 16  # Below this side, blocks of pixels hide from the eye what they show.
-_GAP = 2
+_READABLE = 64  # The longer side of a small image is enlarged to about so many pixels.
+_TINY = 16  # Of an image with shorter sides than this, blocks of pixels cannot be read.
+_GAP = 2  # Pixels between two images.
 
 
-def save_grid(images, path, bins=256, scale=None, columns=None):
-    """Writes `images` as one PNG, row after row; the file is there whole or not at all.
+def save_grid(images: np.ndarray, path: str | os.PathLike, bins: int = 256,
+              scale: int | None = None, columns: int | None = None) -> None:
+    """Writes images as one PNG, row after row; the file is there whole or not at all.
 
     Args:
         images: uint8 [N, H, W, C], 1 or 3 channels, values 0..bins-1, which become 0..255.
-        path: the file; one that is there is replaced.
-        bins: number of grey levels, 2..256.
-        scale: each pixel becomes scale x scale pixels. Default: what brings the longer side to
-            about 64; images with sides below 16 are then enlarged by bicubic interpolation, without
+        path: The file; one that is there is replaced.
+        bins: The number of grey levels, 2..256.
+        scale: Each pixel becomes scale x scale pixels. Default: what brings the longer side to
+            about 64. Images with sides below 16 are then enlarged by bicubic interpolation, without
             which 8x8 digits can hardly be read.
-        columns: images in a row. Default: about as many as there are rows.
+        columns: The number of images in a row. Default: about as many as there are rows.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: If an argument is out of its range.
     """
     picture = Image.fromarray(grid(images, bins, scale, columns))
     files.write_whole(path, lambda file: picture.save(file, format='PNG'))
 
 
-def save_animation(frames, path, bins=256, scale=None, columns=None, milliseconds=120):
-    """Writes `frames` as one GIF that runs for ever; the file is there whole or not at all.
+def save_animation(frames: np.ndarray, path: str | os.PathLike, bins: int = 256,
+                   scale: int | None = None, columns: int | None = None,
+                   milliseconds: int = 120) -> None:
+    """Writes frames as one GIF that runs for ever; the file is there whole or not at all.
 
     A frame that is equal to the one before it is kept as a longer display of that one.
 
     Args:
         frames: uint8 [T, N, H, W, C]; each frame is the grid of its N images.
-        path, bins, scale, columns: as for `save_grid`.
-        milliseconds: time that each frame is shown, the last one five times as long; at least 20,
-            below which viewers slow down.
+        path: As for `save_grid`.
+        bins: As for `save_grid`.
+        scale: As for `save_grid`.
+        columns: As for `save_grid`.
+        milliseconds: The time for which each frame is shown, the last one five times as long. It
+            is at least 20, below which viewers slow down.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: If an argument is out of its range.
     """
     if np.ndim(frames) != 5 or not len(frames):
         raise ValueError('frames must be uint8 [T, N, H, W, C] with at least one; '
@@ -56,8 +64,19 @@ def save_animation(frames, path, bins=256, scale=None, columns=None, millisecond
         file, format='GIF', save_all=True, append_images=rest, duration=durations, loop=0))
 
 
-def grid(images, bins=256, scale=None, columns=None):
-    """Returns the grid of `save_grid` as a uint8 array, [height, width] or [height, width, 3]."""
+def grid(images: np.ndarray, bins: int = 256, scale: int | None = None,
+         columns: int | None = None) -> np.ndarray:
+    """Returns the grid of `save_grid` as a uint8 array, [height, width] or [height, width, 3].
+
+    Args:
+        images: As for `save_grid`.
+        bins: As for `save_grid`.
+        scale: As for `save_grid`.
+        columns: As for `save_grid`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise ValueError(f'images must be uint8 [N, H, W, 1 or 3]; got {images.dtype} '
@@ -88,18 +107,24 @@ def grid(images, bins=256, scale=None, columns=None):
     return canvas[..., 0] if channels == 1 else canvas
 
 
-def _interpolated(image, scale):
+def _interpolated(image: np.ndarray, scale: int) -> np.ndarray:
     height, width, channels = image.shape
     size = (width * scale, height * scale)
-    return np.stack([np.asarray(Image.fromarray(image[..., c]).resize(size, Image.BICUBIC))
+    bicubic = Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(image[..., c]).resize(size, bicubic))
                      for c in range(channels)], axis=-1)
 
 
-def read_png(path, shape, bins=256):
-    """The image in a file, uint8 of `shape` (H, W, C), values 0..bins-1: undoes `grid`'s stretch.
+def read_png(path: str | os.PathLike, shape: Sequence[int], bins: int = 256) -> np.ndarray:
+    """Returns the image in a file; it undoes the stretch of grey levels by `grid`.
+
+    Args:
+        path: The file.
+        shape: The shape (H, W, C) of the result, which is uint8.
+        bins: The number of grey levels of the result, 0..bins-1.
 
     Raises:
-        ValueError: the file cannot be read, or is no picture of this size and this many channels
+        ValueError: If the file cannot be read, or is no picture of this size and this many channels
             of 8 bits. The message starts with what it must be and ends with what it is.
     """
     height, width, channels = shape
@@ -109,12 +134,12 @@ def read_png(path, shape, bins=256):
     try:
         with Image.open(path) as picture:
             pixels = np.asarray(picture)
-            found = f'{picture.height}x{picture.width} of mode {picture.mode}'
+            size_and_mode = f'{picture.height}x{picture.width} of mode {picture.mode}'
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f'{rule}; {str(path)!r} cannot be read '
                          f'({type(error).__name__}: {error}).') from error
-    if found != f'{height}x{width} of mode {mode}':
-        raise ValueError(f'{rule}; {str(path)!r} is {found}.')
+    if size_and_mode != f'{height}x{width} of mode {mode}':
+        raise ValueError(f'{rule}; {str(path)!r} is {size_and_mode}.')
     return np.round(pixels * ((bins - 1) / 255.)).astype(np.uint8).reshape(shape)
 
 

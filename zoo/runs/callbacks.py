@@ -1,6 +1,7 @@
-"""What happens after each epoch of a run: figures, pictures, a checkpoint, a look at its health."""
+"""Defines what a run does after each epoch: figures, pictures, a checkpoint, checks of health."""
 
 import os
+import statistics
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -13,18 +14,19 @@ from zoo.cli import errors
 from zoo.runs.directory import Directory
 from zoo.runs.run import Trained
 
-_RECONSTRUCTION_LIMIT = 1e-3  # Of the pixel range: beyond it constant-memory gradients suffer.
-_WARM_STEPS, _TIMED_STEPS = 5, 10  # The first steps trace graphs; the next ones are timed.
+# A share of the pixel range. Above it, the gradients of constant-memory training suffer.
+_RECONSTRUCTION_LIMIT = 1e-3
+_WARM_STEPS, _TIMED_STEPS = 10, 21  # The first steps trace graphs; the next ones are timed.
 
 
 class Watch(Protocol):
-    """What a family of models looks at after each epoch."""
+    """Describes what a family of models looks at after each epoch."""
 
     def figures(self) -> dict[str, float]:
         """Returns further figures of the epoch."""
 
     def samples(self) -> Any:
-        """Returns a few sampled images, float32 [N, H, W, C] of 0 .. bins-1; None of vectors."""
+        """Returns a few sampled images, float32 [N, H, W, C] in 0 .. bins-1; None for vectors."""
 
 
 def for_run(trained: Trained, directory: Directory, manager: tf.train.CheckpointManager,
@@ -34,11 +36,11 @@ def for_run(trained: Trained, directory: Directory, manager: tf.train.Checkpoint
 
     Args:
         trained: The run, its data and the model that is trained.
-        directory: Where the run is kept.
-        manager: Of its checkpoints.
-        watch: What is looked at after each epoch.
-        announce: If given, called once with the expected time of the run in words, after the first
-            steps.
+        directory: The directory that keeps the run.
+        manager: The manager of its checkpoints.
+        watch: What the model's family looks at after each epoch.
+        announce: A function that is called once, after the first steps, with the expected time of
+            the run in words; None for no announcement.
     """
     callbacks = [_Health(), _Record(trained, directory, manager, watch)]
     return callbacks + ([_ExpectedTime(announce)] if announce else [])
@@ -56,20 +58,28 @@ class _Health(keras.callbacks.Callback):
 
 
 class _ExpectedTime(keras.callbacks.Callback):
-    """Times a few steps and says how long all epochs will take."""
+    """Times a few steps, or a whole epoch if epochs are short; tells how long all will take."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
         super().__init__()
-        self._announce, self._seen, self._start = announce, 0, 0.
+        self._announce, self._begin = announce, 0.
+        self._epochs: list[float] = []  # The times at which they began.
+        self._steps: list[float] = []  # The seconds of each.
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._epochs.append(time.monotonic())
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self._begin = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._seen += 1
-        if self._seen == _WARM_STEPS:
-            self._start = time.monotonic()
-        elif self._seen == _WARM_STEPS + _TIMED_STEPS:
-            step = (time.monotonic() - self._start) / _TIMED_STEPS
-            steps = self.params['epochs'] * self.params['steps']
-            self._announce(f'about {_duration(step * steps)} on {_cores()} cores')
+        self._steps.append(time.monotonic() - self._begin)
+        if len(self._steps) == _WARM_STEPS + _TIMED_STEPS:
+            epochs = self.params['epochs']
+            seconds = (self._epochs[-1] - self._epochs[-2]) * epochs if len(
+                self._epochs) > 2 else (
+                statistics.median(self._steps[_WARM_STEPS:]) * self.params['steps'] * epochs)
+            self._announce(f'about {_duration(seconds)} on {_cores()} cores')
 
 
 def _cores() -> int:

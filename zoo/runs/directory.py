@@ -1,4 +1,4 @@
-"""`Directory`: a run on disk, its config, its checkpoints, its metrics."""
+"""Defines `Directory`: a run on disk, with its config, its checkpoints and its metrics."""
 
 import csv
 import dataclasses
@@ -18,7 +18,7 @@ class Directory:
     """The directory of a run.
 
     Args:
-        path: Where it is, or shall be.
+        path: The path of the directory, which need not exist.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -28,7 +28,7 @@ class Directory:
         """Returns the `Run` that the directory holds.
 
         Raises:
-            UsageError: If it holds none, or one that cannot be read.
+            UsageError: If the directory holds no run, or one that cannot be read.
         """
         try:
             values = json.loads((self.path / 'config.json').read_text(encoding='utf-8'))
@@ -44,14 +44,15 @@ class Directory:
                                     f'({error}); got {str(self.path)!r}.') from None
 
     def create_or_resume(self, run: Run, resume: bool) -> None:
-        """Makes the directory that of `run`, or goes on with the same run in it.
+        """Creates the directory for `run`, or checks that it holds the same run to go on with.
 
         Args:
             run: The run to keep.
-            resume: Whether the user asked to go on.
+            resume: Whether the user asked to go on with an interrupted run.
 
         Raises:
-            UsageError: If the directory holds something else, or a run and `resume` is not set.
+            UsageError: If the directory holds something else, or if it holds a run and `resume` is
+                False, or if it cannot be written.
         """
         if (self.path / 'config.json').exists():
             old = self.read()
@@ -75,7 +76,7 @@ class Directory:
                                     f'({error.strerror}); got {str(self.path)!r}.') from None
 
     def checkpoints(self, model: Any) -> tf.train.CheckpointManager:
-        """Returns a manager of checkpoints that hold weights, optimizer, averages and the epoch."""
+        """Returns the manager of checkpoints: of weights, optimizer, averages, epoch and time."""
         model.optimizer.build(model.trainable_variables)
         epoch = tf.Variable(0, trainable=False, dtype=tf.int64, name='epoch')
         seconds = tf.Variable(0., trainable=False, dtype=tf.float64, name='seconds')
@@ -86,10 +87,10 @@ class Directory:
                                           max_to_keep=2)
 
     def restore(self, manager: tf.train.CheckpointManager) -> int:
-        """Restores the newest checkpoint if there is one; returns the number of finished epochs.
+        """Restores the newest checkpoint, if there is one; returns the number of finished epochs.
 
         Raises:
-            Failure: If it cannot be read.
+            Failure: If the checkpoint cannot be read.
         """
         if manager.latest_checkpoint is None:
             return 0
@@ -101,7 +102,7 @@ class Directory:
         return int(manager.checkpoint.epoch)
 
     def keep_metrics(self, epochs: int) -> None:
-        """Drops from metrics.csv what an interrupted run wrote after its last checkpoint."""
+        """Removes from metrics.csv what an interrupted run wrote after its last checkpoint."""
         path = self.path / 'metrics.csv'
         if path.exists():
             with path.open(newline='') as file:
@@ -109,8 +110,8 @@ class Directory:
             rows = [row for row in rows if len(row) == len(header) and int(row[0]) <= epochs]
             files.write_whole(path, '\n'.join(','.join(row) for row in [header, *rows]) + '\n')
 
-    def add_metrics(self, row: dict) -> None:
-        """Appends one epoch's figures to metrics.csv."""
+    def add_metrics(self, row: dict[str, Any]) -> None:
+        """Appends the figures of one epoch to metrics.csv."""
         path = self.path / 'metrics.csv'
         new = not path.exists()
         with path.open('a', newline='') as file:
@@ -121,14 +122,15 @@ class Directory:
 
 
 def _parts(model: Any) -> dict[str, Any]:
-    """Returns `{name: module}` of all that a model trains."""
+    """Returns `{name: module}` of all parts that a model trains."""
     if isinstance(model, tfp_glow.vaes.VAEModel):
         return {'vae': model.vae}
     parts = {'flow': model.flow, 'noise': model.noise, 'classifier': model.objective.classifier}
     return {name: part for name, part in parts.items() if part is not None}
 
 
-def _differences(old: dict, new: dict, prefix: str = '') -> str:
+def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = '') -> str:
+    """Returns in words in which values two runs differ."""
     differences = []
     for key in new:
         if isinstance(new[key], dict):

@@ -1,4 +1,4 @@
-"""From a run directory, or a preset's name, to a `Trained`."""
+"""Opens a run directory or a preset as a `Trained`."""
 
 from typing import Any
 
@@ -11,14 +11,15 @@ from zoo.runs.run import Run, Trained
 def load(workdir: str, data_dir: str | None = None) -> Trained:
     """Returns the model of a run directory with the weights of its newest checkpoint.
 
-    The model computes in float32; its averaged weights are in its optimizer, as after training.
+    The model computes in float32. Its averaged weights are in its optimizer, as after training.
 
     Args:
-        workdir: The run directory.
-        data_dir: Where TFDS keeps the data set; by default where the run found it.
+        workdir: The path of the run directory.
+        data_dir: The folder where TFDS keeps the data set; the default is where the run had it.
 
     Raises:
-        UsageError: If it is no run directory, holds no checkpoint, or its data are not there.
+        UsageError: If `workdir` is no run directory, or has no checkpoint, or if its data are not
+            there.
     """
     directory = Directory(workdir)
     run = directory.read()
@@ -26,7 +27,11 @@ def load(workdir: str, data_dir: str | None = None) -> Trained:
 
 
 def restored(run: Run, data: Any, directory: Directory) -> Trained:
-    """Returns a run as `load` does, with data that are at hand."""
+    """Returns a run as `load` does, with data that were loaded before.
+
+    Raises:
+        UsageError: If the directory has no checkpoint.
+    """
     model = run.build(data, for_training=False)
     if not directory.restore(directory.checkpoints(model)):
         raise errors.UsageError(f'--workdir must hold a checkpoint; {str(directory.path)!r} has '
@@ -36,10 +41,10 @@ def restored(run: Run, data: Any, directory: Directory) -> Trained:
 
 def open_run_or_preset(workdir: str | None, preset_name: str | None,
                        data_dir: str | None = None) -> Trained:
-    """Returns exactly one of a run directory and a preset, as `load` does.
+    """Returns a run directory or a preset, whichever is given, as `load` does.
 
     Raises:
-        UsageError: If both are given, or neither, or what is given cannot be read.
+        UsageError: If both are given, or neither, or if what is given cannot be read.
     """
     preset_folder.check_source(workdir, preset_name)
     if not preset_name:

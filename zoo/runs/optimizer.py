@@ -1,6 +1,7 @@
-"""`make`: the Keras optimizer of a run, with its schedule and averages."""
+"""Makes the Keras optimizer of a run, with its schedule and its averages of the weights."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -10,8 +11,9 @@ from zoo.models.recipe import Training
 def make(training: Training, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Returns the optimizer that `training` asks for.
 
-    The learning rate rises linearly over the warm-up. After it, it stays or falls as half a cosine
-    to zero at the end of the last epoch, times `decay` for each epoch that is over.
+    The learning rate rises linearly over the warm-up. After that it stays, or falls as half a
+    cosine to zero at the end of the last epoch. It is multiplied by `decay` for each epoch that is
+    over.
     """
     warmup = max(1, math.ceil(training.warmup_epochs * steps_per_epoch))
     total = max(1, training.epochs * steps_per_epoch - warmup)
@@ -27,14 +29,14 @@ def make(training: Training, steps_per_epoch: int) -> keras.optimizers.Optimizer
 
 
 class _Decayed(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule times `factor` for each epoch, of so many steps, that is over."""
+    """Multiplies a schedule by `factor` for each epoch, of `steps_per_epoch`, that is over."""
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float,
                  steps_per_epoch: int) -> None:
         super().__init__()
         self._schedule, self._factor, self._steps = schedule, factor, steps_per_epoch
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         epochs = keras.ops.cast(step // self._steps, 'float32')
         return self._schedule(step) * self._factor**epochs
 

@@ -1,9 +1,9 @@
-"""Presets: trained models in a folder, checked by SHA-256 before anything is read.
+"""Reads presets: trained models in folders that are checked by SHA-256 first.
 
 A preset is a folder with `config.json` (the run and the data that it was trained on),
-`weights.npz` (the averaged weights), `card.json` and `card.md` (what is known of it), pictures
-of samples and of the learning curve, and `sha256.json`, the sums of all others, which are checked
-before anything is read. Weights are arrays, never pickled objects.
+`weights.npz` (the averaged weights), `card.json` and `card.md` (what is known of it), pictures of
+samples and of the learning curve, and `sha256.json` (the sums of all other files). The sums are
+checked before any other file is read. Weights are arrays, never pickled objects.
 """
 
 import dataclasses
@@ -28,14 +28,15 @@ class Preset:
     """A trained model with what is known of it.
 
     Attributes:
-        name: The name of the preset, which is that of its folder.
-        distribution: What was trained, its averaged weights loaded: a flow, a
-            `tfd.TransformedDistribution`, or a VAE, a `tfp_glow.vaes.LatentModel`.
-        model: The `FlowModel` or `VAEModel` around it, not compiled: `bits`.
+        name: The name of the preset, which is the name of its folder.
+        distribution: What was trained, with its averaged weights: a flow, which is a
+            `tfd.TransformedDistribution` or an `IntegerFlow`, or a VAE, which is a
+            `tfp_glow.vaes.LatentModel`.
+        model: The `FlowModel` or `VAEModel` of the distribution, not compiled.
         run: The `zoo.runs.run.Run` that trained it.
         events: What the model was told of its data: `event_shape`, `bins`, `classes` and more.
-        card: Data, split, seed, time, figures, licence and command, as a dictionary.
-        path: Its folder.
+        card: A dictionary of the data, split, seed, time, figures, licence and command.
+        path: The folder of the preset.
     """
 
     name: str
@@ -43,15 +44,15 @@ class Preset:
     model: Any
     run: Run
     events: Events
-    card: dict
+    card: dict[str, Any]
     path: pathlib.Path
 
     @property
     def flow(self) -> Any:
-        """The flow.
+        """The distribution, if it is a flow.
 
         Raises:
-            UsageError: If it is a VAE.
+            UsageError: If the distribution is a VAE.
         """
         if self.run.spec.kind is Kind.VAE:
             raise errors.UsageError(f'preset must be that of a flow; {self.name!r} is a VAE.')
@@ -59,11 +60,11 @@ class Preset:
 
 
 def read(name_or_path: str | os.PathLike) -> Preset:
-    """Returns the preset of a name in `preset_folder.names()`, or in a folder.
+    """Returns the preset of a name in `preset_folder.names()`, or of the path of a folder.
 
     Raises:
-        UsageError: If there is none, a file is missing or not as it was written, its configuration
-            is of a newer version, or its weights are those of another model.
+        UsageError: If there is no such preset, if a file is missing or is not as it was written, if
+            the configuration is of a newer version, or if the weights are those of another model.
     """
     folder = preset_folder.find(name_or_path)
     preset_folder.check_sums(folder)

@@ -1,4 +1,4 @@
-"""The folders of presets: their names, their files, their sums. Needs no TensorFlow."""
+"""Finds the folders of presets and checks their files. This needs no TensorFlow."""
 
 import difflib
 import hashlib
@@ -9,7 +9,8 @@ from typing import Any
 
 from zoo.cli import errors
 
-FOLDER = pathlib.Path(__file__).parents[1] / 'presets'  # Of those that come with the package.
+# The folder of the presets that come with the package.
+FOLDER = pathlib.Path(__file__).parents[1] / 'presets'
 FILES = ('config.json', 'weights.npz', 'card.json', 'card.md', 'curve.png', 'samples.png')
 SUMS = 'sha256.json'
 
@@ -20,7 +21,7 @@ def names() -> list[str]:
 
 
 def described() -> dict[str, str]:
-    """Returns `{name: what it is, in one line}`."""
+    """Returns `{name: what the preset is, in one line}`."""
     lines = {}
     for name in names():
         card = read_json(FOLDER / name / 'card.json')
@@ -29,14 +30,15 @@ def described() -> dict[str, str]:
     return lines
 
 
-def find(name_or_path: str | os.PathLike) -> pathlib.Path:
+def find(name_or_path: str | os.PathLike, called: str = 'preset') -> pathlib.Path:
     """Returns the folder of a preset.
 
     Args:
         name_or_path: A name in `names()`, or the path of a folder.
+        called: What an error calls it: '--preset' in programs.
 
     Raises:
-        UsageError: If there is none; the message names the nearest one.
+        UsageError: If there is no such preset; the message names the nearest one.
     """
     known = names()
     if str(name_or_path) in known:
@@ -47,12 +49,12 @@ def find(name_or_path: str | os.PathLike) -> pathlib.Path:
     near = difflib.get_close_matches(str(name_or_path), known, n=1, cutoff=0.)
     meant = f' Did you mean {near[0]!r}?' if near else ''
     listed = f'one of {", ".join(known)}, or ' if known else ''
-    raise errors.UsageError(f'preset must be {listed}a folder; '
+    raise errors.UsageError(f'{called} must be {listed}a folder; '
                             f'got {str(name_or_path)!r}.{meant}')
 
 
 def check_source(workdir: str | None, preset: str | None) -> None:
-    """Checks that one of a run directory and a preset is given, and that there is such a preset.
+    """Checks that either a run directory or a preset is given, and that the preset is there.
 
     Raises:
         UsageError: If both are given, or neither, or there is no such preset.
@@ -61,11 +63,15 @@ def check_source(workdir: str | None, preset: str | None) -> None:
         raise errors.UsageError('give --workdir=RUN, a run directory of zoo.train, or '
                                 f'--preset=NAME; got {"both" if workdir else "neither"}.')
     if preset:
-        find(preset)
+        find(preset, '--preset')
 
 
 def check_sums(folder: pathlib.Path) -> None:
-    """Raises a `UsageError` unless all files of a preset are there and as they were written."""
+    """Checks the files of a preset.
+
+    Raises:
+        UsageError: If a file is missing or is not as it was written.
+    """
     try:
         sums = read_json(folder / SUMS)
         wrong = [name for name in FILES if sums[name] != _sum(folder / name)]
@@ -83,8 +89,8 @@ def write_sums(folder: pathlib.Path) -> None:
     (folder / SUMS).write_text(json.dumps(sums, indent=2) + '\n')
 
 
-def card(name_or_path: str | os.PathLike) -> dict:
-    """Returns the card of a preset, without its weights."""
+def card(name_or_path: str | os.PathLike) -> dict[str, Any]:
+    """Returns the card of a preset, without reading its weights."""
     return read_json(find(name_or_path) / 'card.json')
 
 

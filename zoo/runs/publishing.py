@@ -1,4 +1,4 @@
-"""Writes presets: the averaged weights of a trained model, as arrays in an npz."""
+"""Writes presets: the averaged weights of a trained model, as arrays in an npz file."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ import numpy as np
 from zoo.runs import preset, preset_folder
 from zoo.runs.run import Trained
 
-MANTISSA_BITS = 23  # Of float32.
+MANTISSA_BITS = 23  # The number of them in a float32.
 
 
 def write(trained: Trained, folder: str | os.PathLike,
@@ -21,12 +21,13 @@ def write(trained: Trained, folder: str | os.PathLike,
 
     Args:
         trained: The run, its data and its model.
-        folder: A folder that is not there, or is empty.
-        fill: Called with the folder before the sums are made; writes the card and the pictures.
+        folder: The path of a folder that does not exist or is empty.
+        fill: A function that is called with the folder before the sums are made. It writes the card
+            and the pictures.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    run = dataclasses.replace(trained.run, data_dir=None)  # A folder of this machine's only.
+    run = dataclasses.replace(trained.run, data_dir=None)  # It is a folder of this machine.
     events = run.events(trained.data)
     config = {'preset_format': preset.FORMAT, 'run': run.to_json(), 'data': events.to_json()}
     (folder / 'config.json').write_text(json.dumps(config, indent=2, allow_nan=False) + '\n')
@@ -41,7 +42,7 @@ def write(trained: Trained, folder: str | os.PathLike,
 def with_averaged_weights(trained: Trained, mantissa_bits: int = MANTISSA_BITS) -> Trained:
     """Returns a copy of a trained model that has the averaged weights as its own.
 
-    Its trained weights are rounded to so many of the 23 bits of their mantissas.
+    Its trainable weights are rounded to `mantissa_bits` of the 23 bits of their mantissas.
     """
     values: dict[str, np.ndarray] = {}
     with trained.averaged_weights():
@@ -57,7 +58,7 @@ def with_averaged_weights(trained: Trained, mantissa_bits: int = MANTISSA_BITS) 
 
 
 def _save(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes an npz for `np.load`, smaller than NumPy's own: of rounded weights by a fifth."""
+    """Writes an npz for `np.load`; that of rounded weights is a fifth smaller than NumPy's own."""
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_LZMA) as archive:
         for name, array in arrays.items():
             with archive.open(f'{name}.npy', 'w', force_zip64=True) as file:

@@ -1,4 +1,4 @@
-"""`Run`: everything that determines a training. `Trained`: a run with its data and its model."""
+"""Defines `Run`, which determines a training, and `Trained`, a run with its data and model."""
 
 import contextlib
 import dataclasses
@@ -13,22 +13,22 @@ from zoo.models.recipe import Training
 from zoo.models.spec import Kind, ModelSpec
 from zoo.runs import optimizer
 
-FORMAT = 2  # Of config.json. Format 1 has no `data_dir`.
+FORMAT = 2  # The format of config.json. Format 1 has no `data_dir`.
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """Everything that determines a run, apart from where it is kept.
+    """Everything that determines a training, apart from where the run is kept.
 
     Attributes:
         model: The name of the model.
         dataset: The name or path of the data set.
         recipe: The name of the recipe.
         pad: Whether images are padded.
-        flips: Whether training mirrors images; None for the data set's default.
-        config: Hyper-parameters of the model.
-        training: Hyper-parameters of the training.
-        data_dir: Where TFDS keeps the data set; no part of what the run is.
+        flips: Whether training mirrors images; None for the default of the data set.
+        config: The hyper-parameters of the model.
+        training: The hyper-parameters of the training.
+        data_dir: The folder where TFDS keeps the data set. Runs that differ in it alone are equal.
     """
 
     model: str
@@ -40,16 +40,16 @@ class Run:
     training: Training
     data_dir: str | None = dataclasses.field(default=None, compare=False)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """Returns the run as nested dictionaries."""
         return dict(dataclasses.asdict(self), format=FORMAT, tfp_glow_version=tfp_glow.__version__)
 
     @classmethod
-    def from_json(cls, values: dict) -> 'Run':
+    def from_json(cls, values: dict[str, Any]) -> 'Run':
         """Returns the run of which `values` is the `to_json`.
 
         Raises:
-            ValueError: If a newer version wrote it, or it is no run.
+            ValueError: If a newer version wrote `values`, or if they describe no run.
         """
         if values.get('format', 1) > FORMAT:
             raise ValueError(f'it has format {values["format"]}, of tfp_glow '
@@ -73,10 +73,10 @@ class Run:
         """Returns the run's `ImageData` or `VectorData`.
 
         Args:
-            data_dir: Where TFDS keeps the data set; by default where the run found it.
+            data_dir: The folder where TFDS keeps the data set; the default is the run's own.
 
         Raises:
-            UsageError: If there is no such data set, or it does not suit the model or the run.
+            UsageError: If there is no such data set, or if it does not suit the model or the run.
         """
         if zoo_data.is_vectors(self.dataset):
             self._check_vectors()
@@ -100,7 +100,7 @@ class Run:
                 raise errors.UsageError(f'--{name} must be left out for vectors; got {value!r}.')
 
     def assemble(self, events: Events, for_training: bool = True) -> assembly.Model:
-        """Returns the model of data so described, not compiled; see `assembly.assemble`."""
+        """Returns the model of data like `events`, not compiled; see `assembly.assemble`."""
         return assembly.assemble(self.spec, self.config, self.training, events, for_training)
 
     def build(self, data: Any, for_training: bool = True) -> assembly.Model:
@@ -122,12 +122,12 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A run, its data, and its model with trained weights.
+    """A run with its data and its model, which has trained weights.
 
     Attributes:
-        run: The `Run`.
-        data: Its `ImageData` or `VectorData`.
-        model: Its `FlowModel` or `VAEModel`.
+        run: The run.
+        data: The `ImageData` or `VectorData` of the run.
+        model: The `FlowModel` or `VAEModel` of the run.
     """
 
     run: Run
@@ -136,7 +136,7 @@ class Trained:
 
     @property
     def kind(self) -> Kind:
-        """What the model is."""
+        """The kind of the model."""
         return self.run.spec.kind_of(tuple(self.data.event_shape))
 
     @property
@@ -145,7 +145,10 @@ class Trained:
         return self.data.num_classes if self.run.conditional else None
 
     def examples(self, split: str, count: int) -> tuple[Any, Any]:
-        """Returns the first `count` examples of a split and their labels, or None for these."""
+        """Returns the first `count` examples of a split and their labels.
+
+        The labels are None if the model does not take them.
+        """
         batches = self.data.evaluation(split, count, limit=count, labels=self.run.conditional)
         batch = next(batches.as_numpy_iterator())
         return batch if self.run.conditional else (batch, None)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_glow import dequantization, initialization, modes
-from tfp_glow.bijectors import base
+from tfp_glow.bijectors import conditions
 from tfp_glow.distributions import Dequantized
 
 
@@ -35,10 +35,10 @@ class Objective:
       classification_weight: see above.
       weight_prior: standard deviation of the prior, or None.
       examples: N, needed with a prior.
-      round_trip: whether evaluation also measures the round trip's error, see `measure`.
+      round_trip: whether evaluation also measures the round trip's error, see `metrics`.
     """
 
-    subject_name = 'flow'
+    module_name = 'flow'
 
     def __init__(self, flow, bins, counted_dims=None, noise=None, classifier=None,
                  classification_weight=.01, weight_prior=None, examples=None,
@@ -64,7 +64,7 @@ class Objective:
         self._round_trip = round_trip
 
     @property
-    def subject(self):
+    def module(self):
         """The flow."""
         return self.flow
 
@@ -75,11 +75,11 @@ class Objective:
         return tf.TensorSpec([None, *self.flow.event_shape], dtype)
 
     @property
-    def measures(self):
-        """The names of what `measure` returns."""
-        found = {'loss': True, self._score: True, 'accuracy': self.classifier is not None,
+    def metric_names(self):
+        """The names of what `metrics` returns."""
+        wanted_by_name = {'loss': True, self._score: True, 'accuracy': self.classifier is not None,
                  'reconstruction_error': self._round_trip}
-        return [name for name, wanted in found.items() if wanted]
+        return [name for name, wanted in wanted_by_name.items() if wanted]
 
     @property
     def _score(self):
@@ -98,7 +98,7 @@ class Objective:
     @property
     def conditional(self):
         """Whether the flow wants a condition."""
-        return hasattr(self.flow, 'bijector') and base.takes_condition(self.flow.bijector)
+        return hasattr(self.flow, 'bijector') and conditions.takes_condition(self.flow.bijector)
 
     def to_data(self, images, seed):
         """A batch as data of the flow; `seed`, two integers, is the uniform noise's."""
@@ -131,7 +131,7 @@ class Objective:
         bound = Dequantized(flow, self.bins, self.noise).log_prob(images, seed=seed, **given)
         return bound + self.event_dims * math.log(self.bins), None
 
-    def measure(self, images, seed, condition=None, step=None):
+    def metrics(self, images, seed, condition=None, step=None):
         """What is reported of a batch, by names: scalars, and `[B]`s of each example.
 
         * `loss`: the loss of a training step; in evaluation its first term alone.
@@ -147,18 +147,18 @@ class Objective:
         """
         training = step is not None
         log_prob, data = self.log_prob(images, seed, condition, training)
-        found = {'loss': self.loss(log_prob), self._score: self.bits(log_prob)}
+        metrics = {'loss': self.loss(log_prob), self._score: self.bits(log_prob)}
         if self.classifier is not None:
-            cost, found['accuracy'] = self.classification(data, condition, training)
-            found['accuracy'] = tf.cast(found['accuracy'], cost.dtype)
+            cost, metrics['accuracy'] = self.classification(data, condition, training)
+            metrics['accuracy'] = tf.cast(metrics['accuracy'], cost.dtype)
         if training:
-            found['loss'] += self.penalty()
+            metrics['loss'] += self.penalty()
             if self.classifier is not None:
-                found['loss'] += cost
+                metrics['loss'] += cost
         elif self._round_trip:
-            found['reconstruction_error'] = self._round_trip_error(
+            metrics['reconstruction_error'] = self._round_trip_error(
                 self.to_data(images, seed) if data is None else data, condition)
-        return found
+        return metrics
 
     def loss(self, log_prob):
         """The first term of the loss."""
@@ -178,8 +178,8 @@ class Objective:
         # From TFP's cache: log_prob has computed it.
         logits = self.classifier(flow.bijector.inverse(data, condition=labels), labels)
         entropy = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        found = tf.equal(tf.argmax(logits, -1, tf.int32), tf.cast(labels, tf.int32))
-        return self._classification_weight * entropy, found
+        is_right = tf.equal(tf.argmax(logits, -1, tf.int32), tf.cast(labels, tf.int32))
+        return self._classification_weight * entropy, is_right
 
     def _round_trip_error(self, data, condition):
         given = {} if condition is None else {'condition': condition}

@@ -25,14 +25,14 @@ def floats(**values):
     Raises:
       ValueError: they have not one dtype, or none that is floating.
     """
-    found = {name: v if is_reference(v)
+    tensors = {name: v if is_reference(v)
              else tf.convert_to_tensor(v, None if hasattr(v, 'dtype') else tf.float32, name=name)
              for name, v in values.items()}
-    dtypes = {v.dtype for v in found.values()}
+    dtypes = {v.dtype for v in tensors.values()}
     if len(dtypes) > 1 or not all(dtype.is_floating for dtype in dtypes):
-        listed = ', '.join(f'{name}={v.dtype.name}' for name, v in found.items())
+        listed = ', '.join(f'{name}={v.dtype.name}' for name, v in tensors.items())
         raise ValueError(f'{", ".join(values)} must have one floating dtype; got {listed}.')
-    return list(found.values())
+    return list(tensors.values())
 
 
 def check_bijectors(name, given):
@@ -94,7 +94,7 @@ def assertion(rule):
     return tf.cond(tf.reduce_all(holds), tf.no_op, fail)
 
 
-def after(structure, rules, operations=()):
+def with_assertions(structure, rules, operations=()):
     """`structure`, once `operations` have run and the rules have been seen to hold."""
     operations = [*operations, *map(assertion, rules)]
     with tf.control_dependencies([o for o in operations if o is not None]):

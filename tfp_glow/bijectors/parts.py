@@ -1,0 +1,104 @@
+"""What a container does with its parts, which may be any TFP bijectors."""
+
+import tensorflow as tf
+
+from tfp_glow.bijectors.base import OnePassBijector
+from tfp_glow.bijectors.conditions import condition_kwargs
+from tfp_glow.bijectors.pullback import vjp_by_reconstruction
+
+
+def common_event_ndims(bijectors):
+    """Dimensions of the events that all `bijectors` can share; images' 3 if all are elementwise."""
+    return max(part.inverse_min_event_ndims for part in bijectors) or 3
+
+
+def common_dtype(**bijectors):
+    """The dtype of those of the named lists of bijectors that have one, or None.
+
+    Raises:
+      ValueError: they have more than one.
+    """
+    dtypes = {f'{name}[{i}]': part.dtype for name, parts in bijectors.items()
+             for i, part in enumerate(parts) if isinstance(part.dtype, tf.DType)}
+    if len(set(dtypes.values())) > 1:
+        listed = ', '.join(f'{name}={dtype.name}' for name, dtype in dtypes.items())
+        raise ValueError(f'{" and ".join(bijectors)} must have one dtype; got {listed}.')
+    return next(iter(dtypes.values()), None)
+
+
+def forward_and_log_det(bijector, x, event_ndims, condition=None):
+    """`(forward(x), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
+    kwargs = condition_kwargs(bijector, condition)
+    if not isinstance(bijector, OnePassBijector):
+        x = tf.identity(x)  # TFP's cache answers an old tensor with old values, unrecorded.
+        log_det = bijector.forward_log_det_jacobian(x, event_ndims=event_ndims, **kwargs)
+        return (bijector.forward(x, **kwargs),
+                tf.broadcast_to(log_det, tf.shape(x)[:-event_ndims]))
+    if tf.nest.flatten(bijector.forward_min_event_ndims)[0] in (0, event_ndims):
+        y, log_det = bijector._pair('_forward', x, **kwargs)
+    else:  # Of vectors, say, within images: what is left of the event is batch to it.
+        y, log_det = bijector._flattened('_forward', x, kwargs)
+    return y, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
+
+
+def inverse_and_log_det(bijector, y, event_ndims, condition=None):
+    """`(inverse(y), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
+    kwargs = condition_kwargs(bijector, condition)
+    if not isinstance(bijector, OnePassBijector):
+        y = tf.identity(y)
+        log_det = bijector.inverse_log_det_jacobian(y, event_ndims=event_ndims, **kwargs)
+        return (bijector.inverse(y, **kwargs),
+                tf.broadcast_to(log_det, tf.shape(y)[:-event_ndims]))
+    if bijector.inverse_min_event_ndims in (0, event_ndims):
+        x, log_det = bijector._pair('_inverse', y, **kwargs)
+    else:
+        x, log_det = bijector._flattened('_inverse', y, kwargs)
+    return x, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
+
+
+def forward_pullback(bijector, y, dy, dlog_det, pullback, condition=None, event_ndims=3):
+    """`_forward_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
+    if _is_one_pass_over(bijector, event_ndims):
+        return bijector._forward_pullback(
+            y, dy, dlog_det, pullback, **condition_kwargs(bijector, condition))
+    return vjp_by_reconstruction(
+        lambda v: inverse_and_log_det(bijector, v, event_ndims, condition),
+        lambda v: forward_and_log_det(bijector, v, event_ndims, condition),
+        y, dy, dlog_det, pullback)
+
+
+def inverse_pullback(bijector, x, dx, dlog_det, pullback, condition=None, event_ndims=3):
+    """`_inverse_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
+    if _is_one_pass_over(bijector, event_ndims):
+        return bijector._inverse_pullback(
+            x, dx, dlog_det, pullback, **condition_kwargs(bijector, condition))
+    return vjp_by_reconstruction(
+        lambda v: forward_and_log_det(bijector, v, event_ndims, condition),
+        lambda v: inverse_and_log_det(bijector, v, event_ndims, condition),
+        x, dx, dlog_det, pullback)
+
+
+def in_mode(bijector, training):
+    """`bijector` as it trains or evaluates; itself where that makes no difference."""
+    return bijector._in_mode(training) if isinstance(bijector, OnePassBijector) else bijector
+
+
+def frozen_values(bijector):
+    """What `bijector` computes from its parameters alone, such as inverse matrices."""
+    return bijector._frozen_values() if isinstance(bijector, OnePassBijector) else ()
+
+
+def with_frozen(bijector, values):
+    """`bijector` reading `values`, its `frozen_values` as tensors or variables."""
+    return bijector._with_frozen(values) if isinstance(bijector, OnePassBijector) else bijector
+
+
+def _is_one_pass_over(bijector, event_ndims):
+    return (isinstance(bijector, OnePassBijector)
+            and bijector.inverse_min_event_ndims == event_ndims)
+
+
+def _sum_event(log_det, ndims):
+    if ndims == 0 or log_det.shape.rank == 0:
+        return log_det
+    return tf.reduce_sum(log_det, axis=list(range(-ndims, 0)))

@@ -1,0 +1,37 @@
+"""What a coupling asks of a split; `splits` makes those that there are."""
+
+import tensorflow as tf
+
+
+class Split:
+    """Takes events apart into what a coupling keeps and what it transforms.
+
+    Tensors have exactly one batch dimension in front of the event's.
+    """
+
+    def check_event_ndims(self, event_ndims):
+        """Raises a `ValueError` if events of so many dimensions cannot be split."""
+
+    def apart(self, event):
+        """`(kept, moved)`: what the network sees, and what is transformed."""
+        raise NotImplementedError(f'{type(self).__name__} must write apart.')
+
+    def together(self, kept, moved):
+        """The event; of `kept`, only what conditions is read."""
+        raise NotImplementedError(f'{type(self).__name__} must write together.')
+
+    def channels_of(self, kept, moved):
+        """Number of channels that the last axis of the network's output has parameters for."""
+        del kept
+        return moved.shape[-1]
+
+    def gather(self, raw, kept):
+        """Of the network's output for `kept`, the part that belongs to what moves."""
+        del kept
+        return raw
+
+
+def sides(tensor):
+    """The shape, as numbers where they are known."""
+    shape = tf.shape(tensor)
+    return [shape[i] if side is None else side for i, side in enumerate(tensor.shape)]
