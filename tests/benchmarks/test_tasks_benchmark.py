@@ -149,9 +149,9 @@ def test_slow_growth_is_no_serial_pass():
     ('--task_sizes=8', '--task_sizes must be 2 or more different integers with commas between, '
      "each a positive multiple of 2**levels = 4; got '8'."),
     ('--task_sizes=4,6', "= 4; got '4,6'."),
-    ('--task_sizes=0,x,4,8', '--task_sizes must be numbers with commas between, each of which must be '
-     "at least 1; got '0,x,4,8'."),
-    ('--plot=no_such_folder/a.png', '--plot must be in a folder that exists'),
+    ('--task_sizes=0,x,4,8', '--task_sizes must be numbers with commas between, each of which '
+     "must be at least 1; got '0,x,4,8'."),
+    ('--plot=no_such_folder/a.png', '--plot must be in a folder that is there'),
 ])
 def test_bad_flags(flag, message):
     result = run(flag)
