@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfp_glow.bijectors import channel_affine, checks
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import Condition, DType, TensorLike
 
 _EPSILON = 1e-6  # The reference's, added to the standard deviation.
 
@@ -48,8 +49,9 @@ class ActNorm(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, shift, log_scale, initialized=None, event_ndims=3, validate_args=False,
-                 name='act_norm'):
+    def __init__(self, shift: TensorLike, log_scale: TensorLike,
+                 initialized: tf.Variable | None = None, event_ndims: int = 3,
+                 validate_args: bool = False, name: str = 'act_norm') -> None:
         parameters = dict(locals())
         with tf.name_scope(name):
             self._shift, self._log_scale = checks.floats(shift=shift, log_scale=log_scale)
@@ -62,56 +64,57 @@ class ActNorm(channel_affine.ChannelAffine):
                              validate_args=validate_args, parameters=parameters, name=name)
 
     @property
-    def channels(self):
+    def channels(self) -> int | None:
         return self._shift.shape[0]
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {'shift': tfp_compat.ParameterProperties(event_ndims=1),
                 'log_scale': tfp_compat.ParameterProperties(event_ndims=1)}
 
     @property
-    def shift(self):
+    def shift(self) -> tf.Tensor | tf.Variable:
         """`[C]`: what `forward` adds."""
         return self._shift
 
     @property
-    def log_scale(self):
+    def log_scale(self) -> tf.Tensor | tf.Variable:
         """`[C]`: the log of what `forward` multiplies with."""
         return self._log_scale
 
-    def _forward_affine(self):
+    def _forward_affine(self) -> channel_affine.Affine:
         log_scale = tf.convert_to_tensor(self._log_scale)
         return channel_affine.Affine(
             tf.linalg.diag(tf.exp(log_scale)), tf.convert_to_tensor(self._shift),
             tf.reduce_sum(log_scale))
 
-    def _inverse_affine(self):
+    def _inverse_affine(self) -> channel_affine.Affine:
         log_scale = tf.convert_to_tensor(self._log_scale)
         scale = tf.exp(-log_scale)
         return channel_affine.Affine(
             tf.linalg.diag(scale), -self._shift * scale, -tf.reduce_sum(log_scale))
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         channel_affine.check_channels(x, self._shift.shape[0])
         log_scale = tf.convert_to_tensor(self._log_scale)
         return (x * tf.exp(log_scale) + self._shift,
                 channel_affine.pixels(x) * tf.reduce_sum(log_scale))
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         channel_affine.check_channels(y, self._shift.shape[0])
         log_scale = tf.convert_to_tensor(self._log_scale)
         return ((y - self._shift) * tf.exp(-log_scale),
                 -channel_affine.pixels(y) * tf.reduce_sum(log_scale))
 
-    def _log_slopes(self, y):
+    def _log_slopes(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor | None:
         channel_affine.check_channels(y, self._shift.shape[0])
         return tf.broadcast_to(-tf.convert_to_tensor(self._log_scale), tf.shape(y))
 
-    def singular_values(self):
+    def singular_values(self) -> tf.Tensor | None:
         return None  # Each channel is scaled by itself.
 
-    def _initialize(self, y):
+    def _initialize(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor:
         settable = isinstance(self._shift, tf.Variable) and isinstance(self._log_scale, tf.Variable)
         if settable and self._initialized is not None:
             mean, variance = tf.nn.moments(y, axes=list(range(y.shape.rank - 1)))
@@ -120,4 +123,4 @@ class ActNorm(channel_affine.ChannelAffine):
             self._shift.assign(tf.where(done, self._shift, mean))
             self._log_scale.assign(tf.where(done, self._log_scale, log_scale))
             self._initialized.assign(True)
-        return super()._initialize(y)
+        return super()._initialize(y, condition=condition)

@@ -8,7 +8,9 @@ C, one block per parameter. One with variables of its own is a `tf.Module`.
 import tensorflow as tf
 
 from tfp_glow.bijectors import base, checks, scale_maps
+from tfp_glow.bijectors.types import ScaleMap
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, TensorLike
 
 
 class ShiftScale(base.OnePassBijector):
@@ -37,7 +39,8 @@ class ShiftScale(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, shift=None, log_scale=None, validate_args=False, name='shift_scale'):
+    def __init__(self, shift: TensorLike | None = None, log_scale: TensorLike | None = None,
+                 validate_args: bool = False, name: str = 'shift_scale') -> None:
         parameters = dict(locals())
         if shift is None and log_scale is None:
             raise ValueError(f'shift or log_scale must be given; got {shift=}, {log_scale=}.')
@@ -50,25 +53,26 @@ class ShiftScale(base.OnePassBijector):
                              validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {'shift': tfp_compat.ParameterProperties(event_ndims=0),
                 'log_scale': tfp_compat.ParameterProperties(event_ndims=0)}
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shift, log_scale = self._read()
         y, log_det = x, tf.zeros_like(x)
         if log_scale is not None:
             y, log_det = y * tf.exp(-log_scale), log_det - log_scale
         return y if shift is None else y - shift, log_det
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shift, log_scale = self._read()
         x, log_det = y if shift is None else y + shift, tf.zeros_like(y)
         if log_scale is not None:
             x, log_det = x * tf.exp(log_scale), log_det + log_scale
         return x, log_det
 
-    def _read(self):
+    def _read(self) -> list[tf.Tensor | None]:
         return [None if p is None else tf.convert_to_tensor(p)
                 for p in (self._shift, self._log_scale)]
 
@@ -82,7 +86,7 @@ class Additive:
 
     outputs_per_channel = 1
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> ShiftScale:
         return ShiftScale(raw)
 
 
@@ -98,11 +102,11 @@ class Multiplicative(tf.Module):
 
     outputs_per_channel = 1
 
-    def __init__(self, scale_map=None):
+    def __init__(self, scale_map: ScaleMap | None = None) -> None:
         super().__init__()
         self._scale_map = scale_map or scale_maps.sigmoid()
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> ShiftScale:
         return ShiftScale(log_scale=self._scale_map(raw))
 
 
@@ -118,16 +122,16 @@ class AffineInner(tf.Module):
 
     outputs_per_channel = 2
 
-    def __init__(self, scale_map=None):
+    def __init__(self, scale_map: ScaleMap | None = None) -> None:
         super().__init__()
         self._scale_map = scale_map or scale_maps.sigmoid()
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> ShiftScale:
         shift, s = tf.split(raw, 2, axis=-1)
         return ShiftScale(shift, self._scale_map(s))
 
 
-def per_channel(raw, count):
+def per_channel(raw: tf.Tensor, count: int) -> tf.Tensor:
     """The blocks of raw, one row for each channel: `[..., count * C] -> [..., C, count]`."""
     shape = tf.shape(raw)
     sides = [shape[i] if side is None else side for i, side in enumerate(raw.shape)]

@@ -1,12 +1,17 @@
 """Autoregressive flows: each dimension is transformed given those before it in an order."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import affine, base, parts
+from tfp_glow.bijectors.types import Inner, Network
 from tfp_glow.internal import keras_bridge
+from tfp_glow.types import Shape
 
 _TRACED = 64  # Steps that take longer one by one in eager mode than to trace.
 
@@ -14,7 +19,8 @@ _TRACED = 64  # Steps that take longer one by one in eager mode than to trace.
 class _Autoregressive(base.OnePassBijector):
     """The two passes of a triangular transform; subclasses say which is forward and inverse."""
 
-    def __init__(self, network, inner=None, event_ndims=None, validate_args=False, name=None):
+    def __init__(self, network: Network, inner: Inner | None = None, event_ndims: int | None = None,
+                 validate_args: bool = False, name: str | None = None) -> None:
         parameters = dict(locals())
         self._network = keras_bridge.as_module(network, 'network')
         self._inner = inner or affine.AffineInner()
@@ -35,44 +41,47 @@ class _Autoregressive(base.OnePassBijector):
                          parameters=parameters, name=name)
 
     @property
-    def network(self):
+    def network(self) -> Network:
         """The network, as given or wrapped."""
         return self._network
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         return keras_bridge.takes_condition(self._network)
 
-    def _parallel(self, value, condition):
+    def _parallel(self, value: tf.Tensor, condition: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         """`inner(network(value)).inverse(value)` and its log-det, in one evaluation."""
         values, log_dets = self._parallel_each(value, condition)
         return values, tf.reduce_sum(log_dets, list(range(-self.forward_min_event_ndims, 0)))
 
-    def _parallel_each(self, value, condition):
+    def _parallel_each(self, value: tf.Tensor, condition: dict[str, Any],
+                       ) -> tuple[tf.Tensor, tf.Tensor]:
         """As `_parallel`, with the log-det of each dimension, of the shape of `value`."""
         inner = self._bound(self._raw(value, condition))
         values, log_dets = parts.inverse_and_log_det(inner, value[..., tf.newaxis], 1)
         return tf.squeeze(values, -1), tf.broadcast_to(log_dets, tf.shape(value))
 
-    def _serial(self, value, condition):
+    def _serial(self, value: tf.Tensor, condition: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         """The inverse of `_parallel`: one dimension a step."""
         self._check_event(value)
         if tf.executing_eagerly() and value.shape[1:].num_elements() >= _TRACED:
             return tf.function(self._steps, autograph=False)(value, condition)
         return self._steps(value, condition)
 
-    def _steps(self, value, condition):
-        if hasattr(self._network, 'incremental'):
+    def _steps(self, value: tf.Tensor, condition: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+        if self._order is not None and hasattr(self._network, 'incremental'):
             batch = tf.shape(value)[0] if value.shape[0] is None else value.shape[0]
             run = self._network.incremental(batch, **condition)
             if run is not None:
-                return self._by_increments(value, *run)
+                return self._by_increments(value, self._order, *run)
         return self._by_runs(value, condition)
 
-    def _by_increments(self, value, state, outputs):
+    def _by_increments(self, value: tf.Tensor, order: np.ndarray, state: Any,
+                       outputs: Callable[..., tuple[Any, tf.Tensor]],
+                       ) -> tuple[tf.Tensor, tf.Tensor]:
         """`_serial` given `(state, outputs)` from the network's `incremental`."""
-        size = len(self._order)
-        flat = tf.gather(tf.reshape(value, [-1, size]), self._order, axis=1)
+        size = len(order)
+        flat = tf.gather(tf.reshape(value, [-1, size]), order, axis=1)
         due, batch_shape = tf.transpose(flat), flat.shape[:1]
 
         def body(step, state, before, values, total):
@@ -88,10 +97,10 @@ class _Autoregressive(base.OnePassBijector):
         *_, values, total = tf.while_loop(
             lambda step, *_: step < size, body, (tf.constant(0), state, zeros, values, zeros),
             parallel_iterations=1, maximum_iterations=size)
-        values = tf.gather(tf.transpose(values.stack()), np.argsort(self._order), axis=1)
+        values = tf.gather(tf.transpose(values.stack()), np.argsort(order), axis=1)
         return tf.ensure_shape(tf.reshape(values, tf.shape(value)), value.shape), total
 
-    def _by_runs(self, value, condition):
+    def _by_runs(self, value: tf.Tensor, condition: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         """`_serial` by one run of the whole network a step."""
         size = value.shape[1:].num_elements()
         if size is None:
@@ -116,7 +125,7 @@ class _Autoregressive(base.OnePassBijector):
             parallel_iterations=1, maximum_iterations=size)
         return tf.ensure_shape(tf.reshape(values, tf.shape(value)), value.shape), total
 
-    def _raw(self, value, condition):
+    def _raw(self, value: tf.Tensor, condition: dict[str, Any]) -> tf.Tensor:
         """`[B, ..., k]`: what the network says of each dimension of `value [B, ...]`."""
         self._check_event(value)
         raw = self._output_of('network', tf.cast(self._network(value, **condition), value.dtype))
@@ -128,7 +137,7 @@ class _Autoregressive(base.OnePassBijector):
                              f'takes the last; got shape={raw.shape}.')
         return raw
 
-    def _bound(self, raw):
+    def _bound(self, raw: tf.Tensor) -> tfb.Bijector:
         """The inner transform of values [..., 1]: each is the one channel of a pixel to it."""
         inner = self._inner(raw)
         if inner.forward_min_event_ndims != 0:
@@ -137,7 +146,7 @@ class _Autoregressive(base.OnePassBijector):
                              f'{inner.forward_min_event_ndims}.')
         return inner
 
-    def _check_event(self, value):
+    def _check_event(self, value: tf.Tensor) -> None:
         given = value.shape[1:]
         if self._shape is not None and not given.is_compatible_with(self._shape):
             raise ValueError(f'{self.name}: the event must have the shape {tuple(self._shape)} of '
@@ -200,16 +209,16 @@ class MaskedAutoregressive(_Autoregressive):
     ```
     """
 
-    def _forward_and_log_det(self, x, **condition):
+    def _forward_and_log_det(self, x: tf.Tensor, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return self._serial(x, condition)
 
-    def _inverse_and_log_det(self, y, **condition):
+    def _inverse_and_log_det(self, y: tf.Tensor, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return self._parallel(y, condition)
 
-    def _log_slopes(self, y, **condition):
+    def _log_slopes(self, y: tf.Tensor, **condition: Any) -> tf.Tensor | None:
         return self._parallel_each(y, condition)[1]
 
-    def _initialize(self, y, **condition):
+    def _initialize(self, y: tf.Tensor, **condition: Any) -> tf.Tensor:
         if hasattr(self._network, 'initialize'):
             self._network.initialize(y, **condition)
         return super()._initialize(y, **condition)
@@ -254,7 +263,7 @@ class InverseAutoregressive(_Autoregressive):
     ```
     """
 
-    def forward_and_log_dets(self, x, **condition):
+    def forward_and_log_dets(self, x: tf.Tensor, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """`(forward(x), the log-det's summand of each dimension)`, both of the shape of x.
 
         The matrix of derivatives is triangular in the network's order; the summands are the
@@ -266,18 +275,19 @@ class InverseAutoregressive(_Autoregressive):
         """
         return self._parallel_each(x, self._checked(condition, x, self.forward_min_event_ndims))
 
-    def _forward_and_log_det(self, x, **condition):
+    def _forward_and_log_det(self, x: tf.Tensor, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return self._parallel(x, condition)
 
-    def _inverse_and_log_det(self, y, **condition):
+    def _inverse_and_log_det(self, y: tf.Tensor, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return self._serial(y, condition)
 
-    def _log_slopes(self, y, **condition):
+    def _log_slopes(self, y: tf.Tensor, **condition: Any) -> tf.Tensor | None:
         x, _ = self._serial(y, condition)
         return -self._parallel_each(x, condition)[1]
 
 
-def _checked_order(order, shape):
+def _checked_order(order: Sequence[int] | np.ndarray | None, shape: Shape | None,
+                   ) -> np.ndarray | None:
     """The order as an int32 vector; None if nothing is known of it."""
     if order is None:
         return None

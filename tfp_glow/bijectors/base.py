@@ -1,13 +1,17 @@
 """The one-pass contract: value and log-det of a bijector from a single evaluation."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import checks, conditions, folding
 from tfp_glow.bijectors.introspection import Introspection
-from tfp_glow.bijectors.pullback import vjp_by_reconstruction
+from tfp_glow.bijectors.pullback import Pullback, vjp_by_reconstruction
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import Condition, DType, Latents
 
 
 class OnePassBijector(Introspection):
@@ -65,40 +69,43 @@ class OnePassBijector(Introspection):
 
     _cache = tfp_compat.OnePassCache()
 
-    def __init__(self, *, forward_min_event_ndims=3, dtype=None, parameters=None,
-                 validate_args=False, name=None, **kwargs):
+    def __init__(self, *, forward_min_event_ndims: int | Sequence[int] = 3,
+                 dtype: DType | None = None, parameters: dict[str, Any] | None = None,
+                 validate_args: bool = False, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(
             forward_min_event_ndims=forward_min_event_ndims, dtype=dtype,
             parameters=parameters, validate_args=validate_args, name=name, **kwargs)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {}
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         """Whether `condition=` must be given to `forward`, `inverse` and the log-dets."""
         return False
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: Latents) -> tuple[tf.Tensor, tf.Tensor]:
         raise NotImplementedError(f'{type(self).__name__} must write _forward_and_log_det.')
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[Latents, tf.Tensor]:
         raise NotImplementedError(f'{type(self).__name__} must write _inverse_and_log_det.')
 
-    def _forward(self, x):
+    def _forward(self, x: Latents) -> tf.Tensor:
         return self._flattened('_forward', x, {})[0]
 
-    def _inverse(self, y):
+    def _inverse(self, y: tf.Tensor) -> Latents:
         return self._flattened('_inverse', y, {})[0]
 
-    def _forward_log_det_jacobian(self, x):
+    def _forward_log_det_jacobian(self, x: Latents) -> tf.Tensor:
         return self._flattened('_forward', x, {})[1]
 
-    def _inverse_log_det_jacobian(self, y):
+    def _inverse_log_det_jacobian(self, y: tf.Tensor) -> tf.Tensor:
         return self._flattened('_inverse', y, {})[1]
 
-    def _flattened(self, direction, value, kwargs):
+    def _flattened(self, direction: str, value: Latents, kwargs: dict[str, Any],
+                   ) -> tuple[Latents, tf.Tensor]:
         """Runs a pair on `value` with its leading dimensions folded into one."""
         pair = functools.partial(self._pair, direction)
         ndims_in, ndims_out = self.forward_min_event_ndims, self.inverse_min_event_ndims
@@ -121,7 +128,7 @@ class OnePassBijector(Introspection):
             log_det = tf.broadcast_to(log_det, batch_shape)
         return output, tf.ensure_shape(tf.reshape(log_det, batch_shape), static)
 
-    def _pair(self, direction, value, **condition):
+    def _pair(self, direction: str, value: Latents, **condition: Any) -> tuple[Latents, tf.Tensor]:
         """`_forward_and_log_det` or its twin, of a value checked as `validate_args` asks for."""
         if self.validate_args:
             rules = [r for r in self._parameter_rules() if checks.is_reference(r.value)]
@@ -132,54 +139,60 @@ class OnePassBijector(Introspection):
             return self._forward_and_log_det(value, **condition)
         return self._inverse_and_log_det(value, **condition)
 
-    def _parameter_control_dependencies(self, is_init):
+    def _parameter_control_dependencies(self, is_init: bool) -> list[tf.Operation]:
         """TFP's hook, of parameters at construction; `_pair` checks those that may change."""
         if not (is_init and self.validate_args):
             return []
         return [checks.assertion(rule) for rule in self._parameter_rules()
                 if not checks.check_known(rule) and not checks.is_reference(rule.value)]
 
-    def _parameter_rules(self):
+    def _parameter_rules(self) -> list[checks.Rule]:
         """`checks.Rule`s of the parameters."""
         given_ = ((name, self.parameters[name]) for name in self._parameter_properties(self.dtype))
         return [checks.finite(name, value) for name, value in given_ if value is not None]
 
-    def _input_rules(self, name, value):
+    def _input_rules(self, name: str, value: Latents) -> list[checks.Rule]:
         parts = tf.nest.flatten(value)
         if not tf.nest.is_nested(value):
             return [self._input_rule(name, value)]
         return [self._input_rule(f'{name}[{i}]', part) for i, part in enumerate(parts)]
 
-    def _input_rule(self, name, value):
+    def _input_rule(self, name: str, value: tf.Tensor) -> checks.Rule:
         """The `checks.Rule` of the input `name`, x of `forward` or y of `inverse`."""
         return checks.finite(name, value)
 
-    def _output_of(self, name, raw):
+    def _output_of(self, name: str, raw: tf.Tensor) -> tf.Tensor:
         """`raw`, which the argument `name` returned, checked as `validate_args` asks for."""
         if not self.validate_args:
             return raw
         return checks.with_assertions(raw, [checks.finite(f'the output of {name}', raw)])
 
-    def _checked(self, kwargs, part=None, ndims=None):
+    def _checked(self, kwargs: dict[str, Any], part: tf.Tensor | None = None,
+                 ndims: int = 0) -> dict[str, Any]:
         """`kwargs` of a public call, with the condition's batch that of the folded input `part`."""
         return conditions.checked_kwargs(self, kwargs, part, ndims)
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
+    def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, *, condition: Condition = None,
+                          ) -> tuple[Latents, Latents]:
+        kwargs = conditions.condition_kwargs(self, condition)
         return vjp_by_reconstruction(
-            functools.partial(self._inverse_and_log_det, **condition),
-            functools.partial(self._forward_and_log_det, **condition), y, dy, dlog_det, pullback)
+            functools.partial(self._inverse_and_log_det, **kwargs),
+            functools.partial(self._forward_and_log_det, **kwargs), y, dy, dlog_det, pullback)
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback, **condition):
+    def _inverse_pullback(self, x: Latents, dx: Latents, dlog_det: tf.Tensor, pullback: Pullback, *,
+                          condition: Condition = None) -> tuple[Latents, Latents]:
+        kwargs = conditions.condition_kwargs(self, condition)
         return vjp_by_reconstruction(
-            functools.partial(self._forward_and_log_det, **condition),
-            functools.partial(self._inverse_and_log_det, **condition), x, dx, dlog_det, pullback)
+            functools.partial(self._forward_and_log_det, **kwargs),
+            functools.partial(self._inverse_and_log_det, **kwargs), x, dx, dlog_det, pullback)
 
-    def _in_mode(self, training):
+    def _in_mode(self, training: bool) -> tfb.Bijector:
         return self
 
-    def _frozen_values(self):
+    def _frozen_values(self) -> Any:
         return ()
 
-    def _with_frozen(self, values):
+    def _with_frozen(self, values: Any) -> tfb.Bijector:
         del values
         return self

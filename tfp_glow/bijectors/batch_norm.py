@@ -1,10 +1,13 @@
 """Batch normalisation as a bijector, its training and evaluation modes apart."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
 
 from tfp_glow.bijectors import base, channel_affine, checks, moments
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import Condition, DType, TensorLike
 
 
 class BatchNorm(base.OnePassBijector):
@@ -73,8 +76,10 @@ class BatchNorm(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, shift, log_scale, mean, variance, training=False, momentum=.9, epsilon=1e-4,
-                 event_ndims=3, validate_args=False, name='batch_norm'):
+    def __init__(self, shift: TensorLike, log_scale: TensorLike, mean: TensorLike,
+                 variance: TensorLike, training: bool = False, momentum: float = .9,
+                 epsilon: float = 1e-4, event_ndims: int = 3, validate_args: bool = False,
+                 name: str = 'batch_norm') -> None:
         parameters = dict(locals())
         if not isinstance(training, bool):
             raise ValueError(f'training must be True or False; got {training=}.')
@@ -95,36 +100,37 @@ class BatchNorm(base.OnePassBijector):
                              validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {name: tfp_compat.ParameterProperties(event_ndims=1)
                 for name in ('shift', 'log_scale', 'mean', 'variance')}
 
-    def _variance_rule(self):
+    def _variance_rule(self) -> checks.Rule:
         return checks.Rule('variance', self._variance, 'not be negative', lambda v: v >= 0)
 
-    def _parameter_rules(self):
+    def _parameter_rules(self) -> list[checks.Rule]:
         return [*super()._parameter_rules(), self._variance_rule()]
 
     @property
-    def mean(self):
+    def mean(self) -> tf.Tensor | tf.Variable:
         """`[C]`: the mean that evaluation subtracts."""
         return self._mean
 
     @property
-    def variance(self):
+    def variance(self) -> tf.Tensor | tf.Variable:
         """`[C]`: the variance that evaluation divides by, without epsilon."""
         return self._variance
 
     @property
-    def training(self):
+    def training(self) -> bool:
         """Whether each batch is normalised by its own statistics."""
         return self._training
 
-    def with_training(self, training):
+    def with_training(self, training: bool) -> 'BatchNorm':
         """This bijector in the given mode, with the same variables."""
         return self.copy(training=training)
 
-    def update(self, y):
+    def update(self, y: TensorLike) -> None:
         """Moves the statistics towards those of the batch `y`, data that reaches this bijector.
 
         ```none
@@ -148,7 +154,7 @@ class BatchNorm(base.OnePassBijector):
         self._mean.assign(old * self._mean + new * mean)
         self._variance.assign(old * self._variance + new * variance)
 
-    def fit(self, batches):
+    def fit(self, batches: TensorLike | Iterable[TensorLike]) -> None:
         """Sets the statistics to those of all `batches` of data that reaches this bijector.
 
         One pass in float64, accurate for any sizes of the batches; the variance is divided by the
@@ -173,17 +179,17 @@ class BatchNorm(base.OnePassBijector):
         self._mean.assign(mean.astype(self.dtype.as_numpy_dtype))
         self._variance.assign(variance.astype(self.dtype.as_numpy_dtype))
 
-    def _initialize(self, y):
+    def _initialize(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor:
         if isinstance(self._mean, tf.Variable) and isinstance(self._variance, tf.Variable):
             mean, variance = _moments(y)
             self._mean.assign(mean)
             self._variance.assign(variance)
         return self.with_training(False)._inverse_and_log_det(y)[0]
 
-    def _in_mode(self, training):
+    def _in_mode(self, training: bool) -> 'BatchNorm':
         return self if training == self._training else self.with_training(training)
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         self._check_channels(x.shape)
         if self._training:
             raise ValueError(
@@ -194,22 +200,22 @@ class BatchNorm(base.OnePassBijector):
         return ((x - self._shift) * tf.exp(log_std) + self._mean,
                 self._positions(x) * tf.reduce_sum(log_std))
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         self._check_channels(y.shape)
         mean, variance = self._statistics(y)
         log_scale = self._inverse_log_scale(variance)
         return ((y - mean) * tf.exp(log_scale) + self._shift,
                 self._positions(y) * tf.reduce_sum(log_scale))
 
-    def _log_slopes(self, y):
+    def _log_slopes(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor | None:
         """The statistics of the batch are held fixed, as they are in the log-det."""
         self._check_channels(y.shape)
         return tf.broadcast_to(self._inverse_log_scale(self._statistics(y)[1]), tf.shape(y))
 
-    def _inverse_log_scale(self, variance):
+    def _inverse_log_scale(self, variance: tf.Tensor) -> tf.Tensor:
         return self._log_scale - .5 * tf.math.log(variance + self._epsilon)
 
-    def _statistics(self, y):
+    def _statistics(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if not self._training:
             return self._mean, self._variance
         if y.shape[:-1].num_elements() == 1:
@@ -217,7 +223,7 @@ class BatchNorm(base.OnePassBijector):
                              f'a batch; got shape={y.shape}.')
         return _moments(y)
 
-    def _positions(self, y):
+    def _positions(self, y: tf.Tensor) -> tf.Tensor:
         """H * W of images, 1 of vectors."""
         ndims = self.forward_min_event_ndims
         count = y.shape[-ndims:-1].num_elements()
@@ -225,18 +231,18 @@ class BatchNorm(base.OnePassBijector):
             return tf.constant(count, y.dtype)
         return tf.cast(tf.reduce_prod(tf.shape(y)[-ndims:-1]), y.dtype)
 
-    def _check_channels(self, shape):
+    def _check_channels(self, shape: tf.TensorShape) -> None:
         channels = self._mean.shape[0]
         if None not in (shape[-1], channels) and shape[-1] != channels:
             raise ValueError(f'the input of {self.name} must have {channels} channels; '
                              f'got shape={shape}.')
 
-    def _check_settable(self):
+    def _check_settable(self) -> None:
         for name, value in (('mean', self._mean), ('variance', self._variance)):
             if not isinstance(value, tf.Variable):
                 raise ValueError(f'{name} must be a tf.Variable to be set; '
                                  f'got {type(value).__name__}.')
 
 
-def _moments(y):
+def _moments(y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.nn.moments(y, axes=list(range(y.shape.rank - 1)))

@@ -1,12 +1,17 @@
 """Composition that keeps the one-pass contract and folds neighbouring channel maps."""
 
 import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import base, channel_affine, checks, conditions, introspection, parts
 from tfp_glow.bijectors.parts import common_dtype, common_event_ndims
+from tfp_glow.bijectors.pullback import Pullback
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import Condition
 
 
 class Chain(base.OnePassBijector):
@@ -44,7 +49,8 @@ class Chain(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, parts, validate_args=False, name='chain'):
+    def __init__(self, parts: Iterable[tfb.Bijector], validate_args: bool = False,
+                 name: str = 'chain') -> None:
         parameters = dict(locals())
         self._parts = list(parts)
         if not self._parts:
@@ -57,85 +63,91 @@ class Chain(base.OnePassBijector):
         self._folded = tfp_compat.untracked(self, _fold(self._parts))
 
     @property
-    def parts(self):
+    def parts(self) -> tuple[tfb.Bijector, ...]:
         """The bijectors, in `tfb.Chain`'s order."""
         return tuple(self._parts)
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         return any(map(conditions.takes_condition, self._parts))
 
-    def _forward_and_log_det(self, x, condition=None):
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         total = tf.zeros([], x.dtype)
         for part in reversed(self._folded):
             x, log_det = parts.forward_and_log_det(part, x, self._ndims, condition)
             total += log_det
         return x, total
 
-    def _inverse_and_log_det(self, y, condition=None):
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         total = tf.zeros([], y.dtype)
         for part in self._folded:
             y, log_det = parts.inverse_and_log_det(part, y, self._ndims, condition)
             total += log_det
         return y, total
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+    def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[tf.Tensor, tf.Tensor]:
         for part in self._folded:
             y, dy = parts.forward_pullback(
                 part, y, dy, dlog_det, pullback, condition, self._ndims)
         return y, dy
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+    def _inverse_pullback(self, x: tf.Tensor, dx: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[tf.Tensor, tf.Tensor]:
         for part in reversed(self._folded):
             x, dx = parts.inverse_pullback(
                 part, x, dx, dlog_det, pullback, condition, self._ndims)
         return x, dx
 
-    def visit_parts(self, y, visit):
+    def visit_parts(self, y: tf.Tensor, visit: introspection.Visit) -> Any:
         return introspection.visit_in_turn(self._parts, y, visit)
 
-    def _in_mode(self, training):
+    def _in_mode(self, training: bool) -> 'Chain':
         changed = [parts.in_mode(part, training) for part in self._parts]
         unchanged = all(new is old for new, old in zip(changed, self._parts))
         return self if unchanged else self.copy(parts=changed)
 
-    def _frozen_values(self):
+    def _frozen_values(self) -> Any:
         return [parts.frozen_values(part) for part in self._folded]
 
-    def _with_frozen(self, values):
+    def _with_frozen(self, values: Any) -> 'Chain':
         return Chain([parts.with_frozen(part, v) for part, v in zip(self._folded, values)],
                      validate_args=self.validate_args, name=self.name)
 
-    def _forward_event_shape(self, shape):
+    def _forward_event_shape(self, shape: tf.TensorShape) -> tf.TensorShape:
         for part in reversed(self._parts):
             shape = part.forward_event_shape(shape)
         return shape
 
-    def _inverse_event_shape(self, shape):
+    def _inverse_event_shape(self, shape: tf.TensorShape) -> tf.TensorShape:
         for part in self._parts:
             shape = part.inverse_event_shape(shape)
         return shape
 
-    def _forward_event_shape_tensor(self, shape):
+    def _forward_event_shape_tensor(self, shape: tf.Tensor) -> tf.Tensor:
         for part in reversed(self._parts):
             shape = part.forward_event_shape_tensor(shape)
         return shape
 
-    def _inverse_event_shape_tensor(self, shape):
+    def _inverse_event_shape_tensor(self, shape: tf.Tensor) -> tf.Tensor:
         for part in self._parts:
             shape = part.inverse_event_shape_tensor(shape)
         return shape
 
 
-def _fold(parts):
-    folded = []
+def _fold(parts: Sequence[tfb.Bijector]) -> list[tfb.Bijector]:
+    folded: list[tfb.Bijector] = []
     for event_ndims, group in itertools.groupby(parts, _foldable):
         group = list(group)
         folded += [channel_affine.Folded(group)] if event_ndims and len(group) > 1 else group
     return folded
 
 
-def _foldable(part):
+def _foldable(part: tfb.Bijector) -> int:
     """The dimensions of the events whose channels the part maps; 0 if it does something else."""
     if not isinstance(part, channel_affine.ChannelAffine) or part.validate_args:
         return 0  # Folded, its own checks would be lost.

@@ -5,12 +5,15 @@ A vector, with `event_ndims=1`, is a single pixel.
 
 import functools
 import typing
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_glow.bijectors import base
 from tfp_glow.bijectors.parts import common_dtype, common_event_ndims
+from tfp_glow.types import Condition
 
 
 class Affine(typing.NamedTuple):
@@ -19,7 +22,7 @@ class Affine(typing.NamedTuple):
     bias: tf.Tensor
     log_det: tf.Tensor
 
-    def then(self, other):
+    def then(self, other: 'Affine') -> 'Affine':
         """The map that applies this one first and `other` to its result."""
         return Affine(self.matrix @ other.matrix,
                       tf.linalg.matvec(other.matrix, self.bias, transpose_a=True) + other.bias,
@@ -38,29 +41,29 @@ class ChannelAffine(base.OnePassBijector):
       ValueError: `event_ndims` is not positive.
     """
 
-    def __init__(self, *, event_ndims=3, **kwargs):
+    def __init__(self, *, event_ndims: int = 3, **kwargs: Any) -> None:
         if event_ndims < 1:
             raise ValueError(f'event_ndims must be at least 1; got {event_ndims=}.')
         super().__init__(forward_min_event_ndims=event_ndims, **kwargs)
 
     @property
-    def channels(self):
+    def channels(self) -> int | None:
         """C, or None where a variable of unknown shape decides."""
         raise NotImplementedError(f'{type(self).__name__} must write channels.')
 
-    def _forward_affine(self):
+    def _forward_affine(self) -> Affine:
         raise NotImplementedError(f'{type(self).__name__} must write _forward_affine.')
 
-    def _inverse_affine(self):
+    def _inverse_affine(self) -> Affine:
         raise NotImplementedError(f'{type(self).__name__} must write _inverse_affine.')
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return apply(self._forward_affine(), x)
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return apply(self._inverse_affine(), y)
 
-    def singular_values(self):
+    def singular_values(self) -> tf.Tensor | None:
         """Those of the matrix of `inverse`, `[C]`, in float64; NaN if the matrix is not finite."""
         matrix = tf.cast(self._inverse_affine().matrix, tf.float64)
         is_finite = tf.reduce_all(tf.math.is_finite(matrix))
@@ -68,11 +71,11 @@ class ChannelAffine(base.OnePassBijector):
         values = tf.linalg.svd(known, compute_uv=False)
         return tf.where(is_finite, values, np.nan * tf.ones_like(values))
 
-    def _frozen_values(self):
+    def _frozen_values(self) -> Any:
         return {'forward': self._forward_affine()._asdict(),
                 'inverse': self._inverse_affine()._asdict()}
 
-    def _with_frozen(self, values):
+    def _with_frozen(self, values: Any) -> 'Frozen':
         return Frozen(**values, event_ndims=self.forward_min_event_ndims,
                       validate_args=self.validate_args)
 
@@ -80,10 +83,10 @@ class ChannelAffine(base.OnePassBijector):
 class Folded(ChannelAffine):
     """Neighbouring `ChannelAffine`s as one: `forward` applies the last of `parts` first."""
 
-    def __init__(self, parts, name='folded'):
+    def __init__(self, parts: Sequence[ChannelAffine], name: str = 'folded') -> None:
         parameters = dict(locals())
         self._parts = list(parts)
-        counts = {part.channels for part in self._parts} - {None}
+        counts = {part.channels for part in self._parts if part.channels is not None}
         if len(counts) > 1:
             raise ValueError('parts must have one number of channels where they are neighbours; '
                              f'got {", ".join(map(str, sorted(counts)))}.')
@@ -93,43 +96,44 @@ class Folded(ChannelAffine):
                          name=name)
 
     @property
-    def channels(self):
+    def channels(self) -> int | None:
         return self._channels
 
-    def _forward_affine(self):
+    def _forward_affine(self) -> Affine:
         return functools.reduce(
             Affine.then, [part._forward_affine() for part in reversed(self._parts)])
 
-    def _inverse_affine(self):
+    def _inverse_affine(self) -> Affine:
         return functools.reduce(Affine.then, [part._inverse_affine() for part in self._parts])
 
-    def _initialize(self, y):
+    def _initialize(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor:
         for part in self._parts:
-            y = part._initialize(y)
+            y = part._initialize(y, condition=condition)
         return y
 
 
 class Frozen(ChannelAffine):
     """A `ChannelAffine` whose maps are given, each as a dictionary with `Affine`'s fields."""
 
-    def __init__(self, forward, inverse, event_ndims=3, validate_args=False, name='frozen'):
+    def __init__(self, forward: dict[str, tf.Tensor], inverse: dict[str, tf.Tensor],
+                 event_ndims: int = 3, validate_args: bool = False, name: str = 'frozen') -> None:
         parameters = dict(locals())
         self._maps = {'forward': forward, 'inverse': inverse}
         super().__init__(event_ndims=event_ndims, dtype=forward['matrix'].dtype,
                          validate_args=validate_args, parameters=parameters, name=name)
 
     @property
-    def channels(self):
+    def channels(self) -> int | None:
         return self._maps['forward']['matrix'].shape[0]
 
-    def _forward_affine(self):
+    def _forward_affine(self) -> Affine:
         return Affine(**self._maps['forward'])
 
-    def _inverse_affine(self):
+    def _inverse_affine(self) -> Affine:
         return Affine(**self._maps['inverse'])
 
 
-def apply(affine, events):
+def apply(affine: Affine, events: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """`events [B, ..., C]` through the map, images by a 1x1 convolution; also H * W * log_det."""
     check_channels(events, affine.matrix.shape[0])  # A convolution takes multiples, as groups.
     if events.shape.rank == 4:
@@ -139,7 +143,7 @@ def apply(affine, events):
     return tf.nn.bias_add(output, affine.bias), pixels(events) * affine.log_det
 
 
-def pixels(events):
+def pixels(events: tf.Tensor) -> tf.Tensor:
     """How many vectors of channels, in the events' dtype: H * W of `[B, H, W, C]`, 1 of vectors."""
     sides = events.shape[1:-1]
     if sides.is_fully_defined():
@@ -147,20 +151,20 @@ def pixels(events):
     return tf.cast(tf.reduce_prod(tf.shape(events)[1:-1]), events.dtype)
 
 
-def check_channels(events, channels):
+def check_channels(events: tf.Tensor, channels: int | None) -> None:
     """Raises where `events` are known to have other channels, before they broadcast."""
     if None not in (events.shape[-1], channels) and events.shape[-1] != channels:
         raise ValueError(f'the input must have {channels} channels; got shape={events.shape}.')
 
 
-def check_vector(name, value):
+def check_vector(name: str, value: tf.Tensor) -> None:
     """Raises unless `value` is one vector of channels."""
     if value.shape.rank != 1:
         raise ValueError(f'{name} must be a vector with one entry per channel; '
                          f'got shape={value.shape}.')
 
 
-def check_vectors(**vectors):
+def check_vectors(**vectors: tf.Tensor) -> None:
     """Raises unless all are vectors of the length of the first."""
     first, size = next((name, v.shape) for name, v in vectors.items())
     for name, value in vectors.items():

@@ -1,11 +1,15 @@
 """What constructors and methods are given: its dtype, and the rules that its values keep."""
 
 import typing
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import util as tfp_util
+
+from tfp_glow.types import TensorLike
 
 FLAG = 'initialized'  # Name of the variables that say that data-dependent parameters are set.
 _SHOWN = 8  # Entries of a value in an error.
@@ -19,7 +23,7 @@ class Rule(typing.NamedTuple):
     holds: typing.Callable
 
 
-def floats(**values):
+def floats(**values: TensorLike) -> list[tf.Tensor | tf.Variable]:
     """The values in order: variables as they are, the rest as tensors, Python's as float32.
 
     Raises:
@@ -35,30 +39,30 @@ def floats(**values):
     return list(tensors.values())
 
 
-def check_bijectors(name, given):
+def check_bijectors(name: str, given: Iterable[Any]) -> None:
     """Raises a `TypeError` unless all that are `given`, as the argument `name`, are bijectors."""
     for part in given:
         if not isinstance(part, tfb.Bijector):
             raise TypeError(f'{name} must be a bijector; got {type(part).__name__}.')
 
 
-def is_reference(value):
+def is_reference(value: Any) -> bool:
     """Whether `value` may be another at each call."""
     return isinstance(value, (tf.Variable, tfp_util.DeferredTensor))
 
 
-def is_flag(variable):
+def is_flag(variable: tf.Variable) -> bool:
     """Whether the variable says that data-dependent parameters are set: by its name, `FLAG`."""
     return variable.name.split(':')[0].split('/')[-1] == FLAG
 
 
-def finite(name, value):
+def finite(name: str, value: Any) -> Rule:
     """The rule that `value`, if it has a floating dtype, is finite."""
     return Rule(name, value, 'be finite', lambda v: tf.math.is_finite(v) if v.dtype.is_floating
                 else tf.constant(True))
 
 
-def check_known(rule):
+def check_known(rule: Rule) -> bool:
     """Whether the value is known, as it is in eager mode.
 
     Raises:
@@ -76,7 +80,7 @@ def check_known(rule):
     return True
 
 
-def assertion(rule):
+def assertion(rule: Rule) -> tf.Operation | None:
     """An operation that fails where the value breaks the rule; in eager mode fails or is None.
 
     Raises:
@@ -94,7 +98,8 @@ def assertion(rule):
     return tf.cond(tf.reduce_all(holds), tf.no_op, fail)
 
 
-def with_assertions(structure, rules, operations=()):
+def with_assertions(structure: Any, rules: Iterable[Rule], operations: Iterable[tf.Operation] = (),
+                    ) -> Any:
     """`structure`, once `operations` have run and the rules have been seen to hold."""
     operations = [*operations, *map(assertion, rules)]
     with tf.control_dependencies([o for o in operations if o is not None]):

@@ -1,9 +1,12 @@
 """An inner transform whose parameters come from the condition alone."""
 
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import affine, base, introspection, parts
+from tfp_glow.bijectors.types import Inner, Network, PairOf
 from tfp_glow.internal import keras_bridge
+from tfp_glow.types import Condition
 
 
 class Conditioned(base.OnePassBijector):
@@ -42,38 +45,42 @@ class Conditioned(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, conditioner, inner=None, validate_args=False, name='conditioned'):
+    def __init__(self, conditioner: Network, inner: Inner | None = None,
+                 validate_args: bool = False, name: str = 'conditioned') -> None:
         parameters = dict(locals())
         self._conditioner = keras_bridge.as_module(conditioner)
         self._inner = inner or affine.AffineInner(lambda s: s)
         super().__init__(validate_args=validate_args, parameters=parameters, name=name)
 
     @property
-    def conditioner(self):
+    def conditioner(self) -> Network:
         """The network, as given or wrapped."""
         return self._conditioner
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         return True
 
-    def _forward_and_log_det(self, x, condition):
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         return self._transform(x, condition, parts.forward_and_log_det)
 
-    def _inverse_and_log_det(self, y, condition):
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         return self._transform(y, condition, parts.inverse_and_log_det)
 
-    def _transform(self, images, condition, function):
+    def _transform(self, images: tf.Tensor, condition: Condition, function: PairOf,
+                   ) -> tuple[tf.Tensor, tf.Tensor]:
         after, log_det = function(self._bound(images, condition), images, 3)
         if not after.shape.is_compatible_with(images.shape):
             raise ValueError('conditioner must give what broadcasts to the input, of shape='
                              f'{images.shape}; got shape={after.shape}.')
         return after, log_det
 
-    def _log_slopes(self, y, condition):
+    def _log_slopes(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor | None:
         return introspection.log_slopes(self._bound(y, condition), y)
 
-    def _bound(self, images, condition):
+    def _bound(self, images: tf.Tensor, condition: Condition) -> tfb.Bijector:
         """The inner transform under `condition`."""
         raw = tf.cast(self._conditioner(condition), images.dtype)
         return self._inner(self._output_of('conditioner', raw))

@@ -1,9 +1,13 @@
 """Coupling: part of an event conditions an invertible transform of the rest."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from tfp_glow.bijectors import affine, base, introspection, parts, splits
-from tfp_glow.bijectors.pullback import match_log_det
+from tfp_glow.bijectors.pullback import Pullback, match_log_det
+from tfp_glow.bijectors.split import Split
+from tfp_glow.bijectors.types import Inner, Network, PairOf
 from tfp_glow.internal import keras_bridge
 
 
@@ -20,7 +24,8 @@ class CouplingBase(base.OnePassBijector):
       name: name of the bijector.
     """
 
-    def __init__(self, conditioner, inner, split, event_ndims, validate_args, parameters, name):
+    def __init__(self, conditioner: Network, inner: Inner, split: Split, event_ndims: int,
+                 validate_args: bool, parameters: dict[str, Any], name: str) -> None:
         if event_ndims < 1:
             raise ValueError(f'event_ndims must be positive; got {event_ndims=}.')
         self._conditioner = keras_bridge.as_module(conditioner)
@@ -31,40 +36,43 @@ class CouplingBase(base.OnePassBijector):
                          parameters=parameters, name=name)
 
     @property
-    def conditioner(self):
+    def conditioner(self) -> Network:
         """The network, as given or wrapped."""
         return self._conditioner
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         return keras_bridge.takes_condition(self._conditioner)
 
-    def _seen(self, kept):
+    def _seen(self, kept: tf.Tensor) -> tf.Tensor:
         """What the network is shown of what is kept."""
         return kept
 
-    def _forward_and_log_det(self, x, **condition):
+    def _forward_and_log_det(self, x: tf.Tensor, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return self._transform(x, condition, parts.forward_and_log_det)
 
-    def _inverse_and_log_det(self, y, **condition):
+    def _inverse_and_log_det(self, y: tf.Tensor, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return self._transform(y, condition, parts.inverse_and_log_det)
 
-    def _transform(self, event, condition, function):
+    def _transform(self, event: tf.Tensor, condition: dict[str, Any], function: PairOf,
+                   ) -> tuple[tf.Tensor, tf.Tensor]:
         kept, moved = self._split.apart(event)
         inner = self._inner(self._raw(kept, moved, condition))
         after, log_det = function(inner, moved, moved.shape.rank - 1)
         after.set_shape(moved.shape)  # Which not every TFP bijector keeps.
         return self._split.together(kept, after), log_det
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback, **condition):
+    def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return self._pull(y, dy, dlog_det, pullback, condition,
                           parts.inverse_and_log_det, parts.forward_and_log_det)
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback, **condition):
+    def _inverse_pullback(self, x: tf.Tensor, dx: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
         return self._pull(x, dx, dlog_det, pullback, condition,
                           parts.forward_and_log_det, parts.inverse_and_log_det)
 
-    def _raw(self, kept, moved, condition):
+    def _raw(self, kept: tf.Tensor, moved: tf.Tensor, condition: dict[str, Any]) -> tf.Tensor:
         # A network may compute in bfloat16.
         raw = self._output_of(
             'conditioner', tf.cast(self._conditioner(self._seen(kept), **condition), kept.dtype))
@@ -73,13 +81,16 @@ class CouplingBase(base.OnePassBijector):
         if not _broadcasts(raw.shape[:-1], kept.shape[:-1]):
             raise ValueError('conditioner must give an output for each pixel, or one for all, of '
                              f'{kept.shape}; got shape={raw.shape}.')
-        if None not in (each, channels, raw.shape[-1]) and raw.shape[-1] != each * channels:
+        if (each is not None and channels is not None
+                and raw.shape[-1] not in (None, each * channels)):
             raise ValueError(
                 f'conditioner must give {each * channels} channels, {each} for each of {channels}, '
                 f'as {type(self._inner).__name__} wants; got {raw.shape[-1]}.')
         return self._split.gather(raw, kept)
 
-    def _pull(self, outputs, doutputs, dlog_det, pullback, condition, rebuild, function):
+    def _pull(self, outputs: tf.Tensor, doutputs: tf.Tensor, dlog_det: tf.Tensor,
+              pullback: Pullback, condition: dict[str, Any], rebuild: PairOf, function: PairOf,
+              ) -> tuple[tf.Tensor, tf.Tensor]:
         """One run of the network serves the rebuilding and both products."""
         kept, moved = self._split.apart(outputs)
         dkept, dmoved = self._split.apart(doutputs)
@@ -98,7 +109,7 @@ class CouplingBase(base.OnePassBijector):
         return (self._split.together(kept, before),
                 self._split.together(dkept + dconditioner, dbefore))
 
-    def _initialize(self, y, **condition):
+    def _initialize(self, y: tf.Tensor, **condition: Any) -> tf.Tensor:
         if hasattr(self._conditioner, 'initialize'):
             self._conditioner.initialize(self._seen(self._split.apart(y)[0]), **condition)
         return super()._initialize(y, **condition)
@@ -154,19 +165,19 @@ class Coupling(CouplingBase):
     ```
     """
 
-    def __init__(self, conditioner, inner=None, split=None, event_ndims=3, validate_args=False,
-                 name='coupling'):
+    def __init__(self, conditioner: Network, inner: Inner | None = None, split: Split | None = None,
+                 event_ndims: int = 3, validate_args: bool = False, name: str = 'coupling') -> None:
         parameters = dict(locals())
         super().__init__(conditioner, inner or affine.AffineInner(), split or splits.channels(),
                          event_ndims, validate_args, parameters, name)
 
-    def _log_slopes(self, y, **condition):
+    def _log_slopes(self, y: tf.Tensor, **condition: Any) -> tf.Tensor | None:
         kept, moved = self._split.apart(y)
         inner = self._inner(self._raw(kept, moved, condition))
         return introspection.log_slopes(inner, moved)
 
 
-def _broadcasts(shape, to):
+def _broadcasts(shape: tf.TensorShape, to: tf.TensorShape) -> bool:
     """Whether a tensor of `shape` may broadcast to one of the shape `to`."""
     try:
         return tf.broadcast_static_shape(shape, to).is_compatible_with(to)

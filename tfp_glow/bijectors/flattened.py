@@ -1,9 +1,15 @@
 """A bijector of vectors, applied to images whose entries are taken as one vector."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import base, checks, conditions, parts
+from tfp_glow.bijectors.introspection import Visit
+from tfp_glow.bijectors.pullback import Pullback
+from tfp_glow.types import Condition, Shape
 
 
 class Flattened(base.OnePassBijector):
@@ -42,7 +48,8 @@ class Flattened(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, bijector, event_shape, validate_args=False, name='flattened'):
+    def __init__(self, bijector: tfb.Bijector, event_shape: Shape, validate_args: bool = False,
+                 name: str = 'flattened') -> None:
         parameters = dict(locals())
         shape = tf.TensorShape(event_shape)
         if not shape.is_fully_defined() or shape.rank < 1:
@@ -58,50 +65,56 @@ class Flattened(base.OnePassBijector):
                          validate_args=validate_args, parameters=parameters, name=name)
 
     @property
-    def bijector(self):
+    def bijector(self) -> tfb.Bijector:
         """The bijector over vectors."""
         return self._bijector
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         return conditions.takes_condition(self._bijector)
 
-    def _forward_and_log_det(self, x, condition=None):
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         y, log_det = parts.forward_and_log_det(self._bijector, self._vectors(x), 1, condition)
         return self._events(y), log_det
 
-    def _inverse_and_log_det(self, y, condition=None):
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         x, log_det = parts.inverse_and_log_det(self._bijector, self._vectors(y), 1, condition)
         return self._events(x), log_det
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+    def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[tf.Tensor, tf.Tensor]:
         x, dx = parts.forward_pullback(self._bijector, self._vectors(y), self._vectors(dy),
                                       dlog_det, pullback, condition, 1)
         return self._events(x), self._events(dx)
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+    def _inverse_pullback(self, x: tf.Tensor, dx: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[tf.Tensor, tf.Tensor]:
         y, dy = parts.inverse_pullback(self._bijector, self._vectors(x), self._vectors(dx),
                                       dlog_det, pullback, condition, 1)
         return self._events(y), self._events(dy)
 
-    def visit_parts(self, y, visit):
+    def visit_parts(self, y: tf.Tensor, visit: Visit) -> Any:
         return self._events(visit('/', self._bijector, self._vectors(y)))
 
-    def _in_mode(self, training):
+    def _in_mode(self, training: bool) -> tfb.Bijector:
         inner = parts.in_mode(self._bijector, training)
         return self if inner is self._bijector else self.copy(bijector=inner)
 
-    def _frozen_values(self):
+    def _frozen_values(self) -> Any:
         return parts.frozen_values(self._bijector)
 
-    def _with_frozen(self, values):
+    def _with_frozen(self, values: Any) -> tfb.Bijector:
         return self.copy(bijector=parts.with_frozen(self._bijector, values))
 
-    def _vectors(self, events):
+    def _vectors(self, events: tf.Tensor) -> tf.Tensor:
         if not events.shape[1:].is_compatible_with(self._shape):
             raise ValueError(f'the input of {self.name} must end in the shape {self._shape}; '
                              f'got shape={events.shape}.')
         return tf.reshape(events, [-1, int(np.prod(self._shape))])
 
-    def _events(self, vectors):
+    def _events(self, vectors: tf.Tensor) -> tf.Tensor:
         return tf.reshape(vectors, [-1, *self._shape])

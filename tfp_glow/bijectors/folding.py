@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from tfp_glow.types import Condition, Latents
 
-def check_input(name, value, ndims):
+
+def check_input(name: str, value: Latents, ndims: int) -> None:
     """Raises unless all parts of `value` are batches of events of one floating dtype."""
     parts = tf.nest.flatten(value)
     dtypes = {part.dtype for part in parts}
@@ -21,7 +23,8 @@ def check_input(name, value, ndims):
                              f'{parts[0].shape[:-ndims]}; got shape={part.shape}.')
 
 
-def fold_condition(condition, innermost, count, name):
+def fold_condition(condition: Condition, innermost: int | None, count: int | tf.Tensor, name: str,
+                   ) -> tf.Tensor:
     """`condition [n, ...]`, n = 1 or the innermost batch dimension, repeated to `[count, ...]`."""
     condition = tf.convert_to_tensor(condition)
     if condition.shape.rank == 0:
@@ -40,13 +43,14 @@ def fold_condition(condition, innermost, count, name):
     return tf.tile(condition, tf.concat([[repeats], ones], 0))
 
 
-def fold_batch(tensor, ndims):
+def fold_batch(tensor: tf.Tensor, ndims: int) -> tf.Tensor:
     """`tensor [..., *event]` as `[B, *event]`, the event of `ndims` dimensions."""
     folded = tf.reshape(tensor, tf.concat([[-1], tf.shape(tensor)[-ndims:]], 0))
     return tf.ensure_shape(folded, [None, *tensor.shape[-ndims:]])
 
 
-def unfold_batch(tensor, ndims, batch_shape, static):
+def unfold_batch(tensor: tf.Tensor, ndims: int, batch_shape: tf.Tensor, static: tf.TensorShape,
+                 ) -> tf.Tensor:
     """The inverse of `fold_batch`; `static` is what is known of `batch_shape`."""
     shape = tf.concat([batch_shape, tf.shape(tensor)[-ndims:]], 0)
     return tf.ensure_shape(tf.reshape(tensor, shape), static + tensor.shape[-ndims:])

@@ -3,6 +3,9 @@
 import tensorflow as tf
 
 from tfp_glow.bijectors import affine, coupling, splits
+from tfp_glow.bijectors.split import Split
+from tfp_glow.bijectors.types import Network
+from tfp_glow.types import TensorLike
 
 
 class IntegerCoupling(coupling.CouplingBase):
@@ -47,8 +50,9 @@ class IntegerCoupling(coupling.CouplingBase):
     ```
     """
 
-    def __init__(self, conditioner, unit=1., split=None, event_ndims=3, validate_args=False,
-                 name='integer_coupling'):
+    def __init__(self, conditioner: Network, unit: float = 1., split: Split | None = None,
+                 event_ndims: int = 3, validate_args: bool = False, name: str = 'integer_coupling',
+                 ) -> None:
         parameters = dict(locals())
         if not unit > 0:
             raise ValueError(f'unit must be positive; got {unit=}.')
@@ -57,11 +61,11 @@ class IntegerCoupling(coupling.CouplingBase):
                          event_ndims, validate_args, parameters, name)
 
     @property
-    def unit(self):
+    def unit(self) -> float:
         """What the integers are divided by for the network."""
         return self._unit
 
-    def _seen(self, kept):
+    def _seen(self, kept: tf.Tensor) -> tf.Tensor:
         return kept / self._unit
 
 
@@ -70,14 +74,14 @@ class _RoundedShift:
 
     outputs_per_channel = 1
 
-    def __init__(self, unit):
+    def __init__(self, unit: float) -> None:
         self._unit = unit
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> affine.ShiftScale:
         return affine.ShiftScale(-round_to_grid(self._unit * raw))
 
 
-def round_to_grid(x):
+def round_to_grid(x: TensorLike) -> tf.Tensor:
     """The nearest integers, ties to the even one; the gradient is that of the identity.
 
     #### References

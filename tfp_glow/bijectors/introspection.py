@@ -76,8 +76,8 @@ class Introspection(tfb.Bijector):
             return None
         return tf.reshape(slopes, tf.concat([tf.shape(y)[:-ndims], tf.shape(slopes)[1:]], 0))
 
-    def _log_slopes(self, y: tf.Tensor, **condition: Any) -> tf.Tensor | None:
-        return elementwise_log_slopes(self, y, **condition)
+    def _log_slopes(self, y: tf.Tensor, *, condition: Condition = None) -> tf.Tensor | None:
+        return elementwise_log_slopes(self, y, **conditions.condition_kwargs(self, condition))
 
     def singular_values(self) -> tf.Tensor | None:
         """Returns the singular values of the matrix M, if `inverse(y)` is M times y, plus a vector.
@@ -164,10 +164,12 @@ class Introspection(tfb.Bijector):
         x = self._initialize(folding.fold_batch(y, ndims), **kwargs)  # Of vectors within images.
         return tf.reshape(x, tf.concat([tf.shape(y)[:-ndims], tf.shape(x)[1:]], 0))
 
-    def _initialize(self, y: tf.Tensor, **condition: Any) -> Any:
+    def _initialize(self, y: tf.Tensor, *, condition: Condition = None) -> Any:
         latents = self.visit_parts(
-            y, lambda name, part, value: initialize(part, value, condition.get('condition')))
-        return self._inverse_and_log_det(y, **condition)[0] if latents is None else latents
+            y, lambda name, part, value: initialize(part, value, condition))
+        if latents is not None:
+            return latents
+        return self._inverse_and_log_det(y, **conditions.condition_kwargs(self, condition))[0]
 
 
 def log_slopes(bijector: tfb.Bijector, y: tf.Tensor, condition: Condition = None,

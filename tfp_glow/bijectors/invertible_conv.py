@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfp_glow.bijectors import channel_affine, checks
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, TensorLike
 
 
 class InvertibleConv1x1(channel_affine.ChannelAffine):
@@ -49,8 +50,9 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, permutation, lower, upper, sign, log_s, validate_args=False,
-                 name='invertible_conv1x1'):
+    def __init__(self, permutation: TensorLike, lower: TensorLike, upper: TensorLike,
+                 sign: TensorLike, log_s: TensorLike, validate_args: bool = False,
+                 name: str = 'invertible_conv1x1') -> None:
         parameters = dict(locals())
         with tf.name_scope(name):
             self._permutation, self._lower, self._upper, self._sign, self._log_s = checks.floats(
@@ -63,22 +65,23 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
                              parameters=parameters, name=name)
 
     @property
-    def channels(self):
+    def channels(self) -> int | None:
         return self._log_s.shape[0]
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         matrix, vector = (tfp_compat.ParameterProperties(event_ndims=n) for n in (2, 1))
         return {'permutation': matrix, 'lower': matrix, 'upper': matrix,
                 'sign': vector, 'log_s': vector}
 
-    def _parameter_rules(self):
+    def _parameter_rules(self) -> list[checks.Rule]:
         return [*super()._parameter_rules(),
                 checks.Rule('permutation', self._permutation, 'be a permutation matrix',
                             _is_permutation),
                 checks.Rule('sign', self._sign, 'be -1 or 1', lambda s: tf.abs(s) == 1)]
 
-    def _triangles(self):
+    def _triangles(self) -> tuple[tf.Tensor, tf.Tensor]:
         lower = tf.convert_to_tensor(self._lower)
         upper = tf.convert_to_tensor(self._upper)
         lower = tf.linalg.set_diag(tf.linalg.band_part(lower, -1, 0), tf.ones_like(self._log_s))
@@ -86,13 +89,13 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
                                    self._sign * tf.exp(self._log_s))
         return lower, upper
 
-    def _inverse_affine(self):
+    def _inverse_affine(self) -> channel_affine.Affine:
         lower, upper = self._triangles()
         matrix = tf.linalg.matmul(self._permutation, lower @ upper)
         return channel_affine.Affine(matrix, tf.zeros_like(self._log_s),
                                      tf.reduce_sum(self._log_s))
 
-    def _forward_affine(self):
+    def _forward_affine(self) -> channel_affine.Affine:
         lower, upper = self._triangles()
         half = tf.linalg.triangular_solve(
             lower, tf.linalg.matrix_transpose(tf.convert_to_tensor(self._permutation)))
@@ -132,7 +135,8 @@ class DenseConv1x1(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, kernel, validate_args=False, name='dense_conv1x1'):
+    def __init__(self, kernel: TensorLike, validate_args: bool = False, name: str = 'dense_conv1x1',
+                 ) -> None:
         parameters = dict(locals())
         with tf.name_scope(name):
             self._kernel, = checks.floats(kernel=kernel)
@@ -141,30 +145,31 @@ class DenseConv1x1(channel_affine.ChannelAffine):
                              parameters=parameters, name=name)
 
     @property
-    def channels(self):
+    def channels(self) -> int | None:
         return self._kernel.shape[0]
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {'kernel': tfp_compat.ParameterProperties(event_ndims=2)}
 
-    def _parameter_rules(self):
+    def _parameter_rules(self) -> list[checks.Rule]:
         return [*super()._parameter_rules(),
                 checks.Rule('kernel', self._kernel, 'not be singular', _is_regular)]
 
-    def _inverse_affine(self):
+    def _inverse_affine(self) -> channel_affine.Affine:
         kernel = tf.convert_to_tensor(self._kernel)
         _, r = tf.linalg.qr(kernel)
         return channel_affine.Affine(kernel, tf.zeros_like(kernel[0]), _log_diagonal(r))
 
-    def _forward_affine(self):
+    def _forward_affine(self) -> channel_affine.Affine:
         kernel = tf.convert_to_tensor(self._kernel)
         q, r = tf.linalg.qr(kernel)
         inverse = tf.linalg.triangular_solve(r, tf.linalg.matrix_transpose(q), lower=False)
         return channel_affine.Affine(inverse, tf.zeros_like(kernel[0]), -_log_diagonal(r))
 
 
-def plu_parameters(channels, seed, dtype=np.float32):
+def plu_parameters(channels: int, seed: int, dtype: DType = np.float32) -> dict[str, np.ndarray]:
     """Initial values of `InvertibleConv1x1`, as NumPy arrays: the PLU form of a random rotation.
 
     The matrix is the Q of a QR decomposition of a `[channels, channels]` standard Gaussian, so the
@@ -178,29 +183,29 @@ def plu_parameters(channels, seed, dtype=np.float32):
     return {name: value.astype(dtype) for name, value in values.items()}
 
 
-def rotation(channels, seed):
+def rotation(channels: int, seed: int) -> np.ndarray:
     """A random orthogonal `[channels, channels]` float64 matrix: the Q of a Gaussian's QR."""
     return np.linalg.qr(np.random.default_rng(seed).standard_normal([channels, channels]))[0]
 
 
-def _check_square(name, value, size):
+def _check_square(name: str, value: tf.Tensor | tf.Variable, size: int | None) -> None:
     if value.shape.rank != 2 or value.shape != (size, size):
         raise ValueError(f'{name} must be a square matrix over the channels; '
                          f'got shape={value.shape}.')
 
 
-def _is_permutation(matrix):
+def _is_permutation(matrix: tf.Tensor) -> tf.Tensor:
     ones = tf.ones_like(matrix[0])
     return tf.reduce_all(((matrix == 0) | (matrix == 1))
                          & (tf.reduce_sum(matrix, 0) == ones) & (tf.reduce_sum(matrix, 1) == ones))
 
 
-def _is_regular(matrix):
+def _is_regular(matrix: tf.Tensor) -> tf.Tensor:
     _, r = tf.linalg.qr(matrix)
     sizes = tf.abs(tf.linalg.diag_part(r))
     least = sizes.shape[0] * np.finfo(matrix.dtype.as_numpy_dtype).eps * tf.reduce_max(sizes)
     return tf.reduce_min(sizes) > least
 
 
-def _log_diagonal(triangular):
+def _log_diagonal(triangular: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.math.log(tf.abs(tf.linalg.diag_part(triangular))))

@@ -44,7 +44,8 @@ class Logit(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, alpha=.05, validate_args=False, name='logit'):
+    def __init__(self, alpha: float = .05, validate_args: bool = False, name: str = 'logit',
+                 ) -> None:
         parameters = dict(locals())
         if not 0 <= alpha < .5:
             raise ValueError(f'alpha must be in [0, 1/2); got {alpha=}.')
@@ -52,7 +53,7 @@ class Logit(base.OnePassBijector):
         super().__init__(forward_min_event_ndims=0, validate_args=validate_args,
                          parameters=parameters, name=name)
 
-    def _input_rule(self, name, value):
+    def _input_rule(self, name: str, value: tf.Tensor) -> checks.Rule:
         if name == 'x':
             return super()._input_rule(name, value)
         alpha, slope = self._alpha, 1 - 2 * self._alpha
@@ -60,12 +61,12 @@ class Logit(base.OnePassBijector):
         return checks.Rule(name, value, f'be in ({0 - beyond:.4g}, {1 + beyond:.4g})',
                            lambda y: (alpha + slope * y > 0) & (alpha + slope * (1 - y) > 0))
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         alpha, slope = self._alpha, 1 - 2 * self._alpha
         return ((tf.sigmoid(x) - alpha) / slope,
                 tf.math.log_sigmoid(x) + tf.math.log_sigmoid(-x) - math.log(slope))
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         alpha, slope = self._alpha, 1 - 2 * self._alpha
         log_p = tf.math.log(alpha + slope * y)
         log_q = tf.math.log(alpha + slope * (1 - y))

@@ -1,11 +1,16 @@
 """Mixtures of logistics as elementwise bijectors: the logit of their CDF, as in Flow++."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import affine, base, checks, parts, scale_maps
+from tfp_glow.bijectors.types import ScaleMap
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, TensorLike
 
 _TOLERANCE = 1e-6  # Of the inverse, relative to 1 + |value|.
 
@@ -54,8 +59,9 @@ class MixtureLogisticCDF(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, logits, means, log_scales, max_iterations=100, validate_args=False,
-                 name='mixture_logistic_cdf'):
+    def __init__(self, logits: TensorLike, means: TensorLike, log_scales: TensorLike,
+                 max_iterations: int = 100, validate_args: bool = False,
+                 name: str = 'mixture_logistic_cdf') -> None:
         parameters = dict(locals())
         if max_iterations < 1:
             raise ValueError(f'max_iterations must be positive; got {max_iterations=}.')
@@ -71,14 +77,15 @@ class MixtureLogisticCDF(base.OnePassBijector):
                              validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {name: tfp_compat.ParameterProperties(event_ndims=1)
                 for name in ('logits', 'means', 'log_scales')}
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _logit_and_log_slope(y, self._mixture())
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         mixture = self._mixture()
         start = self._search(tf.stop_gradient(x), [tf.stop_gradient(p) for p in mixture])
         logit, log_slope = _logit_and_log_slope(start, mixture)
@@ -100,13 +107,13 @@ class MixtureLogisticCDF(base.OnePassBijector):
         y = polished - (residual - error) / slope
         return y, -_logit_and_log_slope(y, mixture)[1]
 
-    def _mixture(self):
+    def _mixture(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Log-weights, means and log-scales."""
         logits, means, log_scales = map(
             tf.convert_to_tensor, (self._logits, self._means, self._log_scales))
         return tf.nn.log_softmax(logits), means, log_scales
 
-    def _search(self, x, mixture):
+    def _search(self, x: tf.Tensor, mixture: Sequence[tf.Tensor]) -> tf.Tensor:
         _, means, log_scales = mixture
         roots = means + tf.exp(log_scales) * x[..., tf.newaxis]  # Of each component alone.
         low, high = tf.reduce_min(roots, -1), tf.reduce_max(roots, -1)
@@ -144,7 +151,7 @@ class MixtureCDFInner(tf.Module):
     Ho et al., *Flow++*, 2019, arXiv:1902.00275, section 3.2.
     """
 
-    def __init__(self, components=8, scale_map=None):
+    def __init__(self, components: int = 8, scale_map: ScaleMap | None = None) -> None:
         super().__init__()
         if components < 1:
             raise ValueError(f'components must be positive; got {components=}.')
@@ -152,7 +159,7 @@ class MixtureCDFInner(tf.Module):
         self._components = components
         self._scale_map = scale_map or scale_maps.clamped_exp(2.)
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> '_Then':
         k = self._components
         shift, s, logits, means, log_scales = tf.split(
             affine.per_channel(raw, self.outputs_per_channel), [1, 1, k, k, k], -1)
@@ -165,30 +172,30 @@ class MixtureCDFInner(tf.Module):
 class _Then(base.OnePassBijector):
     """Two elementwise bijectors, the first of which is the nearer to the data."""
 
-    def __init__(self, first, second, name='then'):
+    def __init__(self, first: tfb.Bijector, second: tfb.Bijector, name: str = 'then') -> None:
         parameters = dict(locals())
         self._first, self._second = first, second
         super().__init__(forward_min_event_ndims=0, dtype=first.dtype, parameters=parameters,
                          name=name)
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         h, second = parts.forward_and_log_det(self._second, x, 0)
         y, first = parts.forward_and_log_det(self._first, h, 0)
         return y, first + second
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         h, first = parts.inverse_and_log_det(self._first, y, 0)
         x, second = parts.inverse_and_log_det(self._second, h, 0)
         return x, first + second
 
 
-def _offsets(components):
+def _offsets(components: int) -> np.ndarray:
     """Evenly spaced, with mean 0 and, if more than one, standard deviation 0.4."""
     index = np.arange(components)
     return .4 * (index - np.mean(index)) / (np.std(index) or 1.)
 
 
-def _logit_and_log_slope(y, mixture):
+def _logit_and_log_slope(y: tf.Tensor, mixture: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
     """logit F(y) and the log of its derivative."""
     log_weights, means, log_scales = mixture
     z = (y[..., tf.newaxis] - means) * tf.exp(-log_scales)
@@ -199,10 +206,10 @@ def _logit_and_log_slope(y, mixture):
     return log_cdf - log_survival, log_density - log_cdf - log_survival
 
 
-def _epsilon(x):
+def _epsilon(x: tf.Tensor) -> float:
     """1e-6 in float32, 2e-15 in float64."""
     return 8 * float(_limits(x).eps)
 
 
-def _limits(x):
+def _limits(x: tf.Tensor) -> np.finfo:
     return np.finfo(x.dtype.as_numpy_dtype)

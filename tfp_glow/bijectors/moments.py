@@ -1,9 +1,14 @@
 """Mean and second moments of data that comes batch by batch, in float64 on the host."""
 
+from collections.abc import Callable, Iterable, Iterator
+
 import numpy as np
 
+from tfp_glow.types import TensorLike
 
-def batches_of(data, name, ndims=None):
+
+def batches_of(data: TensorLike | Iterable[TensorLike], name: str, ndims: int | None = None,
+               ) -> Iterator[np.ndarray]:
     """The batches of `data`, checked, as float64 arrays `[n, *event_shape]`, empty ones left out.
 
     Args:
@@ -31,7 +36,8 @@ def batches_of(data, name, ndims=None):
             yield batch
 
 
-def merge(rows, squares):
+def merge(rows: Iterable[np.ndarray], squares: Callable[[np.ndarray], np.ndarray],
+          ) -> tuple[int, np.ndarray, np.ndarray]:
     """Count, mean, and mean of the squares about it, of all rows in one pass.
 
     Batches are merged about their common mean, which stays accurate where the mean is large
@@ -46,7 +52,7 @@ def merge(rows, squares):
       N; the mean, `[D]`; and the mean over N (not N - 1) of the squares, `[D]` or `[D, D]`. The
       last two are 0 if N is.
     """
-    count, mean, total = 0, 0., 0.
+    count, mean, total = 0, np.zeros([]), np.zeros([])
     for batch in rows:
         merged = count + len(batch)
         centre = batch.mean(axis=0)
@@ -57,11 +63,11 @@ def merge(rows, squares):
     return count, mean, total / max(count, 1)
 
 
-def variances(deviations):
+def variances(deviations: np.ndarray) -> np.ndarray:
     """`[n, D] -> [D]`: sums of squares."""
     return np.sum(deviations**2, axis=0)
 
 
-def covariances(deviations):
+def covariances(deviations: np.ndarray) -> np.ndarray:
     """`[n, D] -> [D, D]`: sums of products."""
     return deviations.T @ deviations

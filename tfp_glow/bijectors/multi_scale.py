@@ -1,9 +1,15 @@
 """Multi-scale architecture: levels, each of which lets some of its channels go as latents."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import base, checks, conditions, parts, splits
+from tfp_glow.bijectors.introspection import Visit
+from tfp_glow.bijectors.pullback import Pullback
+from tfp_glow.types import Condition, DType, Shape
 
 
 class MultiScale(base.OnePassBijector):
@@ -51,8 +57,10 @@ class MultiScale(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, levels, exits=None, event_shape=None, share=.5, validate_args=False,
-                 name='multi_scale'):
+    def __init__(self, levels: Iterable[tfb.Bijector], exits: Iterable[tfb.Bijector] | None = None,
+                 event_shape: Shape | None = None,
+                 share: float | list[float] | tuple[float, ...] = .5, validate_args: bool = False,
+                 name: str = 'multi_scale') -> None:
         parameters = dict(locals())
         self._levels = list(levels)
         count = len(self._levels)
@@ -65,36 +73,38 @@ class MultiScale(base.OnePassBijector):
         checks.check_bijectors('each of levels', self._levels)
         checks.check_bijectors('each of exits', self._exits)
         self._event_shape = tf.TensorShape(event_shape).with_rank(3)
-        each = isinstance(share, (list, tuple))
-        if each and len(share) != count - 1:
+        if not isinstance(share, (list, tuple)):
+            self._splits = [splits.channels(share=share)] * (count - 1)
+        elif len(share) == count - 1:
+            self._splits = [splits.channels(share=s) for s in share]
+        else:
             raise ValueError(f'share must be one number or one per level but the last, {count - 1};'
                              f' got {share=}.')
-        self._splits = ([splits.channels(share=s) for s in share] if each
-                        else [splits.channels(share=share)] * (count - 1))
         super().__init__(forward_min_event_ndims=[3] * count, inverse_min_event_ndims=3,
                          dtype=parts.common_dtype(levels=self._levels, exits=self._exits),
                          validate_args=validate_args, parameters=parameters, name=name)
 
     @property
-    def levels(self):
+    def levels(self) -> tuple[tfb.Bijector, ...]:
         """The bijectors of the levels, the finest first."""
         return tuple(self._levels)
 
     @property
-    def exits(self):
+    def exits(self) -> tuple[tfb.Bijector, ...]:
         """The conditional priors of the latents that leave early, the finest first."""
         return tuple(self._exits)
 
     @property
-    def splits(self):
+    def splits(self) -> tuple[splits.Channels, ...]:
         """For each level but the last what tells the channels that go on from those that leave."""
         return tuple(self._splits)
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         return any(map(conditions.takes_condition, [*self._levels, *self._exits]))
 
-    def _forward_and_log_det(self, x, condition=None):
+    def _forward_and_log_det(self, x: list[tf.Tensor], condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         *exited, h = x
         h, total = parts.forward_and_log_det(self._levels[-1], h, 3, condition)
         finer = zip(self._levels, self._exits, self._splits, exited)
@@ -106,7 +116,8 @@ class MultiScale(base.OnePassBijector):
         self._check_event('the image of x', h)
         return h, total
 
-    def _inverse_and_log_det(self, y, condition=None):
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[list[tf.Tensor], tf.Tensor]:
         self._check_event('y', y)
         h, latents, total = y, [], tf.zeros([], y.dtype)
         for level, exit_, split in zip(self._levels, self._exits, self._splits):
@@ -118,12 +129,14 @@ class MultiScale(base.OnePassBijector):
         h, log_det = parts.inverse_and_log_det(self._levels[-1], h, 3, condition)
         return [*latents, h], total + log_det
 
-    def _check_event(self, name, image):
+    def _check_event(self, name: str, image: tf.Tensor) -> None:
         if not image.shape[1:].is_compatible_with(self._event_shape):
             raise ValueError(f'{name} must have the event shape {tuple(self._event_shape)} of '
                              f'{self.name}; got event_shape={tuple(image.shape[1:])}.')
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+    def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         rest = (dlog_det, pullback, condition)
         latents, dlatents = [], []
         for level, exit_, split in zip(self._levels, self._exits, self._splits):
@@ -135,7 +148,9 @@ class MultiScale(base.OnePassBijector):
         y, dy = parts.forward_pullback(self._levels[-1], y, dy, *rest)
         return [*latents, y], [*dlatents, dy]
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+    def _inverse_pullback(self, x: list[tf.Tensor], dx: list[tf.Tensor], dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[tf.Tensor, tf.Tensor]:
         rest = (dlog_det, pullback, condition)
         (*exited, h), (*dexited, dh) = x, dx
         h, dh = parts.inverse_pullback(self._levels[-1], h, dh, *rest)
@@ -145,7 +160,7 @@ class MultiScale(base.OnePassBijector):
             h, dh = parts.inverse_pullback(level, h, dh, *rest)
         return h, dh
 
-    def visit_parts(self, y, visit):
+    def visit_parts(self, y: tf.Tensor, visit: Visit) -> list[tf.Tensor]:
         latents = []
         for index, (exit_, split) in enumerate(zip(self._exits, self._splits)):
             y = visit(f'level_{index}/', self._levels[index], y)
@@ -155,17 +170,17 @@ class MultiScale(base.OnePassBijector):
             latents.append(z)
         return [*latents, visit(f'level_{len(self._exits)}/', self._levels[-1], y)]
 
-    def _in_mode(self, training):
+    def _in_mode(self, training: bool) -> 'MultiScale':
         levels, exits = ([parts.in_mode(part, training) for part in bijectors]
                          for bijectors in (self._levels, self._exits))
         old = [*self._levels, *self._exits]
         unchanged = all(new is part for new, part in zip([*levels, *exits], old))
         return self if unchanged else self.copy(levels=levels, exits=exits)
 
-    def _frozen_values(self):
+    def _frozen_values(self) -> Any:
         return [parts.frozen_values(part) for part in [*self._levels, *self._exits]]
 
-    def _with_frozen(self, values):
+    def _with_frozen(self, values: Any) -> 'MultiScale':
         frozen = [parts.with_frozen(part, v)
                   for part, v in zip([*self._levels, *self._exits], values)]
         count = len(self._levels)
@@ -173,13 +188,13 @@ class MultiScale(base.OnePassBijector):
         return MultiScale(frozen[:count], frozen[count:], self._event_shape, shares,
                           self.validate_args, name=self.name)
 
-    def _forward_dtype(self, input_dtype, **kwargs):
+    def _forward_dtype(self, input_dtype: Any, **kwargs: Any) -> DType:
         return tf.nest.flatten(input_dtype)[0]
 
-    def _inverse_dtype(self, output_dtype, **kwargs):
+    def _inverse_dtype(self, output_dtype: DType, **kwargs: Any) -> list[DType]:
         return [output_dtype] * len(self._levels)
 
-    def _forward_event_shape(self, shapes):
+    def _forward_event_shape(self, shapes: Sequence[tf.TensorShape]) -> tf.TensorShape:
         *exited, shape = [tf.TensorShape(s) for s in shapes]
         shape = self._levels[-1].forward_event_shape(shape)
         for level, z in reversed(list(zip(self._levels, exited))):
@@ -187,7 +202,7 @@ class MultiScale(base.OnePassBijector):
             shape = level.forward_event_shape(shape[:-1].concatenate([whole]))
         return shape
 
-    def _inverse_event_shape(self, shape):
+    def _inverse_event_shape(self, shape: tf.TensorShape) -> list[tf.TensorShape]:
         shapes = []
         for level, split in zip(self._levels, self._splits):
             *side, channels = level.inverse_event_shape(shape).with_rank(3).as_list()
@@ -196,7 +211,7 @@ class MultiScale(base.OnePassBijector):
             shape = tf.TensorShape([*side, None if channels is None else channels - moved])
         return [*shapes, self._levels[-1].inverse_event_shape(shape)]
 
-    def _forward_event_shape_tensor(self, shapes):
+    def _forward_event_shape_tensor(self, shapes: Sequence[tf.Tensor]) -> tf.Tensor:
         *exited, shape = shapes
         shape = self._levels[-1].forward_event_shape_tensor(shape)
         for level, z in reversed(list(zip(self._levels, exited))):
@@ -204,7 +219,7 @@ class MultiScale(base.OnePassBijector):
                 tf.concat([shape[:-1], shape[-1:] + z[-1:]], 0))
         return shape
 
-    def _inverse_event_shape_tensor(self, shape):
+    def _inverse_event_shape_tensor(self, shape: tf.Tensor) -> list[tf.Tensor]:
         shapes = []
         for level, split in zip(self._levels, self._splits):
             shape = level.inverse_event_shape_tensor(shape)
@@ -215,7 +230,7 @@ class MultiScale(base.OnePassBijector):
         return [*shapes, self._levels[-1].inverse_event_shape_tensor(shape)]
 
 
-def _join_channels(split, h, z):
+def _join_channels(split: splits.Channels, h: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
     """What stayed and the latent that left, as one image again."""
     kept, moved = h.shape[-1], z.shape[-1]
     if (not h.shape[:-1].is_compatible_with(z.shape[:-1])

@@ -1,18 +1,23 @@
 """What a container does with its parts, which may be any TFP bijectors."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors.base import OnePassBijector
 from tfp_glow.bijectors.conditions import condition_kwargs
-from tfp_glow.bijectors.pullback import vjp_by_reconstruction
+from tfp_glow.bijectors.pullback import Pullback, vjp_by_reconstruction
+from tfp_glow.types import Condition, Latents
 
 
-def common_event_ndims(bijectors):
+def common_event_ndims(bijectors: Iterable[tfb.Bijector]) -> int:
     """Dimensions of the events that all `bijectors` can share; images' 3 if all are elementwise."""
     return max(part.inverse_min_event_ndims for part in bijectors) or 3
 
 
-def common_dtype(**bijectors):
+def common_dtype(**bijectors: Sequence[tfb.Bijector]) -> tf.DType | None:
     """The dtype of those of the named lists of bijectors that have one, or None.
 
     Raises:
@@ -26,7 +31,8 @@ def common_dtype(**bijectors):
     return next(iter(dtypes.values()), None)
 
 
-def forward_and_log_det(bijector, x, event_ndims, condition=None):
+def forward_and_log_det(bijector: tfb.Bijector, x: Latents, event_ndims: int,
+                        condition: Condition = None) -> tuple[tf.Tensor, tf.Tensor]:
     """`(forward(x), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
     kwargs = condition_kwargs(bijector, condition)
     if not isinstance(bijector, OnePassBijector):
@@ -41,7 +47,8 @@ def forward_and_log_det(bijector, x, event_ndims, condition=None):
     return y, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
 
 
-def inverse_and_log_det(bijector, y, event_ndims, condition=None):
+def inverse_and_log_det(bijector: tfb.Bijector, y: tf.Tensor, event_ndims: int,
+                        condition: Condition = None) -> tuple[Latents, tf.Tensor]:
     """`(inverse(y), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
     kwargs = condition_kwargs(bijector, condition)
     if not isinstance(bijector, OnePassBijector):
@@ -56,7 +63,9 @@ def inverse_and_log_det(bijector, y, event_ndims, condition=None):
     return x, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
 
 
-def forward_pullback(bijector, y, dy, dlog_det, pullback, condition=None, event_ndims=3):
+def forward_pullback(bijector: tfb.Bijector, y: tf.Tensor, dy: Latents, dlog_det: tf.Tensor,
+                     pullback: Pullback, condition: Condition = None, event_ndims: int = 3,
+                     ) -> tuple[Latents, Latents]:
     """`_forward_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
     if _is_one_pass_over(bijector, event_ndims):
         return bijector._forward_pullback(
@@ -67,7 +76,9 @@ def forward_pullback(bijector, y, dy, dlog_det, pullback, condition=None, event_
         y, dy, dlog_det, pullback)
 
 
-def inverse_pullback(bijector, x, dx, dlog_det, pullback, condition=None, event_ndims=3):
+def inverse_pullback(bijector: tfb.Bijector, x: Latents, dx: Latents, dlog_det: tf.Tensor,
+                     pullback: Pullback, condition: Condition = None, event_ndims: int = 3,
+                     ) -> tuple[tf.Tensor, tf.Tensor]:
     """`_inverse_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
     if _is_one_pass_over(bijector, event_ndims):
         return bijector._inverse_pullback(
@@ -78,27 +89,27 @@ def inverse_pullback(bijector, x, dx, dlog_det, pullback, condition=None, event_
         x, dx, dlog_det, pullback)
 
 
-def in_mode(bijector, training):
+def in_mode(bijector: tfb.Bijector, training: bool) -> tfb.Bijector:
     """`bijector` as it trains or evaluates; itself where that makes no difference."""
     return bijector._in_mode(training) if isinstance(bijector, OnePassBijector) else bijector
 
 
-def frozen_values(bijector):
+def frozen_values(bijector: tfb.Bijector) -> Any:
     """What `bijector` computes from its parameters alone, such as inverse matrices."""
     return bijector._frozen_values() if isinstance(bijector, OnePassBijector) else ()
 
 
-def with_frozen(bijector, values):
+def with_frozen(bijector: tfb.Bijector, values: Any) -> tfb.Bijector:
     """`bijector` reading `values`, its `frozen_values` as tensors or variables."""
     return bijector._with_frozen(values) if isinstance(bijector, OnePassBijector) else bijector
 
 
-def _is_one_pass_over(bijector, event_ndims):
+def _is_one_pass_over(bijector: tfb.Bijector, event_ndims: int) -> bool:
     return (isinstance(bijector, OnePassBijector)
             and bijector.inverse_min_event_ndims == event_ndims)
 
 
-def _sum_event(log_det, ndims):
+def _sum_event(log_det: tf.Tensor, ndims: int) -> tf.Tensor:
     if ndims == 0 or log_det.shape.rank == 0:
         return log_det
     return tf.reduce_sum(log_det, axis=list(range(-ndims, 0)))

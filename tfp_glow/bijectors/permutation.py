@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfp_glow.bijectors import channel_affine, checks
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, TensorLike
 
 
 class Shuffle(channel_affine.ChannelAffine):
@@ -39,8 +40,8 @@ class Shuffle(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, permutation, dtype=tf.float32, event_ndims=3, validate_args=False,
-                 name='shuffle'):
+    def __init__(self, permutation: TensorLike, dtype: DType = tf.float32, event_ndims: int = 3,
+                 validate_args: bool = False, name: str = 'shuffle') -> None:
         parameters = dict(locals())
         with tf.name_scope(name):
             self._permutation = (permutation if checks.is_reference(permutation)
@@ -54,35 +55,36 @@ class Shuffle(channel_affine.ChannelAffine):
                              parameters=parameters, name=name)
 
     @property
-    def channels(self):
+    def channels(self) -> int | None:
         return self._permutation.shape[0]
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {'permutation': tfp_compat.ParameterProperties(event_ndims=1)}
 
-    def _parameter_rules(self):
+    def _parameter_rules(self) -> list[checks.Rule]:
         return [checks.Rule(
             'permutation', self._permutation, 'hold each of 0 .. C-1 once',
             lambda p: tf.reduce_all(tf.sort(p) == tf.range(tf.size(p, p.dtype), dtype=p.dtype)))]
 
-    def _rows(self):
+    def _rows(self) -> tf.Tensor:
         return tf.one_hot(self._permutation, self._permutation.shape[0], dtype=self.dtype)
 
-    def _inverse_affine(self):
+    def _inverse_affine(self) -> channel_affine.Affine:
         return self._affine(tf.linalg.matrix_transpose(self._rows()))
 
-    def _forward_affine(self):
+    def _forward_affine(self) -> channel_affine.Affine:
         return self._affine(self._rows())
 
-    def _affine(self, matrix):
+    def _affine(self, matrix: tf.Tensor) -> channel_affine.Affine:
         return channel_affine.Affine(matrix, tf.zeros_like(matrix[0]), tf.zeros([], self.dtype))
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         channel_affine.check_channels(y, self._permutation.shape[0])
         return tf.gather(y, self._permutation, axis=-1), tf.zeros([], self.dtype)
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         channel_affine.check_channels(x, self._permutation.shape[0])
         return (tf.gather(x, tf.argsort(tf.convert_to_tensor(self._permutation)), axis=-1),
                 tf.zeros([], self.dtype))
@@ -116,8 +118,8 @@ class Reverse(channel_affine.ChannelAffine):
     ```
     """
 
-    def __init__(self, channels, dtype=tf.float32, event_ndims=3, validate_args=False,
-                 name='reverse'):
+    def __init__(self, channels: int, dtype: DType = tf.float32, event_ndims: int = 3,
+                 validate_args: bool = False, name: str = 'reverse') -> None:
         parameters = dict(locals())
         if channels < 1:
             raise ValueError(f'channels must be positive; got {channels=}.')
@@ -126,23 +128,24 @@ class Reverse(channel_affine.ChannelAffine):
                          parameters=parameters, name=name)
 
     @property
-    def channels(self):
+    def channels(self) -> int:
         return self._channels
 
-    def _forward_affine(self):
+    def _forward_affine(self) -> channel_affine.Affine:
         return channel_affine.Affine(
             tf.reverse(tf.eye(self._channels, dtype=self.dtype), [0]),
             tf.zeros([self._channels], self.dtype), tf.zeros([], self.dtype))
 
     _inverse_affine = _forward_affine
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         channel_affine.check_channels(x, self._channels)
         return tf.reverse(x, [-1]), tf.zeros([], self.dtype)
 
-    _inverse_and_log_det = _forward_and_log_det
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._forward_and_log_det(y)
 
 
-def random_permutation(channels, seed):
+def random_permutation(channels: int, seed: int) -> np.ndarray:
     """An int32 permutation of `channels` channels, the same for the same integer `seed`."""
     return np.random.default_rng(seed).permutation(channels).astype(np.int32)

@@ -1,6 +1,13 @@
 """Gradients of a step's parameters, gathered while the step's input is rebuilt from its output."""
 
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
 import tensorflow as tf
+
+from tfp_glow.bijectors.types import Evaluation
+from tfp_glow.types import Latents
 
 
 class Pullback:
@@ -19,29 +26,30 @@ class Pullback:
     ```
     """
 
-    def __init__(self, parameters):
+    def __init__(self, parameters: Iterable[tf.Tensor]) -> None:
         self._parameters = list(parameters)
         self._gradients = [None] * len(self._parameters)
         self._tape = tf.GradientTape(persistent=True, watch_accessed_variables=False)
 
-    def __enter__(self):
+    def __enter__(self) -> 'Pullback':
         self._tape.__enter__()
         self._tape.watch(self._parameters)
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self._tape.__exit__(*exception)
 
-    def paused(self):
+    def paused(self) -> AbstractContextManager[None]:
         """A context in which nothing is recorded, for rebuilding inputs."""
         return self._tape.stop_recording()
 
-    def watch(self, tensor):
+    def watch(self, tensor: Latents) -> Latents:
         """Makes `tensor` a leaf that `pull` can be asked about; returns it."""
         self._tape.watch(tensor)
         return tensor
 
-    def pull(self, outputs, inputs, output_gradients):
+    def pull(self, outputs: Sequence[Latents], inputs: Sequence[Latents],
+             output_gradients: Sequence[Latents]) -> list[Any]:
         """The cotangents of `inputs`, given those of `outputs`; adds up the parameters'."""
         with self.paused():
             sources = [*inputs, *self._parameters]
@@ -52,13 +60,15 @@ class Pullback:
                 for old, new in zip(self._gradients, of_parameters)]
             return [tf.zeros_like(t) if g is None else g for t, g in zip(inputs, of_inputs)]
 
-    def gradients(self):
+    def gradients(self) -> list[tf.Tensor]:
         """The parameters' gradients, in order; zeros for a parameter that nothing used."""
         return [tf.zeros_like(p) if g is None else g
                 for p, g in zip(self._parameters, self._gradients)]
 
 
-def vjp_by_reconstruction(rebuild, function, output, doutput, dlog_det, pullback):
+def vjp_by_reconstruction(rebuild: Evaluation, function: Evaluation, output: Latents,
+                          doutput: Latents, dlog_det: tf.Tensor, pullback: Pullback,
+                          ) -> tuple[Latents, Latents]:
     """The default reverse product: rebuilds the input, evaluates again, asks the tape."""
     with pullback.paused():
         inputs = rebuild(output)[0]
@@ -69,12 +79,12 @@ def vjp_by_reconstruction(rebuild, function, output, doutput, dlog_det, pullback
     return inputs, dinputs
 
 
-def match_log_det(dlog_det, log_det):
+def match_log_det(dlog_det: tf.Tensor, log_det: tf.Tensor) -> tf.Tensor:
     """The cotangent of `log_det`, which may be one scalar for the whole batch."""
     return tf.reduce_sum(dlog_det) if log_det.shape.rank == 0 else dlog_det
 
 
-def check_none(hidden, name):
+def check_none(hidden: Sequence[tf.Tensor], name: str) -> None:
     """Raises a `ValueError` if there are `hidden` tensors, for they would get no gradient."""
     if hidden:
         raise ValueError(
@@ -84,7 +94,7 @@ def check_none(hidden, name):
             'to have none.')
 
 
-def _add(a, b):
+def _add(a: tf.Tensor | None, b: tf.Tensor | None) -> tf.Tensor | None:
     if a is None or b is None:
         return b if a is None else a
     return a + b

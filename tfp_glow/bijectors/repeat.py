@@ -1,10 +1,18 @@
 """K alike steps as one step with stacked parameters in a loop, trained at constant memory."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import base, checks, conditions, introspection, parts
 from tfp_glow.bijectors.pullback import Pullback, check_none
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import Condition
+
+# `params -> step`: the parameters are a structure that holds one slice of each.
+MakeStep = Callable[[Any], tfb.Bijector]
 
 
 class Repeat(base.OnePassBijector):
@@ -52,8 +60,8 @@ class Repeat(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, make_step, params, times, reversible=True, validate_args=False,
-                 name='repeat'):
+    def __init__(self, make_step: MakeStep, params: Any, times: int, reversible: bool = True,
+                 validate_args: bool = False, name: str = 'repeat') -> None:
         parameters = dict(locals())
         if times < 1:
             raise ValueError(f'times must be positive; got {times=}.')
@@ -73,42 +81,49 @@ class Repeat(base.OnePassBijector):
             forward_min_event_ndims=self._ndims, dtype=parts.common_dtype(steps=[step]),
             validate_args=validate_args, parameters=parameters, name=name)
 
-    def _parameter_rules(self):
+    def _parameter_rules(self) -> list[checks.Rule]:
         return [checks.finite('params', value) for value in tf.nest.flatten(self._params)]
 
     @property
-    def times(self):
+    def times(self) -> int:
         """K, the number of steps."""
         return self._times
 
     @property
-    def reversible(self):
+    def reversible(self) -> bool:
         """Whether the backward pass rebuilds what it needs."""
         return self._reversible
 
-    def step(self, index):
+    def step(self, index: int) -> tfb.Bijector:
         """Step `index` as an ordinary bijector; 0 is the nearest to the data."""
         if not 0 <= index < self._times:
             raise ValueError(f'index must be in [0, {self._times}); got {index=}.')
         return self._make_step(tf.nest.map_structure(lambda p: p[index], self._params))
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         return self._takes_condition
 
-    def _forward_and_log_det(self, x, condition=None):
+    def _forward_and_log_det(self, x: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         return self._run(x, condition, forward=True)
 
-    def _inverse_and_log_det(self, y, condition=None):
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         return self._run(y, condition, forward=False)
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+    def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[tf.Tensor, tf.Tensor]:
         return self._pull(y, dy, dlog_det, pullback, condition, forward=True)
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+    def _inverse_pullback(self, x: tf.Tensor, dx: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[tf.Tensor, tf.Tensor]:
         return self._pull(x, dx, dlog_det, pullback, condition, forward=False)
 
-    def _run(self, value, condition, forward):
+    def _run(self, value: tf.Tensor, condition: Condition, forward: bool,
+             ) -> tuple[tf.Tensor, tf.Tensor]:
         flat = [tf.convert_to_tensor(p) for p in tf.nest.flatten(self._params)]
         if not self._reversible:
             return self._loop(value, flat, condition, forward)
@@ -116,7 +131,7 @@ class Repeat(base.OnePassBijector):
 
         @tf.custom_gradient
         def run(value, *tensors):
-            flat = tensors[:count]
+            flat = list(tensors[:count])
             given = conditions.repack_condition(condition, tensors[count:])
             with tf.name_scope('repeat'), tfp_compat.hidden_inputs([value, *tensors]) as hidden:
                 output, log_det = self._loop(value, flat, given, forward)
@@ -130,7 +145,8 @@ class Repeat(base.OnePassBijector):
             return (output, log_det), gradient
         return run(value, *flat, *conditions.flatten_condition(condition))
 
-    def _pull(self, output, doutput, dlog_det, pullback, condition, forward):
+    def _pull(self, output: tf.Tensor, doutput: tf.Tensor, dlog_det: tf.Tensor, pullback: Pullback,
+              condition: Condition, forward: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """The reverse product within that of a container: gradients go through its tape."""
         flat = [tf.convert_to_tensor(p) for p in tf.nest.flatten(self._params)]
         learns = self._learns()
@@ -144,10 +160,11 @@ class Repeat(base.OnePassBijector):
             pullback.pull(list(parameters), [], list(gradients))
         return value, dvalue
 
-    def _learns(self):
+    def _learns(self) -> list[bool]:
         return [_is_trained(p) for p in tf.nest.flatten(self._params)]
 
-    def _loop(self, value, flat, condition, forward):
+    def _loop(self, value: tf.Tensor, flat: list[tf.Tensor], condition: Condition, forward: bool,
+              ) -> tuple[tf.Tensor, tf.Tensor]:
         read = _reader(flat) if not self._reversible else lambda index: _slices(flat, index)
 
         def body(i, value, total):
@@ -164,7 +181,9 @@ class Repeat(base.OnePassBijector):
         _, output, total = _while(self._times, body, (value, total))
         return output, total
 
-    def _walk_back(self, output, doutput, dlog_det, flat, learns, condition, forward):
+    def _walk_back(self, output: tf.Tensor, doutput: tf.Tensor, dlog_det: tf.Tensor,
+                   flat: list[tf.Tensor], learns: list[bool], condition: Condition, forward: bool,
+                   ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor | None], list[tf.Tensor | None]]:
         """Rebuilds the input step by step.
 
         Returns:
@@ -195,18 +214,18 @@ class Repeat(base.OnePassBijector):
                       for c in conditions.flatten_condition(condition)]
         return value, dvalue, dflat, dcondition
 
-    def _step(self, slices):
+    def _step(self, slices: list[tf.Tensor]) -> tfb.Bijector:
         return self._make_step(tf.nest.pack_sequence_as(self._params, slices))
 
-    def _index(self, i, forward):
+    def _index(self, i: tf.Tensor, forward: bool) -> tf.Tensor:
         return self._times - 1 - i if forward else i
 
-    def visit_parts(self, y, visit):
+    def visit_parts(self, y: tf.Tensor, visit: introspection.Visit) -> tf.Tensor:
         for index in range(self._times):
             y = visit(f'[{index}]/', self.step(index), y)
         return y
 
-    def _initialize(self, y, condition=None):
+    def _initialize(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor:
         """Initialises step after step on variables that hold one slice each, and writes back.
 
         The step is traced once, in a loop: only the variables' values change from step to step.
@@ -231,7 +250,7 @@ class Repeat(base.OnePassBijector):
             return y
         return initialize(y)
 
-    def _in_mode(self, training):
+    def _in_mode(self, training: bool) -> 'Repeat':
         step = self.step(0)
         if parts.in_mode(step, training) is step:
             return self
@@ -239,31 +258,31 @@ class Repeat(base.OnePassBijector):
         return self.copy(make_step=lambda p: parts.in_mode(self._make_step(p), training),
                          reversible=self._reversible and not training)
 
-    def _frozen_values(self):
+    def _frozen_values(self) -> Any:
         each = [parts.frozen_values(self.step(i)) for i in range(self._times)]
         return tf.nest.map_structure(lambda *values: tf.stack(values), *each)
 
-    def _with_frozen(self, values):
+    def _with_frozen(self, values: Any) -> 'Repeat':
         return Repeat(lambda p: parts.with_frozen(self._make_step(p['step']), p['frozen']),
                       {'step': self._params, 'frozen': values}, self._times, reversible=False,
                       validate_args=self.validate_args, name=self.name)
 
 
-def _is_trained(parameter):
+def _is_trained(parameter: tf.Tensor | tf.Variable) -> bool:
     return parameter.dtype.is_floating and getattr(parameter, 'trainable', True)
 
 
-def _reader(flat):
+def _reader(flat: list[tf.Tensor]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
     """`_slices` for ordinary backprop, where the gradient of a gather costs K times the slice."""
     arrays = [tf.TensorArray(p.dtype, p.shape[0], element_shape=p.shape[1:],
                              clear_after_read=False).unstack(p) for p in flat]
     return lambda index: [array.read(index) for array in arrays]
 
 
-def _slices(flat, index):
+def _slices(flat: list[tf.Tensor], index: tf.Tensor) -> list[tf.Tensor]:
     return [tf.ensure_shape(tf.gather(p, index), p.shape[1:]) for p in flat]
 
 
-def _while(times, body, variables):
+def _while(times: int, body: Callable[..., Any], variables: tuple[Any, ...]) -> tuple[Any, ...]:
     return tf.while_loop(lambda i, *_: i < times, body, (tf.constant(0), *variables),
                          parallel_iterations=1, maximum_iterations=times)

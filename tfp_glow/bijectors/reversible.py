@@ -1,10 +1,16 @@
 """The constant-memory gradient of `Repeat` for chains of unlike bijectors and whole flows."""
 
+from typing import Any
+
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.bijectors import base, checks, conditions, parts
+from tfp_glow.bijectors.introspection import Visit
 from tfp_glow.bijectors.pullback import Pullback, check_none
+from tfp_glow.bijectors.types import PairOf, PullbackOf
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import Condition, DType, Latents
 
 
 class Reversible(base.OnePassBijector):
@@ -47,7 +53,8 @@ class Reversible(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, bijector, validate_args=False, name='reversible'):
+    def __init__(self, bijector: tfb.Bijector, validate_args: bool = False,
+                 name: str = 'reversible') -> None:
         parameters = dict(locals())
         checks.check_bijectors('bijector', [bijector])
         self._bijector = bijector
@@ -59,29 +66,35 @@ class Reversible(base.OnePassBijector):
             validate_args=validate_args, parameters=parameters, name=name)
 
     @property
-    def bijector(self):
+    def bijector(self) -> tfb.Bijector:
         """The bijector whose values these are."""
         return self._bijector
 
     @property
-    def takes_condition(self):
+    def takes_condition(self) -> bool:
         return conditions.takes_condition(self._bijector)
 
-    def _forward_and_log_det(self, x, condition=None):
+    def _forward_and_log_det(self, x: Latents, condition: Condition = None,
+                             ) -> tuple[tf.Tensor, tf.Tensor]:
         return self._run(parts.forward_and_log_det, parts.forward_pullback, x, condition)
 
-    def _inverse_and_log_det(self, y, condition=None):
+    def _inverse_and_log_det(self, y: tf.Tensor, condition: Condition = None,
+                             ) -> tuple[Latents, tf.Tensor]:
         return self._run(parts.inverse_and_log_det, parts.inverse_pullback, y, condition)
 
-    def _forward_pullback(self, y, dy, dlog_det, pullback, condition=None):
+    def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,
+                          pullback: Pullback, condition: Condition = None,
+                          ) -> tuple[Latents, Latents]:
         return parts.forward_pullback(
             self._bijector, y, dy, dlog_det, pullback, condition, self._ndims)
 
-    def _inverse_pullback(self, x, dx, dlog_det, pullback, condition=None):
+    def _inverse_pullback(self, x: Latents, dx: Latents, dlog_det: tf.Tensor, pullback: Pullback,
+                          condition: Condition = None) -> tuple[tf.Tensor, tf.Tensor]:
         return parts.inverse_pullback(
             self._bijector, x, dx, dlog_det, pullback, condition, self._ndims)
 
-    def _run(self, pair, product, value, condition):
+    def _run(self, pair: PairOf, product: PullbackOf, value: Latents, condition: Condition,
+             ) -> tuple[Latents, tf.Tensor]:
         inputs, held = tf.nest.flatten(value), self._held()
         given = conditions.flatten_condition(condition)
 
@@ -114,44 +127,44 @@ class Reversible(base.OnePassBijector):
             return (output, log_det), gradient
         return run(*inputs, *given, *held)
 
-    def _held(self):
+    def _held(self) -> list[tf.Tensor]:
         """Tensors that the bijector and its parts hold and that may depend on what is learned."""
         tensors = tfp_compat.tensors_in(self._bijector)
         # A constant from outside of the function that is traced depends on nothing in it.
         return list({id(t): t for t in tensors if t.dtype.is_floating
                      and (tf.executing_eagerly() or not hasattr(t, 'numpy'))}.values())
 
-    def visit_parts(self, y, visit):
+    def visit_parts(self, y: tf.Tensor, visit: Visit) -> Any:
         return visit('', self._bijector, y)
 
-    def _in_mode(self, training):
+    def _in_mode(self, training: bool) -> tfb.Bijector:
         inner = parts.in_mode(self._bijector, training)
         if inner is self._bijector:
             return self
         # What normalises by its batch cannot be rebuilt: ordinary backprop trains it.
         return inner if training else self.copy(bijector=inner)
 
-    def _frozen_values(self):
+    def _frozen_values(self) -> Any:
         return parts.frozen_values(self._bijector)
 
-    def _with_frozen(self, values):
+    def _with_frozen(self, values: Any) -> tfb.Bijector:
         return parts.with_frozen(self._bijector, values)
 
-    def _forward_dtype(self, input_dtype, **kwargs):
+    def _forward_dtype(self, input_dtype: Any, **kwargs: Any) -> DType:
         return self._bijector.forward_dtype(input_dtype)
 
-    def _inverse_dtype(self, output_dtype, **kwargs):
+    def _inverse_dtype(self, output_dtype: DType, **kwargs: Any) -> Any:
         return self._bijector.inverse_dtype(output_dtype)
 
-    def _forward_event_shape(self, shape):
+    def _forward_event_shape(self, shape: Any) -> tf.TensorShape:
         return self._bijector.forward_event_shape(shape)
 
-    def _inverse_event_shape(self, shape):
+    def _inverse_event_shape(self, shape: tf.TensorShape) -> Any:
         return self._bijector.inverse_event_shape(shape)
 
-    def _forward_event_shape_tensor(self, shape):
+    def _forward_event_shape_tensor(self, shape: Any) -> tf.Tensor:
         return self._bijector.forward_event_shape_tensor(shape)
 
-    def _inverse_event_shape_tensor(self, shape):
+    def _inverse_event_shape_tensor(self, shape: tf.Tensor) -> Any:
         return self._bijector.inverse_event_shape_tensor(shape)
 

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfp_glow.bijectors import chain, integer_coupling, permutation, splits
+from tfp_glow.types import DType
 
 # Lifting steps: the order of the channels, and what of the second one the last one loses.
 _STEPS = (((1, 2, 0), 1.),  # G, B, R:  Co = R - B
@@ -12,7 +13,7 @@ _STEPS = (((1, 2, 0), 1.),  # G, B, R:  Co = R - B
 _ORDER = (2, 0, 1)  # Of Y, Co and Cg.
 
 
-def reversible_colour(dtype=tf.float32, name='reversible_colour'):
+def reversible_colour(dtype: DType = tf.float32, name: str = 'reversible_colour') -> chain.Chain:
     """The lossless colour transform YCoCg-R of images `[..., H, W, 3]`, a chain of liftings.
 
     ```none

@@ -9,8 +9,11 @@ import math
 
 import tensorflow as tf
 
+from tfp_glow.bijectors.types import ScaleMap
+from tfp_glow.types import TensorLike
 
-def sigmoid(offset=2., minimum=0., maximum=1.):
+
+def sigmoid(offset: float = 2., minimum: float = 0., maximum: float = 1.) -> ScaleMap:
     """scale = minimum + (maximum - minimum) * sigmoid(raw + offset): Glow's with the defaults.
 
     Raises:
@@ -26,7 +29,7 @@ def sigmoid(offset=2., minimum=0., maximum=1.):
     return log_scale
 
 
-def exponential(bound=None):
+def exponential(bound: float | None = None) -> ScaleMap:
     """scale = exp(raw); with `bound`, exp(bound * tanh(raw / bound)), which never leaves e^+-bound.
 
     Raises:
@@ -39,7 +42,7 @@ def exponential(bound=None):
     return lambda raw: bound * tf.tanh(raw / bound)
 
 
-def bounded_tanh(factor):
+def bounded_tanh(factor: TensorLike) -> ScaleMap:
     """scale = exp(factor * tanh(raw)), whose factor may be trained: RealNVP's.
 
     Args:
@@ -65,7 +68,7 @@ def bounded_tanh(factor):
     return _BoundedTanh(factor)
 
 
-def clamped_exp(limit):
+def clamped_exp(limit: float) -> ScaleMap:
     """scale = exp(limit * 2/pi * atan(raw / limit)), softly clamped to less than e^+-limit.
 
     Unlike a hard clip it has a gradient everywhere, and unlike tanh one that fades slowly; at raw =
@@ -86,11 +89,11 @@ def clamped_exp(limit):
 class _BoundedTanh(tf.Module):
     """See `bounded_tanh`; a module, so that the factor is found where it is held."""
 
-    def __init__(self, factor):
+    def __init__(self, factor: TensorLike) -> None:
         super().__init__()
         if isinstance(factor, (int, float)) and factor == 0:
             raise ValueError(f'factor must not be 0; got {factor=}.')
         self._factor = factor
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> tf.Tensor:
         return self._factor * tf.tanh(raw)

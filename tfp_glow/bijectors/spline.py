@@ -1,11 +1,14 @@
 """Rational-quadratic splines from unconstrained parameters, also as a coupling's inner part."""
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
 from tfp_glow.bijectors import affine, base, checks
+from tfp_glow.bijectors.types import Evaluation
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, TensorLike
 
 
 class Spline(base.OnePassBijector):
@@ -52,8 +55,9 @@ class Spline(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, raw, bound=3., min_bin=1e-2, min_slope=1e-2, validate_args=False,
-                 name='spline'):
+    def __init__(self, raw: TensorLike, bound: float = 3., min_bin: float = 1e-2,
+                 min_slope: float = 1e-2, validate_args: bool = False, name: str = 'spline',
+                 ) -> None:
         parameters = dict(locals())
         with tf.name_scope(name):
             self._raw, = checks.floats(raw=raw)
@@ -68,23 +72,24 @@ class Spline(base.OnePassBijector):
                              validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {'raw': tfp_compat.ParameterProperties(event_ndims=1)}
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         value, log_slope = self._inside(x, self._solved)
         return value, -log_slope
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self._inside(y, self._evaluated)
 
-    def _inside(self, value, function):
+    def _inside(self, value: tf.Tensor, function: Evaluation) -> tuple[tf.Tensor, tf.Tensor]:
         # Far outside the formulas may overflow, and the gradient of what `where` drops is NaN.
         inside = tf.abs(value) < self._bound
         answer, log_slope = function(tf.where(inside, value, tf.zeros_like(value)))
         return tf.where(inside, answer, value), tf.where(inside, log_slope, tf.zeros_like(value))
 
-    def _evaluated(self, y):
+    def _evaluated(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The spline and the log of its slope at y, equations 4 and 5 of the paper."""
         bins = self._bins_by_name()
         b = _pick_bin(bins, _mask_bin(y, bins['left']))
@@ -93,7 +98,7 @@ class Spline(base.OnePassBijector):
         value = b['height'] * (ratio * at**2 + b['first'] * at * (1 - at)) / _divisor(b, ratio, at)
         return b['bottom'] + value, _log_slope(b, ratio, at)
 
-    def _solved(self, x):
+    def _solved(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The y at which the spline is x, equations 6 to 8, and the log of its slope there."""
         bins = self._bins_by_name()
         b = _pick_bin(bins, _mask_bin(x, bins['bottom']))
@@ -106,7 +111,7 @@ class Spline(base.OnePassBijector):
         at = 2 * minus_c / (tf.sqrt(minus_b**2 + 4 * a * minus_c) - minus_b)
         return b['left'] + at * b['width'], _log_slope(b, ratio, at)
 
-    def _bins_by_name(self):
+    def _bins_by_name(self) -> dict[str, tf.Tensor]:
         """Name -> `[..., K]`: where the bins begin, their sizes, the slopes at their two ends."""
         widths, heights, slopes = tf.split(
             tf.convert_to_tensor(self._raw), [self._bins, self._bins, self._bins - 1], -1)
@@ -118,7 +123,7 @@ class Spline(base.OnePassBijector):
                 'bottom': tf.cumsum(heights, -1, exclusive=True) - self._bound, 'height': heights,
                 'first': tf.concat([end, slopes], -1), 'last': tf.concat([slopes, end], -1)}
 
-    def _sizes(self, raw):
+    def _sizes(self, raw: tf.Tensor) -> tf.Tensor:
         free = 1 - self._bins * self._min_bin
         return 2 * self._bound * (self._min_bin + free * tf.nn.softmax(raw))
 
@@ -137,40 +142,41 @@ class SplineInner:
       ValueError: as in `Spline`.
     """
 
-    def __init__(self, bins=8, bound=3., min_bin=1e-2, min_slope=1e-2):
+    def __init__(self, bins: int = 8, bound: float = 3., min_bin: float = 1e-2,
+                 min_slope: float = 1e-2) -> None:
         if bins < 2:
             raise ValueError(f'bins must be at least 2; got {bins=}.')
         _check(bins, bound, min_bin, min_slope)
         self.outputs_per_channel = 3 * bins - 1
-        self._options = {'bound': bound, 'min_bin': min_bin, 'min_slope': min_slope}
+        self._options: dict[str, Any] = {'bound': bound, 'min_bin': min_bin, 'min_slope': min_slope}
 
-    def __call__(self, raw):
+    def __call__(self, raw: tf.Tensor) -> Spline:
         return Spline(affine.per_channel(raw, self.outputs_per_channel), **self._options)
 
 
-def _mask_bin(value, begins):
+def _mask_bin(value: tf.Tensor, begins: tf.Tensor) -> tf.Tensor:
     """`[..., K]`: True for the bin in which the value lies."""
     index = tf.reduce_sum(tf.cast(value[..., tf.newaxis] >= begins[..., 1:], tf.int32), -1)
     return tf.one_hot(index, begins.shape[-1], True, False, dtype=tf.bool)
 
 
-def _pick_bin(bins, is_bin):
+def _pick_bin(bins: dict[str, tf.Tensor], is_bin: tf.Tensor) -> dict[str, tf.Tensor]:
     """Name -> the entry of the bin in which the value lies, for each value."""
     zero = tf.zeros([], bins['left'].dtype)
     return {name: tf.reduce_sum(tf.where(is_bin, entries, zero), -1)
             for name, entries in bins.items()}
 
 
-def _divisor(b, ratio, at):
+def _divisor(b: dict[str, tf.Tensor], ratio: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
     return ratio + (b['first'] + b['last'] - 2 * ratio) * at * (1 - at)
 
 
-def _log_slope(b, ratio, at):
+def _log_slope(b: dict[str, tf.Tensor], ratio: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
     slopes = b['last'] * at**2 + 2 * ratio * at * (1 - at) + b['first'] * (1 - at)**2
     return 2 * tf.math.log(ratio) + tf.math.log(slopes) - 2 * tf.math.log(_divisor(b, ratio, at))
 
 
-def _check(bins, bound, min_bin, min_slope):
+def _check(bins: int, bound: float, min_bin: float, min_slope: float) -> None:
     if bound <= 0:
         raise ValueError(f'bound must be positive; got {bound=}.')
     if not 0 < min_bin < 1 / bins:

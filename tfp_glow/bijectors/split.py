@@ -9,29 +9,29 @@ class Split:
     Tensors have exactly one batch dimension in front of the event's.
     """
 
-    def check_event_ndims(self, event_ndims):
+    def check_event_ndims(self, event_ndims: int) -> None:
         """Raises a `ValueError` if events of so many dimensions cannot be split."""
 
-    def apart(self, event):
+    def apart(self, event: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """`(kept, moved)`: what the network sees, and what is transformed."""
         raise NotImplementedError(f'{type(self).__name__} must write apart.')
 
-    def together(self, kept, moved):
+    def together(self, kept: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
         """The event; of `kept`, only what conditions is read."""
         raise NotImplementedError(f'{type(self).__name__} must write together.')
 
-    def channels_of(self, kept, moved):
+    def channels_of(self, kept: tf.Tensor, moved: tf.Tensor) -> int | None:
         """Number of channels that the last axis of the network's output has parameters for."""
         del kept
         return moved.shape[-1]
 
-    def gather(self, raw, kept):
+    def gather(self, raw: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         """Of the network's output for `kept`, the part that belongs to what moves."""
         del kept
         return raw
 
 
-def sides(tensor):
+def sides(tensor: tf.Tensor) -> list[int | tf.Tensor]:
     """The shape, as numbers where they are known."""
     shape = tf.shape(tensor)
     return [shape[i] if side is None else side for i, side in enumerate(tensor.shape)]

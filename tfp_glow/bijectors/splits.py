@@ -6,7 +6,9 @@ subclassing `Split`.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_glow.bijectors.pixel_splits import Checkerboard, Mask
@@ -15,7 +17,7 @@ from tfp_glow.bijectors.split import Split, sides
 _ROUNDING = 1e-9  # Of a share of channels that is to be a whole number.
 
 
-def channels(reverse=False, share=.5):
+def channels(reverse: bool = False, share: float = .5) -> 'Channels':
     """The first C - n channels condition, the other n move; with `reverse`, the other way.
 
     n is (1 - share) * C rounded down, but at least 1: by default floor(C / 2). Of vectors
@@ -38,10 +40,10 @@ def channels(reverse=False, share=.5):
     """
     if not 0 < share < 1:
         raise ValueError(f'share must be in (0, 1); got {share=}.')
-    return _Channels(reverse, share)
+    return Channels(reverse, share)
 
 
-def even_odd(parity=0):
+def even_odd(parity: int = 0) -> 'EvenOdd':
     """Entries `parity`, `parity + 2`, ... along the last axis condition, those between move: NICE.
 
     Raises:
@@ -51,10 +53,10 @@ def even_odd(parity=0):
     Dinh et al., *NICE*, 2014, arXiv:1410.8516, section 5.1.
     """
     _check_parity(parity)
-    return _EvenOdd(parity)
+    return EvenOdd(parity)
 
 
-def checkerboard(parity=0, halves=False):
+def checkerboard(parity: int = 0, halves: bool = False) -> Checkerboard:
     """Pixels with (row + column) % 2 == `parity` condition, the others move: `[B, H, W, C]`.
 
     The network sees the image with zeros where pixels move, and its output is read there only. With
@@ -76,7 +78,7 @@ def checkerboard(parity=0, halves=False):
     return Checkerboard(parity, halves)
 
 
-def mask(array):
+def mask(array: np.ndarray | Sequence) -> Mask:
     """Entries where `array` is True condition, the others move.
 
     The network sees the event with zeros where entries move; where it has an output of n blocks of
@@ -92,38 +94,38 @@ def mask(array):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Channels(Split):
+class Channels(Split):
     """See `channels`."""
     reverse: bool = False
     share: float = .5
 
-    def moved(self, count):
+    def moved(self, count: int | tf.Tensor) -> int | tf.Tensor:
         """How many of `count` channels, an integer or a tensor of them, move."""
         if isinstance(count, int):
             return max(1, int((1 - self.share) * count + _ROUNDING))
         exact = (1 - self.share) * tf.cast(count, tf.float64) + _ROUNDING
         return tf.maximum(1, tf.cast(exact, count.dtype))
 
-    def apart(self, event):
+    def apart(self, event: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         count = _check_channels(event)
         moved = self.moved(count)
         first, rest = tf.split(event, [count - moved, moved], axis=-1)
         return (rest, first) if self.reverse else (first, rest)
 
-    def together(self, kept, moved):
+    def together(self, kept: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
         return tf.concat([moved, kept] if self.reverse else [kept, moved], -1)
 
 
 @dataclasses.dataclass(frozen=True)
-class _EvenOdd(Split):
+class EvenOdd(Split):
     """See `even_odd`."""
     parity: int = 0
 
-    def apart(self, event):
+    def apart(self, event: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         _check_channels(event)
         return event[..., self.parity::2], event[..., 1 - self.parity::2]
 
-    def together(self, kept, moved):
+    def together(self, kept: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
         even, odd = (moved, kept) if self.parity else (kept, moved)
         count = even.shape[-1] + odd.shape[-1]
         if count % 2:
@@ -132,12 +134,12 @@ class _EvenOdd(Split):
         return tf.reshape(pairs, [*sides(even)[:-1], 2 * even.shape[-1]])[..., :count]
 
 
-def _check_parity(parity):
+def _check_parity(parity: int) -> None:
     if parity not in (0, 1):
         raise ValueError(f'parity must be 0 or 1; got {parity=}.')
 
 
-def _check_channels(event):
+def _check_channels(event: tf.Tensor) -> int:
     if event.shape[-1] is None or event.shape[-1] < 2:
         raise ValueError(f'a coupling needs at least 2 channels, known; got shape={event.shape}.')
     return event.shape[-1]

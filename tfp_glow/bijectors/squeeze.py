@@ -51,7 +51,8 @@ class Squeeze(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, factor=2, order='space_to_depth', validate_args=False, name='squeeze'):
+    def __init__(self, factor: int = 2, order: str = 'space_to_depth', validate_args: bool = False,
+                 name: str = 'squeeze') -> None:
         parameters = dict(locals())
         if factor < 2:
             raise ValueError(f'factor must be at least 2; got {factor=}.')
@@ -65,17 +66,17 @@ class Squeeze(base.OnePassBijector):
         super().__init__(validate_args=validate_args, parameters=parameters, name=name,
                          is_constant_jacobian=True)
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shape = self._expanded(x.shape[-3:])
         y = tf.nn.depth_to_space(self._from_order(x), self._factor)
         return _with_event_shape(y, shape), tf.zeros([], x.dtype)
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shape = self._squeezed(y.shape[-3:])
         x = self._to_order(tf.nn.space_to_depth(y, self._factor))
         return _with_event_shape(x, shape), tf.zeros([], y.dtype)
 
-    def _to_order(self, squeezed):
+    def _to_order(self, squeezed: tf.Tensor) -> tf.Tensor:
         """From `tf.nn.space_to_depth`'s order."""
         if self._order == 'space_to_depth':
             return squeezed
@@ -84,7 +85,7 @@ class Squeeze(base.OnePassBijector):
             return tf.reshape(tf.stack(pixels, axis=-1), tf.shape(squeezed))
         return tf.concat([pixels[k] for k in _checkerboard(self._factor)], axis=-1)
 
-    def _from_order(self, squeezed):
+    def _from_order(self, squeezed: tf.Tensor) -> tf.Tensor:
         count = self._factor**2
         if self._order == 'space_to_depth':
             return squeezed
@@ -94,47 +95,47 @@ class Squeeze(base.OnePassBijector):
         pixels = tf.split(squeezed, count, axis=-1)
         return tf.concat([pixels[k] for k in np.argsort(_checkerboard(self._factor))], axis=-1)
 
-    def _forward_event_shape(self, shape):
+    def _forward_event_shape(self, shape: tf.TensorShape) -> tf.TensorShape:
         return self._expanded(shape)
 
-    def _inverse_event_shape(self, shape):
+    def _inverse_event_shape(self, shape: tf.TensorShape) -> tf.TensorShape:
         return self._squeezed(shape)
 
-    def _expanded(self, shape):
+    def _expanded(self, shape: tf.TensorShape) -> tf.TensorShape:
         height, width, channels = tf.TensorShape(shape).with_rank(3).as_list()
         return tf.TensorShape([_multiplied(height, self._factor), _multiplied(width, self._factor),
                                _divided(channels, self._factor**2, 'channels')])
 
-    def _squeezed(self, shape):
+    def _squeezed(self, shape: tf.TensorShape) -> tf.TensorShape:
         height, width, channels = tf.TensorShape(shape).with_rank(3).as_list()
         return tf.TensorShape([_divided(height, self._factor, 'height'),
                                _divided(width, self._factor, 'width'),
                                _multiplied(channels, self._factor**2)])
 
-    def _forward_event_shape_tensor(self, shape):
+    def _forward_event_shape_tensor(self, shape: tf.Tensor) -> tf.Tensor:
         f = self._factor
         return tf.stack([shape[0] * f, shape[1] * f, shape[2] // (f * f)])
 
-    def _inverse_event_shape_tensor(self, shape):
+    def _inverse_event_shape_tensor(self, shape: tf.Tensor) -> tf.Tensor:
         f = self._factor
         return tf.stack([shape[0] // f, shape[1] // f, shape[2] * f * f])
 
 
-def _with_event_shape(images, event_shape):
+def _with_event_shape(images: tf.Tensor, event_shape: tf.TensorShape) -> tf.Tensor:
     """Says the static shape again, which a reshape of an unknown batch forgets."""
     return tf.ensure_shape(images, images.shape[:-3].concatenate(event_shape))
 
 
-def _checkerboard(factor):
+def _checkerboard(factor: int) -> list[int]:
     """Pixels of a block, numbered row by row: those of the even colour first."""
     return sorted(range(factor**2), key=lambda k: ((k // factor + k % factor) % 2, k))
 
 
-def _multiplied(size, factor):
+def _multiplied(size: int | None, factor: int) -> int | None:
     return None if size is None else size * factor
 
 
-def _divided(size, factor, name):
+def _divided(size: int | None, factor: int, name: str) -> int | None:
     if size is None:
         return None
     if size % factor:

@@ -1,12 +1,14 @@
 """Whitening: an affine map, fitted to data, after which all covariances are those of noise."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_glow.bijectors import base, checks, moments
 from tfp_glow.internal import tfp_compat
+from tfp_glow.types import DType, Shape, TensorLike
 
 _KINDS = ('pca', 'zca')
 
@@ -55,8 +57,9 @@ class Whitening(base.OnePassBijector):
     ```
     """
 
-    def __init__(self, mean, axes, log_scale, kind='pca', event_shape=None, validate_args=False,
-                 name='whitening'):
+    def __init__(self, mean: TensorLike, axes: TensorLike, log_scale: TensorLike, kind: str = 'pca',
+                 event_shape: Shape | None = None, validate_args: bool = False,
+                 name: str = 'whitening') -> None:
         parameters = dict(locals())
         _check_kind(kind)
         self._kind = kind
@@ -83,56 +86,58 @@ class Whitening(base.OnePassBijector):
                              validate_args=validate_args, parameters=parameters, name=name)
 
     @classmethod
-    def _parameter_properties(cls, dtype, num_classes=None):
+    def _parameter_properties(cls, dtype: DType | None, num_classes: int | None = None,
+                              ) -> dict[str, tfp_compat.ParameterProperties]:
         return {'mean': tfp_compat.ParameterProperties(event_ndims=1),
                 'axes': tfp_compat.ParameterProperties(event_ndims=2),
                 'log_scale': tfp_compat.ParameterProperties(event_ndims=1)}
 
-    def _axes_rule(self):
+    def _axes_rule(self) -> checks.Rule:
         return checks.Rule('axes', self._axes, 'be orthogonal', _is_orthogonal)
 
-    def _parameter_rules(self):
+    def _parameter_rules(self) -> list[checks.Rule]:
         return [*super()._parameter_rules(), self._axes_rule()]
 
     @property
-    def mean(self):
+    def mean(self) -> tf.Tensor | tf.Variable:
         """`[D]`: the data's mean."""
         return self._mean
 
     @property
-    def axes(self):
+    def axes(self) -> tf.Tensor | tf.Variable:
         """`[D, D]`: a principal axis per column."""
         return self._axes
 
     @property
-    def log_scale(self):
+    def log_scale(self) -> tf.Tensor | tf.Variable:
         """`[D]`: the log of the data's deviation along each axis."""
         return self._log_scale
 
-    def _forward_and_log_det(self, x):
+    def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         z = self._flat(x)
         if self._kind == 'zca':
             z = z @ self._axes
         y = tf.matmul(z * tf.exp(self._log_scale), self._axes, transpose_b=True) + self._mean
         return tf.reshape(y, [-1, *self._event_shape]), tf.reduce_sum(self._log_scale)
 
-    def _inverse_and_log_det(self, y):
+    def _inverse_and_log_det(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = ((self._flat(y) - self._mean) @ self._axes) * tf.exp(-self._log_scale)
         if self._kind == 'zca':
             x = tf.matmul(x, self._axes, transpose_b=True)
         return tf.reshape(x, [-1, *self._event_shape]), -tf.reduce_sum(self._log_scale)
 
-    def singular_values(self):
+    def singular_values(self) -> tf.Tensor | None:
         return tf.exp(-tf.cast(self._log_scale, tf.float64))
 
-    def _flat(self, events):
+    def _flat(self, events: tf.Tensor) -> tf.Tensor:
         if not events.shape[1:].is_compatible_with(self._event_shape):
             raise ValueError(f'the input of {self.name} must have the event shape '
                              f'{self._event_shape}; got shape={events.shape}.')
         return tf.reshape(events, [-1, self._mean.shape[0]])
 
 
-def fit_whitening(data, kind='pca', epsilon=1e-6, dtype=tf.float32, name='whitening'):
+def fit_whitening(data: TensorLike | Iterable[TensorLike], kind: str = 'pca', epsilon: float = 1e-6,
+                  dtype: DType = tf.float32, name: str = 'whitening') -> Whitening:
     """The `Whitening` of `data`, its parameters in variables that do not train.
 
     The axes are the eigenvectors of the covariance (over N, not N - 1), the greatest eigenvalue
@@ -164,7 +169,7 @@ def fit_whitening(data, kind='pca', epsilon=1e-6, dtype=tf.float32, name='whiten
     _check_kind(kind)
     if not 0 <= epsilon < np.inf:
         raise ValueError(f'epsilon must not be negative; got {epsilon=}.')
-    event_shape = []
+    event_shape: list[int] = []
 
     def rows():
         for batch in moments.batches_of(data, 'data'):
@@ -187,11 +192,11 @@ def fit_whitening(data, kind='pca', epsilon=1e-6, dtype=tf.float32, name='whiten
     return Whitening(**variables, kind=kind, event_shape=tuple(event_shape), name=name)
 
 
-def _check_kind(kind):
+def _check_kind(kind: str) -> None:
     if kind not in _KINDS:
         raise ValueError(f"kind must be 'pca' or 'zca'; got {kind=}.")
 
 
-def _is_orthogonal(axes):
+def _is_orthogonal(axes: tf.Tensor) -> tf.Tensor:
     error = tf.matmul(axes, axes, transpose_a=True) - tf.eye(axes.shape[0], dtype=axes.dtype)
     return tf.reduce_all(tf.abs(error) < np.sqrt(np.finfo(axes.dtype.as_numpy_dtype).eps))
