@@ -1,4 +1,4 @@
-"""Image flows for TensorFlow Probability, on Keras 3."""
+"""Provides image flows for TensorFlow Probability, on Keras 3."""
 
 from tfp_glow import (
     bijectors,

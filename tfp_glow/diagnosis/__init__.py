@@ -1,4 +1,4 @@
-"""What is the matter with a flow: a table of its layers, and warnings where a figure is bad."""
+"""Says what is wrong with a flow: a table of its layers, and warnings where a figure is bad."""
 
 from tfp_glow.diagnosis.diagnosing import diagnose
 from tfp_glow.diagnosis.report import Diagnosis, Layer, Level

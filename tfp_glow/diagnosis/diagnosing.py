@@ -1,32 +1,36 @@
-"""`diagnose`: the figures of each layer of a flow on a batch."""
+"""Computes the figures of each layer of a flow on a batch: `diagnose`."""
 
 import dataclasses
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow import initialization
 from tfp_glow.bijectors import conditions
 from tfp_glow.diagnosis import limits, measuring, report, walking
 from tfp_glow.internal import variables as flow_variables
+from tfp_glow.types import Condition, TensorLike
 
 
-def diagnose(flow, batch, condition=None):
+def diagnose(flow: tfd.Distribution, batch: TensorLike,
+             condition: Condition = None) -> report.Diagnosis:
     """Says layer by layer how a flow fares on a batch of data, and warns of what is bad.
 
-    Walks from the data to the latents through `Chain`, `MultiScale`, `Repeat`, `Reversible`,
-    `Flattened` and `tfb.Chain`; each layer, TFP's own bijectors too, is evaluated on what reaches
-    it, eagerly and by no cache, and so is the whole flow. `Layer` defines the figures of a layer.
-    The scales of a coupling, `ActNorm`, an autoregressive layer or one that is elementwise are
-    |dx/dy| of the entries that move, the others held fixed; those of a 1x1 convolution and of
-    `Whitening`, the singular values of the matrix in the direction of the density. A bijector of
-    your own answers by `log_slopes` or `singular_values`, and a container of your own is walked
-    through by `visit_parts`: see these methods of `bijectors.OnePassBijector`.
+    The function walks from the data to the latents through `Chain`, `MultiScale`, `Repeat`,
+    `Reversible`, `Flattened` and `tfb.Chain`. It evaluates each layer, including TFP's own
+    bijectors, on what reaches the layer, and also the whole flow, eagerly and without any cache.
+    `Layer` defines the figures of a layer. The scales of a coupling, `ActNorm`, an autoregressive
+    layer or an elementwise layer are |dx/dy| of the entries that move, the others held fixed. The
+    scales of a 1x1 convolution and of `Whitening` are the singular values of the matrix in the
+    direction of the density. A bijector of your own answers by `log_slopes` or `singular_values`,
+    and a container of your own is walked through by `visit_parts`: see these methods of
+    `bijectors.OnePassBijector`.
 
     The latents' mean and standard deviation, for each level, are taken over batch and entries of
-    (z - mean) / stddev, mean and stddev being the base's, so that they should be near 0 and 1; of
-    a base that does not know its own, of z as it is. On few images, say fewer than 32 of 8x8, or
-    vectors of few dimensions, they are far from that by chance.
+    (z - mean) / stddev, where mean and stddev are the base's; so they should be near 0 and 1. If a
+    base does not know its own mean and stddev, z is taken as it is. On few images, say fewer than
+    32 of 8x8, or on vectors of few dimensions, the figures are far from 0 and 1 by chance.
 
     There is a warning, a sentence with the limit and the value, for each
 
@@ -40,18 +44,18 @@ def diagnose(flow, batch, condition=None):
     data-dependent parameters that have never been set.
 
     Args:
-      flow: a `tfd.TransformedDistribution`; nothing in it changes.
-      batch: data, `[B, *event_shape]`, preprocessed and dequantized as for `log_prob`.
-      condition: of the batch, as for `log_prob`, if the flow takes one.
+        flow: A `tfd.TransformedDistribution`; nothing in it changes.
+        batch: Data, `[B, *event_shape]`, preprocessed and dequantized as for `log_prob`.
+        condition: The condition of the batch, as for `log_prob`, if the flow takes one.
 
     Returns:
-      A `Diagnosis`; `print` it.
+        A `Diagnosis`; `print` it.
 
     Raises:
-      TypeError: `flow` is no transformed distribution.
-      ValueError: `batch` is no batch of the flow's events, or not finite; a condition that the flow
-        does not take, or none for one that does; a `BatchNorm` in training mode, which has no
-        round trip.
+        TypeError: If `flow` is not a transformed distribution.
+        ValueError: If `batch` is not a batch of the flow's events, or is not finite; if there is a
+            condition that the flow does not take, or none for a flow that takes one; or if a
+            `BatchNorm` is in training mode, in which it has no round trip.
 
     #### References
     Behrmann et al., *Understanding and Mitigating Exploding Inverses in Invertible Neural
@@ -82,8 +86,8 @@ def diagnose(flow, batch, condition=None):
                         f'got {type(flow).__name__}.')
     batch = _checked_batch(batch, flow)
     conditions.check_given(flow.bijector, condition)
-    with np.errstate(all='ignore'):  # Infinity and NaN are warned of below.
-        layers = []
+    with np.errstate(all='ignore'):  # The warnings below tell of infinity and NaN.
+        layers: list[report.Layer] = []
         walking.walk(flow.bijector, batch, condition,
                      lambda visit: layers.append(measuring.layer(visit)))
         whole = walking.visit('whole flow', flow.bijector, batch, condition)
@@ -97,7 +101,7 @@ def diagnose(flow, batch, condition=None):
     return dataclasses.replace(diagnosis, warnings=(*warnings, *limits.warnings(diagnosis)))
 
 
-def _checked_batch(batch, flow):
+def _checked_batch(batch: TensorLike, flow: tfd.Distribution) -> tf.Tensor:
     batch = tf.convert_to_tensor(batch)
     if not batch.dtype.is_floating:
         raise ValueError('batch must be floating, dequantized as for log_prob; '
@@ -111,7 +115,7 @@ def _checked_batch(batch, flow):
     return tf.cast(batch, flow.dtype)
 
 
-def _with_shares(layers):
+def _with_shares(layers: list[report.Layer]) -> tuple[report.Layer, ...]:
     total = sum(abs(layer.log_det) for layer in layers)
     shares = [abs(layer.log_det) / total if total else 0. for layer in layers]
     return tuple(dataclasses.replace(layer, log_det_share=share)

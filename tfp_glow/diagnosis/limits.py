@@ -1,35 +1,40 @@
-"""Where a figure becomes a warning.
+"""Says at which limit a figure becomes a warning.
 
-Each limit is one at which float32, with its seven digits, or the likelihood has begun to suffer.
+At each limit float32, with its seven digits, or the likelihood has begun to suffer.
 """
 
 import math
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+import tensorflow as tf
 
-# A quarter of one of 256 grey levels, where data span 1: beyond it samples, and gradients at
-# constant memory, which rest on rebuilt inputs, are visibly not those of the density.
+from tfp_glow.diagnosis import report
+
+# This is a quarter of one of 256 grey levels, where data span 1. Beyond it samples are visibly not
+# those of the density, nor are gradients at constant memory, which rest on rebuilt inputs.
 ROUND_TRIP_LIMIT = 1e-3
 
-# One direction or the other multiplies rounding errors by 1000 in this layer alone: three of the
-# seven digits, and the factors of layers multiply.
+# At these limits one direction or the other multiplies rounding errors by 1000 in this layer alone.
+# That costs three of the seven digits, and the factors of layers multiply.
 SCALE_LIMITS = (1e-3, 1e3)
 
-# The same three digits, lost between the direction that a matrix stretches most and the least.
+# The same three digits are lost between the direction that a matrix stretches most and the one that
+# it stretches least.
 CONDITION_LIMIT = 1e3
 
-# In units of the base, whose entries have mean 0 and standard deviation 1. A mean off by m costs
-# m^2 / 2 nats a dimension, .12 at this limit; a deviation s costs (s^2 - 1) / 2 - log s, .32 nats
-# at the lower limit and .81 at the upper.
+# These are in units of the base, whose entries have mean 0 and standard deviation 1. A mean that is
+# off by m costs m^2 / 2 nats a dimension, .12 at this limit. A deviation s costs
+# (s^2 - 1) / 2 - log s, .32 nats at the lower limit and .81 at the upper.
 LATENT_MEAN_LIMIT = .5
 LATENT_STD_LIMITS = (.5, 2.)
 
-_NAMED = 3  # Variables that one sentence lists.
+_NAMED = 3  # One sentence lists so many variables.
 
 
-def warnings(diagnosis):
-    """Sentences about the figures of a `Diagnosis`, each with the limit and the value."""
-    sentences = []
+def warnings(diagnosis: report.Diagnosis) -> list[str]:
+    """Returns sentences about the figures of a `Diagnosis`, each with the limit and the value."""
+    sentences: list[str] = []
     for layer in diagnosis.layers:
         sentences += _layer_warnings(layer)
     if diagnosis.round_trip_error > ROUND_TRIP_LIMIT:
@@ -39,8 +44,8 @@ def warnings(diagnosis):
     return _first_not_finite(diagnosis) + sentences
 
 
-def variable_warnings(variables):
-    """Sentences about variables, `{path: variable}`, that hold NaN or infinity."""
+def variable_warnings(variables: Mapping[str, tf.Variable]) -> list[str]:
+    """Returns sentences about variables, `{path: variable}`, that hold NaN or infinity."""
     broken = [path for path, v in variables.items()
               if v.dtype.is_floating and not np.all(np.isfinite(v.numpy()))]
     if not broken:
@@ -50,7 +55,7 @@ def variable_warnings(variables):
             f'{", ".join(broken[:_NAMED])}{more}.']
 
 
-def _layer_warnings(layer):
+def _layer_warnings(layer: report.Layer) -> Iterator[str]:
     if layer.round_trip_error > ROUND_TRIP_LIMIT:
         yield _round_trip_warning(layer.path, layer.round_trip_error)
     low, high = SCALE_LIMITS
@@ -65,7 +70,7 @@ def _layer_warnings(layer):
                f'{CONDITION_LIMIT:g}; the matrix is nearly singular.')
 
 
-def _level_warnings(level):
+def _level_warnings(level: report.Level) -> Iterator[str]:
     if abs(level.mean) > LATENT_MEAN_LIMIT:
         yield (f'{level.path}: mean of the latents {level.mean:.2g} is outside of '
                f'+-{LATENT_MEAN_LIMIT:g}; the flow does not fit this batch.')
@@ -75,12 +80,15 @@ def _level_warnings(level):
                f'[{low:g}, {high:g}]; the flow does not fit this batch.')
 
 
-def _round_trip_warning(path, error):
+def _round_trip_warning(path: str, error: float) -> str:
     return f'{path}: round-trip error {error:.2g} is above {ROUND_TRIP_LIMIT:g}.'
 
 
-def _first_not_finite(diagnosis):
-    """About the first layer whose figures are not finite: those after it only pass that on."""
+def _first_not_finite(diagnosis: report.Diagnosis) -> list[str]:
+    """Returns a sentence about the first layer whose figures are not finite, if there is one.
+
+    The layers after it only pass that on.
+    """
     for layer in diagnosis.layers:
         figures = (layer.round_trip_error, layer.log_det, layer.least_scale, layer.greatest_scale)
         if not all(math.isfinite(figure) for figure in figures if figure is not None):

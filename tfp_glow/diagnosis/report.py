@@ -1,14 +1,17 @@
-"""What `diagnose` returns: the figures, and how they are printed."""
+"""Defines what `diagnose` returns: the figures, and how they are printed."""
 
 import dataclasses
 import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Figures of one layer on the batch that reaches it; x = inverse(y), nearer to the latents.
+    """Holds figures of one layer on the batch that reaches it.
 
     ```none
+    x                      inverse(y), nearer to the latents than y
     round_trip_error       max |forward(inverse(y)) - y| / max(1, max |y|)
     least_, greatest_scale extremes of |dx/dy| of the entries that move, or of singular values
     condition_number       their ratio, of matrices
@@ -16,8 +19,8 @@ class Layer:
     log_det_share          |log_det| / the sum of |log_det| over layers
     ```
 
-    A scale is None of a layer that has none by entry, such as a permutation of pixels; a condition
-    number, of one that mixes no channels or dimensions by a matrix.
+    The scales are None for a layer that has none by entry, such as a permutation of pixels. The
+    condition number is None for a layer that mixes no channels or dimensions by a matrix.
     """
 
     path: str
@@ -32,7 +35,10 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """Mean and standard deviation of one part of the latents, over batch and entries."""
+    """Holds the mean and the standard deviation of one part of the latents.
+
+    Both are taken over batch and entries.
+    """
 
     path: str
     mean: float
@@ -41,10 +47,10 @@ class Level:
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """The figures of a flow on a batch: see `diagnose`. `print` shows them as a table.
+    """Holds the figures of a flow on a batch: see `diagnose`. `print` shows them as a table.
 
-    `layers` go from the data to the latents. `round_trip_error` and `log_det` are the whole flow's,
-    defined as a `Layer`'s. `warnings` are sentences; of a healthy flow there are none.
+    `layers` go from the data to the latents. `round_trip_error` and `log_det` are those of the
+    whole flow, defined as those of a `Layer`. `warnings` are sentences; a healthy flow has none.
     """
 
     layers: tuple[Layer, ...]
@@ -53,11 +59,14 @@ class Diagnosis:
     log_det: float
     warnings: tuple[str, ...]
 
-    def to_dict(self):
-        """Everything as lists, dictionaries and values of JSON, which has no number nan or inf."""
+    def to_dict(self) -> dict[str, Any]:
+        """Returns everything as lists, dictionaries and values of JSON.
+
+        JSON has no numbers nan and inf; they become strings.
+        """
         return _plain(dataclasses.asdict(self))
 
-    def __str__(self):
+    def __str__(self) -> str:
         layers = [['layer', 'kind', 'round trip', 'least scale', 'greatest', 'condition',
                    'log-det', 'share']]
         layers += [[layer.path, layer.kind, f'{layer.round_trip_error:.1e}',
@@ -72,12 +81,12 @@ class Diagnosis:
         return '\n'.join([*_aligned(layers, 2), '', *_aligned(levels, 1), '', *warnings])
 
 
-def _three_digits(value):
+def _three_digits(value: float | None) -> str:
     return '-' if value is None else f'{value:.3g}'
 
 
-def _aligned(rows, words):
-    """Lines of columns; the first `words` of them flush left, the others, numbers, right."""
+def _aligned(rows: Sequence[Sequence[str]], words: int) -> Iterator[str]:
+    """Yields lines of columns: the first `words` columns flush left, the others, numbers, right."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         cells = [cell.ljust(width) if index < words else cell.rjust(width)
@@ -85,7 +94,7 @@ def _aligned(rows, words):
         yield '  '.join(cells).rstrip()
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

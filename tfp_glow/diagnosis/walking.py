@@ -1,4 +1,4 @@
-"""The walk from the data to the latents: each layer of a flow, on what reaches it."""
+"""Walks from the data to the latents: visits each layer of a flow with what reaches it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,13 +11,13 @@ from tfp_glow.types import Condition
 
 
 class Visit(NamedTuple):
-    """A bijector, evaluated once from data to latents."""
+    """Holds a bijector that was evaluated once, from the data to the latents."""
     path: str
     bijector: tfb.Bijector
-    condition: Condition  # None if the bijector takes none.
+    condition: Condition  # This is None if the bijector takes none.
     y: tf.Tensor
-    x: Any  # The latents, or what goes on to the next layer.
-    log_det: tf.Tensor  # Of the inverse, per event or one for all.
+    x: Any  # These are the latents, or what goes on to the next layer.
+    log_det: tf.Tensor  # This is the log-det of the inverse, per event or one for all.
 
     @property
     def kwargs(self) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def walk(bijector: tfb.Bijector, y: tf.Tensor, condition: Condition,
          measure: Callable[[Visit], None]) -> Any:
     """Calls `measure` with a `Visit` of each layer of a flow, the nearest to the data first.
 
-    Goes into each bijector that has parts, see `Introspection.visit_parts`; any other bijector is a
-    layer. The path of a layer is made of the names of what it stands in:
+    The walk goes into each bijector that has parts, see `Introspection.visit_parts`. Any other
+    bijector is a layer. The path of a layer is made of the names of what it stands in:
     `level_0/repeat[3]/coupling`. A container that stands alone, as a level or a step does, adds
     nothing to the path of its parts, unless these are numbered by it.
 

@@ -1,1 +1,1 @@
-"""Adapters to Keras and to TFP's private interfaces; nothing here is public."""
+"""Adapts Keras and TFP's private interfaces; nothing in this folder is public."""

@@ -1,24 +1,27 @@
-"""The moving averages of the weights that a Keras optimizer keeps."""
+"""Reads and warms up the moving averages of the weights that a Keras optimizer keeps."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
 
-def ema_values(optimizer):
-    """The averages of the variables that `optimizer` trains, in their order; [] if there are none.
+def ema_values(optimizer: Any) -> list[Any]:
+    """Returns the averages of the variables that `optimizer` trains, in their order.
 
-    Before the first step there are none.
+    The list is empty if there are none: before the first step, and for an optimizer that keeps no
+    averages or is None.
     """
     values = getattr(optimizer, '_model_variables_moving_average', None)
     return values if values and int(optimizer.iterations) else []
 
 
 @contextlib.contextmanager
-def warmed_up_ema(optimizer):
-    """Within it, a step t moves the averages with min(ema_momentum, (1 + t) / (10 + t)).
+def warmed_up_ema(optimizer: Any) -> Iterator[None]:
+    """Lets a step t within it move the averages with min(ema_momentum, (1 + t) / (10 + t)).
 
-    Else a momentum of .999 keeps the initial weights in sight for thousands of steps.
+    Otherwise a momentum of .999 would keep the initial weights in sight for thousands of steps.
     """
     if not getattr(optimizer, 'use_ema', False):
         yield

@@ -1,32 +1,35 @@
-"""The only adapter between Keras and `tf.Module`.
+"""Adapts Keras to `tf.Module`; no other file does.
 
-A Keras 3 layer is no `tf.Module`: held raw by a bijector, its weights are missing from
-`trainable_variables`, and training silently does nothing. `as_module` makes them visible;
+A Keras 3 layer is not a `tf.Module`. If a bijector held it raw, its weights would be missing from
+`trainable_variables`, and training would silently do nothing. `as_module` makes them visible;
 `StackedNetwork` holds the weights of K copies of one network as K-fold stacked variables.
 """
 
 import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-# Initialisers whose distribution does not depend on the shape of what is drawn.
+# The distribution of these initialisers does not depend on the shape of what is drawn.
 _SHAPELESS = (keras.initializers.RandomNormal, keras.initializers.RandomUniform,
               keras.initializers.TruncatedNormal)
 
 
-def as_module(network, name='conditioner'):
-    """`network` as something whose weights TFP, `tf.Module` and checkpoints see.
+def as_module(network: Callable[..., Any], name: str = 'conditioner') -> Callable[..., Any]:
+    """Returns `network` in a form whose weights TFP, `tf.Module` and checkpoints see.
 
     Args:
-      network: a built `keras.Layer` or `keras.Model`, which is wrapped; any other callable, a
-        `tf.Module` above all, is returned as it is.
-      name: of the argument, in errors.
+        network: A built `keras.Layer` or `keras.Model`, which is wrapped. Any other callable, a
+            `tf.Module` above all, is returned as it is.
+        name: The name of the argument in errors.
 
     Raises:
-      ValueError: a Keras network that has not been built, for it has no weights yet.
-      TypeError: `network` cannot be called.
+        ValueError: If `network` is a Keras network that has not been built, and so has no weights
+            yet.
+        TypeError: If `network` cannot be called.
     """
     if isinstance(network, keras.Layer):
         _check_built(network, name)
@@ -36,11 +39,11 @@ def as_module(network, name='conditioner'):
     return network
 
 
-def takes_condition(network):
-    """Whether `network` is called with `condition=` beside its input.
+def takes_condition(network: Callable[..., Any]) -> bool:
+    """Returns whether `network` is called with `condition=` beside its input.
 
-    It says so by an attribute `takes_condition`, else by an argument of that name; a functional
-    Keras model, by having two inputs.
+    The network says so by an attribute `takes_condition`, or else by an argument `condition`. A
+    functional Keras model says so by having two inputs.
     """
     if isinstance(network, (KerasModule, BoundNetwork)):
         network = network.layer
@@ -51,69 +54,75 @@ def takes_condition(network):
         return network.takes_condition
     try:
         return 'condition' in inspect.signature(network).parameters
-    except ValueError:  # A function of C has no signature.
+    except ValueError:  # A function that is written in C has no signature.
         return False
 
 
-def _is_pair(layer):
+def _is_pair(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.Model) and len(getattr(layer, 'inputs', None) or ()) == 2
 
 
-def _arguments(layer, inputs, condition):
-    """Positional and keyword arguments of a call of `layer`."""
+def _arguments(layer: keras.Layer, inputs: Any, condition: dict[str, Any],
+               ) -> tuple[list[Any], dict[str, Any]]:
+    """Returns the positional and the keyword arguments of a call of `layer`."""
     if condition and _is_pair(layer):
         return [[inputs, condition['condition']]], {}
     return [inputs], condition
 
 
 class KerasModule(tf.Module):
-    """A built Keras network as a `tf.Module`: calls it, and owns its variables."""
+    """Wraps a built Keras network as a `tf.Module`: calls it, and owns its variables."""
 
-    def __init__(self, layer):
+    def __init__(self, layer: keras.Layer) -> None:
         super().__init__()
-        object.__setattr__(self, '_layer', layer)  # Untracked: the variables below are what counts.
+        # The layer is not tracked: the variables below are what counts.
+        object.__setattr__(self, '_layer', layer)
         self._weights = [v.value for v in layer.variables]
 
     @property
-    def layer(self):
+    def layer(self) -> keras.Layer:
         """The Keras network."""
         return self._layer
 
-    def __call__(self, inputs, **condition):
+    def __call__(self, inputs: Any, **condition: Any) -> Any:
         args, kwargs = _arguments(self._layer, inputs, condition)
         return self._layer(*args, **kwargs)
 
-    def incremental(self, batch, **condition):
-        """The network one dimension at a time, or None; see `networks.MaskedDenseNetwork`."""
+    def incremental(self, batch: Any, **condition: Any) -> Any:
+        """Returns the network one dimension at a time; see `networks.MaskedDenseNetwork`.
+
+        The result is None if the network cannot be run in this way.
+        """
         if hasattr(self._layer, 'incremental'):
             return self._layer.incremental(batch, **condition)
         return None
 
-    def initialize(self, inputs, **condition):
-        """Lets the network set data-dependent weights, if it can; see `networks`."""
+    def initialize(self, inputs: Any, **condition: Any) -> None:
+        """Lets the network set its data-dependent weights, if it can; see `networks`."""
         if hasattr(self._layer, 'initialize'):
             self._layer.initialize(inputs, **condition)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'KerasModule':
         copy = type(self)(clone(self._layer))
         memo[id(self)] = copy
         return copy
 
 
 class StackedNetwork:
-    """The weights of `times` copies of one Keras network, stacked along a leading axis.
+    """Holds the weights of `times` copies of one Keras network, stacked along a leading axis.
 
     Args:
-      layer: a built Keras network; its own weights are used as a template only.
-      times: K, the number of copies.
-      seed: integer; each copy's random weights are drawn anew with the initialisers of the layer.
-      name: path under which the variables are named.
+        layer: A built Keras network. Its own weights serve as a template only.
+        times: K, the number of copies.
+        seed: An integer. The random weights of each copy are drawn anew with the initialisers of
+            the layer.
+        name: The path under which the variables are named.
 
     Raises:
-      ValueError: `layer` is not built.
+        ValueError: If `layer` is not built.
     """
 
-    def __init__(self, layer, times, seed, name='network'):
+    def __init__(self, layer: keras.Layer, times: int, seed: int, name: str = 'network') -> None:
         _check_built(layer, 'layer')
         self._layer = layer
         owners = _owners(layer)
@@ -124,24 +133,27 @@ class StackedNetwork:
                 _draw(owners.get(id(variable)), variable, times, (seed, index)),
                 trainable=variable.trainable, name=f'{name}/{path}'))
 
-    def bind(self, weights):
-        """The network run with `weights`: slices of `self.weights`, or variables of that shape."""
+    def bind(self, weights: Iterable[Any]) -> 'BoundNetwork':
+        """Returns the network, to be run with `weights`.
+
+        They are slices of `self.weights`, or variables of the shape of such slices.
+        """
         return BoundNetwork(self._layer, weights)
 
 
 class BoundNetwork:
-    """A Keras network evaluated with the given weights in place of its own."""
+    """Evaluates a Keras network with the given weights in place of its own."""
 
-    def __init__(self, layer, weights):
+    def __init__(self, layer: keras.Layer, weights: Iterable[Any]) -> None:
         self._layer = layer
         self._weights = list(weights)
 
     @property
-    def layer(self):
+    def layer(self) -> keras.Layer:
         """The Keras network that is the template."""
         return self._layer
 
-    def __call__(self, inputs, **condition):
+    def __call__(self, inputs: Any, **condition: Any) -> Any:
         args, kwargs = _arguments(self._layer, inputs, condition)
         named = dict(zip(map(id, self._layer.variables), self._weights))
         outputs, _ = self._layer.stateless_call(
@@ -149,14 +161,17 @@ class BoundNetwork:
             [named[id(v)] for v in self._layer.non_trainable_variables], *args, **kwargs)
         return outputs
 
-    def incremental(self, batch, **condition):
-        """As `KerasModule.incremental`; the network must read its weights before it returns."""
+    def incremental(self, batch: Any, **condition: Any) -> Any:
+        """Does what `KerasModule.incremental` does.
+
+        The network must read its weights before it returns.
+        """
         if not hasattr(self._layer, 'incremental'):
             return None
         with keras.StatelessScope(list(zip(self._layer.variables, self._weights))):
             return self._layer.incremental(batch, **condition)
 
-    def initialize(self, inputs, **condition):
+    def initialize(self, inputs: Any, **condition: Any) -> None:
         """Runs the network's data-dependent initialisation and writes it to the weights."""
         if not hasattr(self._layer, 'initialize'):
             return
@@ -167,8 +182,8 @@ class BoundNetwork:
             given.assign(own.value)
 
 
-def clone(layer):
-    """A copy of a built Keras network with equal, separate weights."""
+def clone(layer: keras.Layer) -> keras.Layer:
+    """Returns a copy of a built Keras network, with equal, separate weights."""
     config = layer.get_config()
     copy = type(layer).from_config(config)
     copy.build_from_config(layer.get_build_config() or {})
@@ -177,8 +192,11 @@ def clone(layer):
     return copy
 
 
-def _owners(layer):
-    """Variable of `layer`, by id -> (the sublayer that has it as an attribute, its name there)."""
+def _owners(layer: keras.Layer) -> dict[int, tuple[keras.Layer, str]]:
+    """Returns `{id(variable): (sublayer, name)}` of the variables of `layer`.
+
+    The sublayer is the one that has the variable as an attribute, the name that of the attribute.
+    """
     owners = {}
     for sublayer in layer._flatten_layers():
         for attribute, value in vars(sublayer).items():
@@ -187,15 +205,16 @@ def _owners(layer):
     return owners
 
 
-def _draw(owner, variable, times, seed):
-    """Fresh initial values `[times, ...]`, by the Keras convention of `<name>_initializer`."""
+def _draw(owner: tuple[keras.Layer, str] | None, variable: keras.Variable, times: int,
+          seed: tuple[int, int]) -> tf.Tensor:
+    """Draws fresh initial values `[times, ...]`, by Keras's convention `<name>_initializer`."""
     initializer = None
     if owner is not None:
         initializer = getattr(owner[0], f'{owner[1]}_initializer', None)
     if initializer is None or 'seed' not in inspect.signature(type(initializer)).parameters:
         return tf.stack([variable.value] * times)
 
-    def drawn(shape, *seed):
+    def drawn(shape: Sequence[int], *seed: int) -> tf.Tensor:
         config = dict(initializer.get_config(),
                       seed=int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1))
         return type(initializer).from_config(config)(shape, dtype=variable.dtype)
@@ -204,7 +223,7 @@ def _draw(owner, variable, times, seed):
     return tf.stack([drawn(variable.shape, *seed, copy) for copy in range(times)])
 
 
-def _check_built(layer, name):
+def _check_built(layer: keras.Layer, name: str) -> None:
     if not layer.built:
         raise ValueError(f'{name} must be built before a bijector holds it, or its weights '
                          f'would be missing from the trainable variables; {layer.name!r} is not: '

@@ -1,44 +1,53 @@
-"""Variables of a flow by unique paths, and the check that none is hidden."""
+"""Names the variables of a flow by unique paths, and checks that none is hidden."""
 
 import collections
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 
-def by_path(flow):
-    """`{path: variable}`: the variable's name where that is unique, else its place in the flow."""
+def by_path(flow: tf.Module) -> dict[str, tf.Variable]:
+    """Returns `{path: variable}` of all variables of `flow`.
+
+    The path is the variable's name where that is unique, and otherwise its place in the flow.
+    """
     variables = list(flow.variables)
     names = [v.name.split(':')[0] for v in variables]
     counts = collections.Counter(names)
-    places = {}
+    places: dict[int, str] = {}
     for path, v in flow._flatten(
             predicate=lambda x: isinstance(x, tf.Variable), with_path=True):
         places.setdefault(id(v), '/'.join(str(p).strip('_') for p in path))
     return {name if counts[name] == 1 else places[id(v)]: v for name, v in zip(names, variables)}
 
 
-def hidden_variables(function, specs, listed):
-    """Names of the trainable variables that `function` reads and that are not `listed`."""
+def hidden_variables(function: Callable[..., Any], specs: Iterable[Any],
+                     listed: Iterable[tf.Variable]) -> list[str]:
+    """Returns the names of the trainable variables that `function` reads and `listed` has not."""
     trace = tf.function(function).get_concrete_function(*specs)
-    known = {id(copy) for v in listed  # A replicated one is read by its copies.
+    known = {id(copy) for v in listed  # A replicated variable is read by its copies.
              for copy in (v, *getattr(v, 'values', ()))}
     return [v.name for v in trace.graph.trainable_variables if id(v) not in known]
 
 
-def store(module, values):
+def store(module: tf.Module, values: MutableMapping[str, np.ndarray]) -> None:
     """Puts the variables of `module` into the mapping `values`, by their paths with dots."""
     for path, variable in by_path(module).items():
         values[path.replace('/', '.')] = variable.numpy()
 
 
-def load(module, values, module_name='flow'):
+def load(module: tf.Module, values: Mapping[str, Any], module_name: str = 'flow') -> None:
     """Sets the variables of `module` to what `store` put into `values`.
 
-    `module_name` says in messages what the module is.
+    Args:
+        module: The module.
+        values: A mapping that `store` has filled.
+        module_name: What the module is called in messages.
 
     Raises:
-      ValueError: `values` are those of another module; names what differs.
+        ValueError: If `values` are those of another module; the message names what differs.
     """
     variables = {path.replace('/', '.'): v for path, v in by_path(module).items()}
     missing, unknown = set(variables) - set(values.keys()), set(values.keys()) - set(variables)
