@@ -47,9 +47,9 @@ class ImageFlow(Family):
         grids.save_grid(self.data.crop(self.model.to_images(samples).numpy()), path,
                         self.model.bins)
 
-    def watch(self) -> '_Watch':
+    def watch(self) -> 'FlowWatch':
         """Returns the round trip of validation images, and samples."""
-        return _Watch(self.trained)
+        return FlowWatch(self.trained)
 
     def diagnose(self, split: str, count: int, draws: int) -> tuple[str, dict[str, Any]]:
         """Returns the table of `tfp_glow.diagnose` for the averaged weights."""
@@ -62,15 +62,21 @@ class ImageFlow(Family):
 
     def round_trips(self, split: str, count: int) -> dict[str, float | None]:
         """Returns the largest errors on test images, noise and constant images."""
-        return metrics.round_trip_errors(self.model, *self.trained.examples(split, count))
+        images, labels = self.trained.examples(split, count)
+        return metrics.round_trip_errors(
+            self.model, metrics.with_strange_images(images, self.model.bins), labels)
 
     def refusals(self) -> dict[str, str]:
         """Returns the flags that only other models use."""
         return {'importance_samples': f'for --model={self.run.model}, whose likelihood is exact'}
 
 
-class _Watch:
-    """The round trip of a flow's validation images, and samples."""
+class FlowWatch:
+    """Looks, after each epoch, at the round trip of validation images and at samples.
+
+    Args:
+        trained: The run, its data and its model.
+    """
 
     def __init__(self, trained: Trained) -> None:
         model, data = trained.model, trained.data
@@ -86,9 +92,7 @@ class _Watch:
         return {'reconstruction_error': self._round_trip.error(*self._probe)}
 
     def samples(self) -> tf.Tensor | None:
-        """Returns sampled images as float32; None of vectors."""
-        if self._trained.model.bins is None:
-            return None
+        """Returns sampled images as float32."""
         with self._trained.averaged_weights():
             samples = self._sample()
         return tf.cast(self._trained.model.to_images(samples), tf.float32)

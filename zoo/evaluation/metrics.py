@@ -52,30 +52,32 @@ def log_likelihood(model: Model, data: VectorData, split: str, batch_size: int =
     return data.log_scale_correction - nats, error, count
 
 
-def round_trip_errors(model: tfp_glow.FlowModel, images: np.ndarray,
+def round_trip_errors(model: tfp_glow.FlowModel, kinds: dict[str, np.ndarray],
                       labels: np.ndarray | None = None) -> dict[str, float | None]:
-    """Returns `{kind: largest |forward(inverse(y)) - y|}`, in units of the pixel range.
+    """Returns `{kind: largest |forward(inverse(y)) - y|}` by kind of example.
 
-    The kinds are the given images, uniform noise and constant images; all of them are dequantized
-    to the middle of the bin. Vectors have the first kind only. The error is None if `forward` gives
-    no answer: a searched inverse says so if it does not converge, far from the data.
+    Images are dequantized to the middle of the bin, and their errors are in units of the pixel
+    range. The error is None if `forward` gives no answer: a searched inverse says so if it does not
+    converge, far from the data.
 
     Args:
         model: The model.
-        images: Images or vectors, as the data set gives them.
-        labels: Their labels, for a model that is given labels.
+        kinds: Images or vectors, as the data set gives them, by kind.
+        labels: Labels, for a model that is given labels; they are repeated as often as needed.
     """
     trip = RoundTrip(model)
-    if model.bins is None:
-        return {'test rows': _error(trip, images, labels)}
-    rng = np.random.default_rng(0)
-    shape = (64, *images.shape[1:])
-    levels = np.linspace(0, model.bins - 1, 17).round()
-    constant = np.broadcast_to(levels[:, None, None, None], (17, *images.shape[1:]))
-    kinds = {'test images': images, 'uniform noise': rng.integers(0, model.bins, shape),
-             'constant images': constant}
     return {kind: _error(trip, x, None if labels is None else np.resize(labels, len(x)))
             for kind, x in kinds.items()}
+
+
+def with_strange_images(images: np.ndarray, bins: int) -> dict[str, np.ndarray]:
+    """Returns test images, uniform noise and constant images of the same shape, by kind."""
+    rng = np.random.default_rng(0)
+    levels = np.linspace(0, bins - 1, 17).round()
+    constant = np.broadcast_to(levels[:, None, None, None], (17, *images.shape[1:]))
+    return {'test images': images,
+            'uniform noise': rng.integers(0, bins, (64, *images.shape[1:])),
+            'constant images': constant}
 
 
 def format_error(error: float | None) -> str:

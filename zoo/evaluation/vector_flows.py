@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from zoo.evaluation import metrics
-from zoo.evaluation.image_flows import ImageFlow
+from zoo.evaluation.image_flows import FlowWatch, ImageFlow
 from zoo.pictures import densities
 
 _ROWS = 10000  # The largest number of rows in the plot of a density.
@@ -37,8 +37,24 @@ class VectorFlow(ImageFlow):
                 path, data.unscale(samples), data=data.unscale(rows), columns=data.columns,
                 log_prob=lambda x: flow.log_prob(data.scale(x)) + data.log_scale_correction)
 
+    def watch(self) -> FlowWatch:
+        """Returns the round trip of validation rows."""
+        return _VectorWatch(self.trained)
+
+    def round_trips(self, split: str, count: int) -> dict[str, float | None]:
+        """Returns the largest error on rows of the split."""
+        rows, labels = self.trained.examples(split, count)
+        return metrics.round_trip_errors(self.model, {'test rows': rows}, labels)
+
     def refusals(self) -> dict[str, str]:
         """Returns the flags that only models of images use."""
         return super().refusals() | dict.fromkeys(
             ['draws', 'sample_images', 'sample_temperature', 'samples', 'temperature'],
             'for vectors')
+
+
+class _VectorWatch(FlowWatch):
+    """Looks at the round trip alone: vectors have no picture."""
+
+    def samples(self) -> None:
+        """Returns None: there is nothing to draw."""
