@@ -1,4 +1,4 @@
-"""Latent tools: they change images by changing latents, or by ascending the density.
+"""Changes images by changing their latents, or by ascending their density: the latent tools.
 
 Each tool takes a flow, a `tfd.TransformedDistribution` over images `[H, W, C]`, and images as its
 data: `[B, H, W, C]` of its dtype, in [-1/2, 1/2). What a tool returns is not clipped to that range,

@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from tfp_glow.editing import latents
 from tfp_glow.types import Condition, Seed, TensorLike
 
-# The images, log p and its gradient, and the step size of each image.
+# These are the images, log p and its gradient, and the step size of each image.
 _State = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
 _GROWTH, _SHRINKAGE = 1.2, .5
@@ -114,7 +114,7 @@ class _Ascent:
         state = (x, *self._density(x), tf.fill(
             tf.shape(images)[:1], tf.constant(self._step_size, images.dtype)))
         ends = {(f + 1) * steps // frames - 1: f for f in range(frames)}
-        # The frame that ends with each step, or -1.
+        # This is the frame that ends with each step, or -1.
         frame = tf.constant([ends.get(i, -1) for i in range(steps)])
         trace = tf.TensorArray(images.dtype, steps + 1, element_shape=images.shape[:1])
         way = tf.TensorArray(images.dtype, frames, element_shape=images.shape)

@@ -11,7 +11,7 @@ _COSTLY = re.compile('Conv|MatMul|Einsum|While')
 _RANDOM = re.compile('^(?!Stateless).*(Random|Multinomial)')
 _SAME_VALUE = {'EnsureShape', 'Identity', 'PreventGradient', 'StopGradient'}
 _BRANCHES = {'Case', 'If', 'StatelessCase', 'StatelessIf'}  # Their first input is the choice.
-# The number of a computation, and whether it depends on the data.
+# This is the number of a computation, and whether it depends on the data.
 _Numbered = tuple[int, bool]
 
 
@@ -57,11 +57,12 @@ class _Numbering:
 
     def _visit(self, nodes: Iterable[Any], arguments: dict[str, _Numbered],
                ) -> tuple[dict[str, _Numbered], dict[str, _Numbered], bool]:
-        """Numbers `nodes`; returns what `arguments` are too, and whether any node is costly.
+        """Numbers `nodes` and returns `(known, same, costly)`.
 
-        What is returned first are two dictionaries of the form of `arguments`,
-        `{name: (number, whether it depends on the data)}`: of the nodes that were numbered,
-        together with the arguments, and of those that only pass the value of another node on.
+        `known` and `same` have the form of `arguments`,
+        `{name: (number, whether it depends on the data)}`. `known` holds the arguments and the
+        nodes that were numbered, `same` the nodes that only pass on the value of another. `costly`
+        says whether any node is costly.
         """
         known = dict(arguments)
         same: dict[str, _Numbered] = {}

@@ -9,7 +9,7 @@ from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.types import Condition
 
-# A function of a value and a condition that returns value and log-det.
+# This is a function of a value and a condition that returns value and log-det.
 Evaluation = Callable[..., tuple[Any, tf.Tensor]]
 
 
