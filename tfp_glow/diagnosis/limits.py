@@ -29,7 +29,7 @@ CONDITION_LIMIT = 1e3
 LATENT_MEAN_LIMIT = .5
 LATENT_STD_LIMITS = (.5, 2.)
 
-_NAMED = 3  # One sentence lists so many variables.
+_NAMED = 3  # A sentence names at most so many variables.
 
 
 def warnings(diagnosis: report.Diagnosis) -> list[str]:

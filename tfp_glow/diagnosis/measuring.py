@@ -15,11 +15,12 @@ def layer(visit: walking.Visit) -> report.Layer:
     """Returns the `Layer` of a `Visit`, without its share, for which all log-dets are needed."""
     scales, mixes = _scales(visit)
     least, greatest = (None, None) if scales is None else (np.min(scales), np.max(scales))
+    ratio = np.float64(greatest) / least if mixes and least is not None else None
     return report.Layer(
         path=visit.path, kind=type(visit.bijector).__name__.lstrip('_'),
         round_trip_error=round_trip_error(visit),
         least_scale=_number(least), greatest_scale=_number(greatest),
-        condition_number=_number(np.float64(greatest) / least) if mixes else None,
+        condition_number=_number(ratio),
         log_det=log_det(visit))
 
 

@@ -1,6 +1,10 @@
-"""Attributes as directions in the space of latents: differences of class means."""
+"""Treats attributes as directions in the space of latents: differences of class means."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow.editing.latents import (
     check_images,
@@ -9,27 +13,29 @@ from tfp_glow.editing.latents import (
     finite_vector,
     with_axes,
 )
+from tfp_glow.types import Condition, Latents, TensorLike
 
 
-def attribute_direction(flow, with_attribute, without):
-    """What images with an attribute have in their latents that those without have not.
+def attribute_direction(flow: tfd.Distribution, with_attribute: TensorLike | Iterable[Any],
+                        without: TensorLike | Iterable[Any]) -> list[tf.Tensor]:
+    """Returns what images with an attribute have in their latents that those without have not.
 
     ```none
     direction = mean over with_attribute of inverse(x) - mean over without of inverse(x)
     ```
 
     Args:
-      flow: the flow.
-      with_attribute: images `[N, H, W, C]`, or any iterable of batches of them, such as a
-        `tf.data.Dataset`, of which one at a time is in memory. A batch is images, or a pair
-        (images, condition) for a flow that takes one.
-      without: likewise.
+        flow: The flow.
+        with_attribute: Images `[N, H, W, C]`, or any iterable of batches of them, such as a
+            `tf.data.Dataset`, of which one at a time is in memory. A batch is images, or a pair
+            (images, condition) for a flow that takes one.
+        without: Images without the attribute, in the same form.
 
     Returns:
-      The direction, one tensor per level, the finest first, for `edit`.
+        The direction, one tensor per level, the finest first, for `edit`.
 
     Raises:
-      ValueError: images of another dtype or shape or out of range, or none at all.
+        ValueError: If images have another dtype or shape or are out of range, or if there are none.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 6 and figure 6.
@@ -52,24 +58,28 @@ def attribute_direction(flow, with_attribute, without):
                                   _mean(flow, sums, without, 'without'))]
 
 
-def edit(flow, images, direction, strength, condition=None):
-    """`images` moved along `direction`: `[B, H, W, C]`, or `[B, S, H, W, C]` for S strengths.
+def edit(flow: tfd.Distribution, images: TensorLike, direction: Latents,
+         strength: float | Sequence[float] | tf.Tensor, condition: Condition = None) -> tf.Tensor:
+    """Moves `images` along `direction`.
 
     ```none
     forward(inverse(images) + strength * direction)
     ```
 
     Args:
-      flow: the flow.
-      images: `[B, H, W, C]`.
-      direction: of `attribute_direction`, or any other list of one tensor per level.
-      strength: a number, or a vector of several: 0 for no change, 1 for as much as there is
-        between the means, below 0 for the other way.
-      condition: of the images, if the flow takes one.
+        flow: The flow.
+        images: `[B, H, W, C]`.
+        direction: The result of `attribute_direction`, or any other list of one tensor per level.
+        strength: A number, or a vector of several: 0 for no change, 1 for as much as there is
+            between the means, below 0 for the other way.
+        condition: The condition of the images, if the flow takes one.
+
+    Returns:
+        Images `[B, H, W, C]`, or `[B, S, H, W, C]` for a vector of S strengths.
 
     Raises:
-      ValueError: images of another dtype or shape or out of range, a direction that does not fit
-        the flow's latents, a strength that is not finite.
+        ValueError: If images have another dtype or shape or are out of range, if the direction does
+            not fit the flow's latents, or if a strength is not finite.
     """
     strength = tf.convert_to_tensor(strength, dtype_hint=tf.float64)
     one = strength.shape.rank == 0
@@ -88,14 +98,16 @@ def edit(flow, images, direction, strength, condition=None):
     return edited[:, 0] if one else edited
 
 
-def _mean(flow, sums, batches, name):
+def _mean(flow: tfd.Distribution, sums: Callable[..., Sequence[tf.Tensor]],
+          batches: TensorLike | Iterable[Any], name: str) -> list[tf.Tensor]:
     total, count = None, 0
-    for batch in [batches] if hasattr(batches, 'shape') else batches:
+    every: Any = [batches] if hasattr(batches, 'shape') else batches
+    for batch in every:
         images, condition = batch if isinstance(batch, (tuple, list)) else (batch, None)
         images = check_images(flow, images, name)
         added = sums(images, condition)
         total = added if total is None else [a + b for a, b in zip(total, added)]
         count += images.shape[0]
-    if not count:
+    if total is None or not count:
         raise ValueError(f'{name} must hold at least one image; got none.')
     return [z / count for z in total]

@@ -1,22 +1,28 @@
-"""Inpainting: hidden pixels by ascending the density of the whole image."""
+"""Fills in hidden pixels by ascending the density of the whole image."""
 
 import math
 import typing
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow.editing import latents
+from tfp_glow.types import Condition, Seed, TensorLike
+
+# These are the images, log p and its gradient, and the step size of each image.
+_State = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
 _GROWTH, _SHRINKAGE = 1.2, .5
 
 
 class Inpainting(typing.NamedTuple):
-    """What `inpaint` found.
+    """Holds the result of `inpaint`.
 
-    images: `[B, H, W, C]`, in [-1/2, 1/2].
-    log_prob: `[B, steps + 1]`, of the start and after each step, in nats.
-    frames: `[B, frames, H, W, C]`, images on the way, the last being `images`.
+    Args:
+        images: The filled images, `[B, H, W, C]`, in [-1/2, 1/2].
+        log_prob: The log-density of the start and after each step, `[B, steps + 1]`, in nats.
+        frames: Images on the way, `[B, frames, H, W, C]`, the last being `images`.
     """
 
     images: tf.Tensor
@@ -24,8 +30,9 @@ class Inpainting(typing.NamedTuple):
     frames: tf.Tensor
 
 
-def inpaint(flow, images, mask, steps, step_size, seed, *, noise=1., backtrack=True, frames=1,
-            condition=None):
+def inpaint(flow: tfd.Distribution, images: TensorLike, mask: TensorLike, steps: int,
+            step_size: float, seed: Seed, *, noise: float = 1., backtrack: bool = True,
+            frames: int = 1, condition: Condition = None) -> Inpainting:
     """Fills in the pixels under `mask` by projected stochastic gradient ascent on log p.
 
     ```none
@@ -33,32 +40,32 @@ def inpaint(flow, images, mask, steps, step_size, seed, *, noise=1., backtrack=T
     ```
 
     All other pixels stay as they are. The hidden ones start as uniform noise, whatever `images`
-    holds there. The reference has noise 1 and a = step_size * 100 / (100 + i) in step i with
-    step_size = .1 on data in [0, 1], which is `backtrack=False`. How large a step may be depends
-    on how sharp the density is, that is on the flow, the data and the image; so by default a step
-    that would lower an image's log p is not taken, and halves this image's a, while each one that
-    raises it makes a larger by a fifth. Then log p never falls and `step_size` is only the first
-    attempt; with more steps x comes to rest at a mode, which for most flows is smoother than
-    images are.
+    holds there. The reference has noise 1 and a = step_size * 100 / (100 + i) in step i, with
+    step_size = .1 on data in [0, 1]; this is `backtrack=False`. How large a step may be depends on
+    how sharp the density is, that is on the flow, the data and the image. So by default a step that
+    would lower an image's log p is not taken, and halves this image's a, while each step that
+    raises it makes a larger by a fifth. Then log p never falls, and `step_size` is only the first
+    attempt. With more steps x comes to rest at a mode, which for most flows is smoother than images
+    are.
 
     Args:
-      flow: the flow.
-      images: `[B, H, W, C]`.
-      mask: booleans, True for the pixels to fill in, that broadcast to the images.
-      steps: number of steps, at least 1; all run in one loop inside TensorFlow.
-      step_size: a number > 0, of the first step.
-      seed: two integers, for the start and the noise.
-      noise: standard deviation of what is added to the gradient, at least 0.
-      backtrack: adapt the step size and refuse steps down, see above.
-      frames: how many images of the way to return, evenly spaced; 1 .. steps.
-      condition: of the images, if the flow takes one.
+        flow: The flow.
+        images: `[B, H, W, C]`.
+        mask: Booleans, True for the pixels to fill in, that broadcast to the images.
+        steps: The number of steps, at least 1; all run in one loop inside TensorFlow.
+        step_size: The size of the first step, a number > 0.
+        seed: Two integers, for the start and the noise.
+        noise: The standard deviation of what is added to the gradient, at least 0.
+        backtrack: Whether to adapt the step size and refuse steps down, see above.
+        frames: How many images of the way to return, evenly spaced; 1 .. steps.
+        condition: The condition of the images, if the flow takes one.
 
     Returns:
-      An `Inpainting`, `(images, log_prob, frames)`.
+        An `Inpainting`, `(images, log_prob, frames)`.
 
     Raises:
-      ValueError: images of another dtype or shape or out of range; a mask that is not boolean or
-        does not fit; a number out of its range.
+        ValueError: If images have another dtype or shape or are out of range, if the mask is not
+            boolean or does not fit or hides nothing, or if a number is out of its range.
 
     #### References
     Dinh, Krueger and Bengio, *NICE*, 2015, arXiv:1410.8516, section 5.2.
@@ -90,22 +97,25 @@ def inpaint(flow, images, mask, steps, step_size, seed, *, noise=1., backtrack=T
 
 
 class _Ascent:
-    """The loop; its state is `(x, log p, gradient, step size of each image)`."""
+    """Runs the loop; its state is `(x, log p, gradient, step size of each image)`."""
 
-    def __init__(self, flow, mask, seed, step_size, noise, backtrack, condition):
+    def __init__(self, flow: tfd.Distribution, mask: tf.Tensor, seed: Seed, step_size: float,
+                 noise: float, backtrack: bool, condition: Condition) -> None:
         self._flow, self._mask, self._condition = flow, mask, condition
         self._seed = tf.convert_to_tensor(seed)
         self._step_size, self._noise, self._backtrack = step_size, noise, backtrack
 
-    def run(self, images, steps, frames):
-        """The parts of an `Inpainting`."""
+    def run(self, images: tf.Tensor, steps: int, frames: int,
+            ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the parts of an `Inpainting`."""
         start = tf.random.stateless_uniform(
             tf.shape(images), self._folded(0), -.5, .5, images.dtype)
         x = tf.where(self._mask, start, images)
         state = (x, *self._density(x), tf.fill(
             tf.shape(images)[:1], tf.constant(self._step_size, images.dtype)))
         ends = {(f + 1) * steps // frames - 1: f for f in range(frames)}
-        frame = tf.constant([ends.get(i, -1) for i in range(steps)])  # That ends with each step.
+        # This is the frame that ends with each step, or -1.
+        frame = tf.constant([ends.get(i, -1) for i in range(steps)])
         trace = tf.TensorArray(images.dtype, steps + 1, element_shape=images.shape[:1])
         way = tf.TensorArray(images.dtype, frames, element_shape=images.shape)
 
@@ -120,7 +130,8 @@ class _Ascent:
         return (state[0], tf.transpose(trace.stack()),
                 tf.transpose(way, [1, 0, *range(2, way.shape.rank)]))
 
-    def _step(self, i, x, log_prob, gradient, size):
+    def _step(self, i: tf.Tensor, x: tf.Tensor, log_prob: tf.Tensor, gradient: tf.Tensor,
+              size: tf.Tensor) -> _State:
         axes = x.shape.rank - 1
         noise = self._noise * tf.random.stateless_normal(
             tf.shape(x), self._folded(i + 1), dtype=x.dtype)
@@ -136,18 +147,18 @@ class _Ascent:
         return *kept, size * tf.where(better, tf.constant(_GROWTH, x.dtype),
                                      tf.constant(_SHRINKAGE, x.dtype))
 
-    def _density(self, x):
-        """`log p` of each image and its gradient."""
+    def _density(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns `log p` of each image, and its gradient."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             log_prob = latents.log_prob(self._flow, x, self._condition)
         return log_prob, tape.gradient(log_prob, x)
 
-    def _folded(self, number):
+    def _folded(self, number: int | tf.Tensor) -> tf.Tensor:
         return tf.random.experimental.stateless_fold_in(self._seed, number)
 
 
-def _checked_mask(mask, shape):
+def _checked_mask(mask: TensorLike, shape: tf.TensorShape) -> tf.Tensor:
     mask = tf.convert_to_tensor(mask)
     if mask.dtype != tf.bool:
         raise ValueError('mask must be boolean, True for the pixels to fill in; '

@@ -1,6 +1,9 @@
-"""What each level holds: latents drawn anew, left out, or drawn at several temperatures."""
+"""Shows what each level holds: latents drawn anew, left out, or drawn at several temperatures."""
+
+from collections.abc import Iterable
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow.distributions import with_temperature
 from tfp_glow.editing.latents import (
@@ -12,25 +15,27 @@ from tfp_glow.editing.latents import (
     encode,
     finite_vector,
 )
+from tfp_glow.types import Condition, Seed, TensorLike
 
 
-def resample(flow, images, levels, seed, temperature=1., condition=None):
-    """`images` with the latents of `levels` drawn anew and all others kept: `[B, H, W, C]`.
+def resample(flow: tfd.Distribution, images: TensorLike, levels: int | Iterable[int], seed: Seed,
+             temperature: float = 1., condition: Condition = None) -> tf.Tensor:
+    """Draws the latents of `levels` anew and keeps all others: images `[B, H, W, C]`.
 
-    What changes is what these levels hold: in a multi-scale flow the finest hold texture, the
-    coarsest the shape.
+    The images change in what these levels hold. In a multi-scale flow the finest levels hold
+    texture, the coarsest the shape.
 
     Args:
-      flow: the flow.
-      images: `[B, H, W, C]`.
-      levels: number of the level, or several, the finest being 0.
-      seed: two integers; each image of the batch gets its own draw.
-      temperature: of the drawn latents, see `with_temperature`.
-      condition: of the images, if the flow takes one.
+        flow: The flow.
+        images: `[B, H, W, C]`.
+        levels: The number of the level, or several, the finest being 0.
+        seed: Two integers; each image of the batch gets its own draw.
+        temperature: The temperature of the drawn latents, see `with_temperature`.
+        condition: The condition of the images, if the flow takes one.
 
     Raises:
-      ValueError: images of another dtype or shape or out of range, a level that is not there, a
-        negative temperature.
+        ValueError: If images have another dtype or shape or are out of range, if a level is not
+            there, or if the temperature is negative.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, appendix D.
@@ -45,28 +50,30 @@ def resample(flow, images, levels, seed, temperature=1., condition=None):
 
     ```
     """
-    levels = check_levels(flow, 'levels', levels)
+    drawn_levels = check_levels(flow, 'levels', levels)
     latents = encode(flow, images, condition)
     base = with_temperature(flow, temperature).distribution
     drawn = tf.nest.flatten(base.sample(tf.shape(latents[0])[0], seed=seed))
-    return decode(flow, [d if level in levels else z for level, (z, d) in enumerate(
+    return decode(flow, [d if level in drawn_levels else z for level, (z, d) in enumerate(
         zip(latents, drawn))], condition)
 
 
-def reconstruct(flow, images, kept_levels, condition=None):
-    """`images` from part of their latents: `[B, H, W, C]`.
+def reconstruct(flow: tfd.Distribution, images: TensorLike, kept_levels: int | Iterable[int],
+                condition: Condition = None) -> tf.Tensor:
+    """Rebuilds `images` from part of their latents: `[B, H, W, C]`.
 
-    The latents of all levels but `kept_levels` are put to the mode of the base. All kept, it is the
-    round trip of the flow.
+    The latents of all levels but `kept_levels` are set to the mode of the base. If all are kept,
+    this is the round trip of the flow.
 
     Args:
-      flow: the flow.
-      images: `[B, H, W, C]`.
-      kept_levels: number of the level, or several (or none), the finest being 0.
-      condition: of the images, if the flow takes one.
+        flow: The flow.
+        images: `[B, H, W, C]`.
+        kept_levels: The number of the level, or several (or none), the finest being 0.
+        condition: The condition of the images, if the flow takes one.
 
     Raises:
-      ValueError: images of another dtype or shape or out of range, or a level that is not there.
+        ValueError: If images have another dtype or shape or are out of range, or if a level is not
+            there.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.6: latents that
@@ -90,20 +97,24 @@ def reconstruct(flow, images, kept_levels, condition=None):
         for level, (part, z) in enumerate(zip(parts, latents))], condition)
 
 
-def temperature_sweep(flow, temperatures, n, seed, condition=None):
-    """`n` samples, each at every one of `temperatures`: `[n, len(temperatures), H, W, C]`.
+def temperature_sweep(flow: tfd.Distribution, temperatures: TensorLike, n: int, seed: Seed,
+                      condition: Condition = None) -> tf.Tensor:
+    """Draws `n` samples, each at every one of `temperatures`.
 
-    All temperatures scale the same noise, so that each row is one sample growing more varied.
+    All temperatures scale the same noise, so that each row is one sample that grows more varied.
 
     Args:
-      flow: the flow.
-      temperatures: numbers >= 0; 0 is the mode of the base.
-      n: samples, at least 1.
-      seed: two integers.
-      condition: of the samples, `[n, ...]`, if the flow takes one.
+        flow: The flow.
+        temperatures: Numbers >= 0; 0 is the mode of the base.
+        n: The number of samples, at least 1.
+        seed: Two integers.
+        condition: The condition of the samples, `[n, ...]`, if the flow takes one.
+
+    Returns:
+        Images `[n, len(temperatures), H, W, C]`.
 
     Raises:
-      ValueError: `n` < 1; temperatures that are no finite numbers >= 0.
+        ValueError: If `n` is less than 1, or if temperatures are not finite numbers >= 0.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, figure 8.

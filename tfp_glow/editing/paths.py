@@ -1,9 +1,11 @@
-"""Ways through the space of latents: between two images, and along one direction."""
+"""Follows paths through the space of latents: between two images, and along one direction."""
 
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow.editing.latents import (
     base_parts,
@@ -14,10 +16,12 @@ from tfp_glow.editing.latents import (
     finite_vector,
     with_axes,
 )
+from tfp_glow.types import Condition, DType, TensorLike
 
 
-def interpolate(flow, first, second, steps, spherical=False, condition=None):
-    """Images on the way from `first` to `second` in the space of latents: `[B, steps, H, W, C]`.
+def interpolate(flow: tfd.Distribution, first: TensorLike, second: TensorLike, steps: int,
+                spherical: bool = False, condition: Condition = None) -> tf.Tensor:
+    """Returns images on the way from `first` to `second` in the space of latents.
 
     ```none
     image_t = forward((1 - w) inverse(first) + w inverse(second)),    w = t / (steps - 1)
@@ -26,19 +30,23 @@ def interpolate(flow, first, second, steps, spherical=False, condition=None):
     The first and the last reproduce what was given, up to the error of the flow's round trip.
 
     Args:
-      flow: the flow.
-      first: images `[B, H, W, C]`.
-      second: as many images.
-      steps: images on the way with both ends, at least 2.
-      spherical: go along the great circle instead, in units u of the base's mean and standard
-        deviation and over all levels at once, so that the length of u goes evenly from one end's
-        to the other's: `sin((1 - w) a)/sin(a) u_first + sin(w a)/sin(a) u_second` with a the
-        angle between them. The straight way passes latents that are shorter than those of most
-        images.
-      condition: of the images, if the flow takes one.
+        flow: The flow.
+        first: Images `[B, H, W, C]`.
+        second: As many images.
+        steps: The number of images on the way with both ends, at least 2.
+        spherical: Whether to go along the great circle instead, in units u of the base's mean and
+            standard deviation and over all levels at once, so that the length of u goes evenly from
+            one end's to the other's: `sin((1 - w) a)/sin(a) u_first + sin(w a)/sin(a) u_second`
+            with a the angle between them. The straight way passes latents that are shorter than
+            those of most images.
+        condition: The condition of the images, if the flow takes one.
+
+    Returns:
+        Images `[B, steps, H, W, C]`.
 
     Raises:
-      ValueError: images of another dtype or shape, out of range or not as many; `steps` < 2.
+        ValueError: If images have another dtype or shape, are out of range or not as many, or if
+            `steps` is less than 2.
 
     #### References
     * Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 6 and figure 5: straight.
@@ -79,28 +87,34 @@ def interpolate(flow, first, second, steps, spherical=False, condition=None):
     return decode_series(flow, latents, condition)
 
 
-def traverse(flow, images, level, index, values, condition=None):
-    """Images with one entry of their latents at each of `values`: `[B, len(values), H, W, C]`.
+def traverse(flow: tfd.Distribution, images: TensorLike, level: int,
+             index: int | tuple[int, ...] | TensorLike, values: TensorLike,
+             condition: Condition = None) -> tf.Tensor:
+    """Returns images with one entry of their latents at each of `values`.
 
     In units u of the base's mean and standard deviation, the part of u along a direction d of
-    length 1 is replaced and all that is orthogonal to it stays:
+    length 1 is replaced, and all that is orthogonal to it stays:
 
     ```none
     u_t = u + (values[t] - <u, d>) d
     ```
 
     Args:
-      flow: the flow.
-      images: `[B, H, W, C]`.
-      level: number of the latent, the finest being 0.
-      index: the entry, by its number in the flattened latent or a tuple of its coordinates (h, w,
-        c); or a direction, a tensor of the latent's shape, of which the length does not matter.
-      values: numbers; between -3 and 3 nearly all latents of images are to be expected.
-      condition: of the images, if the flow takes one.
+        flow: The flow.
+        images: `[B, H, W, C]`.
+        level: The number of the latent, the finest being 0.
+        index: The entry, by its number in the flattened latent or a tuple of its coordinates
+            (h, w, c); or a direction, a tensor of the latent's shape, of which the length does not
+            matter.
+        values: Numbers; nearly all latents of images are to be expected between -3 and 3.
+        condition: The condition of the images, if the flow takes one.
+
+    Returns:
+        Images `[B, len(values), H, W, C]`.
 
     Raises:
-      ValueError: images of another dtype or shape or out of range; `level` or `index` that is not
-        there; values that are no finite numbers.
+        ValueError: If images have another dtype or shape or are out of range, if `level` or `index`
+            is not there, or if values are not finite numbers.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -125,25 +139,28 @@ def traverse(flow, images, level, index, values, condition=None):
     return decode_series(flow, series, condition)
 
 
-def _standardised(flow, latents):
+def _standardised(flow: tfd.Distribution, latents: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     return [(z - part.mean()) / part.stddev()
             for part, z in zip(base_parts(flow), latents)]
 
 
-def _great_circle(start, end, weights):
-    """The factors `[T, B]` of both ends at each of `weights`."""
+def _great_circle(start: Sequence[tf.Tensor], end: Sequence[tf.Tensor],
+                  weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the factors `[T, B]` of both ends at each of `weights`."""
     a, b = (tf.concat([tf.reshape(z, [tf.shape(z)[0], -1]) for z in latents], 1)
             for latents in (start, end))
     cosine = tf.reduce_sum(tf.math.l2_normalize(a, 1) * tf.math.l2_normalize(b, 1), 1)
     angle = tf.acos(tf.clip_by_value(cosine, -1, 1))
     weights = weights[:, tf.newaxis]
-    straight = tf.sin(angle) < 1e-3  # Where the circle is not defined, or is a straight line.
+    # There the circle is not defined, or is a straight line.
+    straight = tf.sin(angle) < 1e-3
     sine = tf.where(straight, tf.ones_like(angle), tf.sin(angle))
     return tuple(tf.where(straight, w, tf.sin(w * angle) / sine) for w in (1 - weights, weights))
 
 
-def _direction(index, shape, dtype):
-    """A direction of length 1, of the latent's `shape`."""
+def _direction(index: int | tuple[int, ...] | TensorLike, shape: tf.TensorShape,
+               dtype: DType) -> tf.Tensor:
+    """Returns a direction of length 1, of the latent's `shape`."""
     if not isinstance(index, (numbers.Integral, tuple)):
         direction = tf.cast(tf.convert_to_tensor(index), dtype)
         if direction.shape != shape:

@@ -23,10 +23,10 @@ _READS = frozenset({'ReadVariableOp', 'ResourceGather', 'VariableShape'})
 
 
 class Joint(joint_distribution_sequential._JointDistributionSequential):
-    """Is a `tfd.JointDistributionSequential` that `tf.train.Checkpoint` and SavedModel can write.
+    """Makes `tfd.JointDistributionSequential` one that checkpoints and SavedModel can write.
 
-    TFP's caches its parts in a dictionary with integer keys, which a checkpoint refuses after the
-    first `log_prob` or `sample`. Nothing in that cache is state.
+    TFP's own class caches its parts in a dictionary with integer keys, which `tf.train.Checkpoint`
+    refuses after the first `log_prob` or `sample`. Nothing in that cache is state.
     """
 
     _single_sample_distributions: dict[int, Any]
@@ -68,7 +68,7 @@ def hidden_inputs(known: Iterable[tf.Tensor]) -> Iterator[list[tf.Tensor]]:
 
 
 class OnePassCache(cache_util.BijectorCache):
-    """Is TFP's cache, filled with value and log-det from one evaluation, and never stale.
+    """Fills TFP's cache with value and log-det from one evaluation, and is never stale.
 
     TFP's own cache answers with what it computed before, even after a variable was assigned
     (measured: `b.forward(x)`, assign, `b.forward(x)` returns the old value in eager mode). This one
@@ -78,8 +78,8 @@ class OnePassCache(cache_util.BijectorCache):
     evaluation within `log_prob`.
     """
 
-    def _invoke(self, input: Any, fn_name: str, kwargs: dict[str, Any],  # pylint: disable=redefined-builtin
-                attributes: dict[str, Any]) -> Any:
+    def _invoke(self, input: Any, fn_name: str,  # pylint: disable=redefined-builtin
+                kwargs: dict[str, Any], attributes: dict[str, Any]) -> Any:
         kwargs = {name: value.structure for name, value in kwargs.items()}
         output, log_det = self.bijector._flattened(fn_name, input, kwargs)
         attributes['ildj'] = -log_det if fn_name == self._forward_name else log_det

@@ -1,4 +1,4 @@
-"""A testing kit: what TFP's users rely on, checked of your own bijectors as of ours."""
+"""Checks of your own bijectors what TFP's users rely on, as the tests check it of ours."""
 
 from tfp_glow.testing.contract import assert_bijector_contract, assert_invertible
 

@@ -1,13 +1,21 @@
-"""Keyword arguments of a bijector's methods: the condition, and those that nobody knows."""
+"""Checks the keyword arguments of a bijector's methods: the condition, and unknown ones."""
+
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 from tfp_glow.testing import learning
-from tfp_glow.testing.subject import check, map_condition, uncached
+from tfp_glow.testing.subject import Subject, check, map_condition, uncached
+from tfp_glow.types import Condition
 
 
-def rows_in_turn(condition, count):
-    """The rows of `condition` used in turn for a batch of `count`."""
+def rows_in_turn(condition: Condition, count: int) -> Condition:
+    """Returns the rows of `condition`, used in turn for a batch of `count`.
+
+    Raises:
+        ValueError: If a tensor of the condition has fewer than two rows.
+    """
     condition = map_condition(tf.convert_to_tensor, condition)
     for c in [] if condition is None else tf.nest.flatten(condition):
         if c.shape.rank == 0 or c.shape[0] < 2:
@@ -16,10 +24,13 @@ def rows_in_turn(condition, count):
     return map_condition(lambda c: tf.gather(c, tf.range(count) % c.shape[0]), condition)
 
 
-def check_keywords(subject):
-    """What is unknown is refused, not ignored: a misspelt option would train another model."""
+def check_keywords(subject: Subject) -> None:
+    """Checks that an unknown keyword is refused, not ignored.
+
+    Otherwise a misspelt option would train another model.
+    """
     bijector, given = subject.bijector, subject.condition_kwargs()
-    calls = {'copy()': lambda **kwargs: bijector.copy(**kwargs)}
+    calls: dict[str, Callable[..., Any]] = {'copy()': lambda **kwargs: bijector.copy(**kwargs)}
     for direction, _, value in subject.directions():
         ndims = subject.ndims if direction == 'inverse' else subject.latent_ndims
         value = uncached(value)
@@ -36,8 +47,8 @@ def check_keywords(subject):
                   f'{name}: a condition must be refused by a bijector that depends on none.')
 
 
-def check_condition(subject):
-    """The condition matters row by row, is differentiated, and may not be left out."""
+def check_condition(subject: Subject) -> None:
+    """Checks that the condition matters row by row, is differentiated, and may not be left out."""
     y, condition = subject.y, subject.condition
     for direction, _, value in subject.directions():
         check(_refuses(getattr(subject.bijector, direction), uncached(value)),
@@ -57,7 +68,7 @@ def check_condition(subject):
         learning.gradients(function, uncached(value), floating, name)
 
 
-def _refuses(call, *args, **kwargs):
+def _refuses(call: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
     try:
         call(*args, **kwargs)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What a bijector tells of itself as a layer, against its Jacobian and its inverse."""
+"""Checks what a bijector tells of itself as a layer by its Jacobian and its inverse."""
 
 from typing import Any
 
@@ -35,7 +35,8 @@ def _check_singular_values(subject: Subject, values: np.ndarray, jacobian: np.nd
     check(values.ndim == 1 and len(jacobian) % values.size == 0,
           f'singular_values must be one for each of the {len(jacobian)} entries, or for each '
           f'channel; got shape={values.shape}.')
-    repeated = np.repeat(values, len(jacobian) // values.size)  # The same map at each pixel.
+    # If the values are those of channels, the map is the same at each pixel.
+    repeated = np.repeat(values, len(jacobian) // values.size)
     subject.close('singular_values must be those of the Jacobian.',
                   np.sort(repeated), np.sort(np.linalg.svd(jacobian, compute_uv=False)))
 

@@ -1,13 +1,16 @@
-"""Gradients of the variables: there, finite, and not lost to a cache."""
+"""Checks that gradients of the variables are there, finite, and not lost to a cache."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.testing.subject import check, uncached
+from tfp_glow.testing.subject import Subject, check, uncached
 
 
-def check_gradients(subject):
-    """Each variable gets its gradient, also from a tensor that was evaluated before the tape."""
+def check_gradients(subject: Subject) -> None:
+    """Checks that each variable gets its gradient, also if the tensor was evaluated before."""
     for name, function, value in subject.directions():
         expected = gradients(function, uncached(value), subject.variables, name)
         for v, g in zip(subject.variables, expected, strict=True):
@@ -25,10 +28,14 @@ def check_gradients(subject):
         subject.close(f'gradients of {name}, traced', evaluated_before(value), expected)
 
 
-def gradients(function, value, sources, what):
-    """Those of a sum over value and log-det that lets no two parts cancel; they must be there.
+def gradients(function: Callable[[Any], Any], value: Any, sources: Sequence[Any],
+              what: str) -> list[tf.Tensor]:
+    """Returns the gradients of a sum over value and log-det in which no two parts cancel.
 
-    Tensors among the `sources` are watched.
+    Tensors among the `sources` are watched. `what` names the function in messages.
+
+    Raises:
+        AssertionError: If a gradient is None or, in eager mode, not finite.
     """
     with tf.GradientTape() as tape:
         tape.watch([s for s in sources if not isinstance(s, tf.Variable)])

@@ -1,4 +1,4 @@
-"""What variables hold: assignments are seen, checkpoints and copies keep them."""
+"""Checks what variables hold: assignments are seen, checkpoints and copies keep the values."""
 
 import copy
 import os
@@ -6,12 +6,13 @@ import tempfile
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import bijectors as tfb
 
 from tfp_glow.testing.subject import Subject, assign, check, uncached
 
 
-def check_assignment(subject):
-    """New values of the variables give new answers, on tensors that were seen before too."""
+def check_assignment(subject: Subject) -> None:
+    """Checks that new values of the variables give new answers, also on tensors seen before."""
     old = [v.numpy() for v in subject.variables]
     other = [.9 * value + .05 for value in old]
 
@@ -35,8 +36,8 @@ def check_assignment(subject):
     subject.close('inverse after an assignment in one tf.function', assign_between(subject.y), new)
 
 
-def check_checkpoint(subject):
-    """A checkpoint brings back every variable, and with them the answers."""
+def check_checkpoint(subject: Subject) -> None:
+    """Checks that a checkpoint brings back every variable, and with them the answers."""
     variables = [v for v in subject.bijector.variables if v.dtype.is_floating]
     old = [v.numpy() for v in variables]
     with tempfile.TemporaryDirectory() as folder:
@@ -49,8 +50,11 @@ def check_checkpoint(subject):
     subject.close('a restored checkpoint', subject.inverse(subject.y), (subject.x, subject.ildj))
 
 
-def check_copies(subject):
-    """`copy()` and `copy.deepcopy` answer alike; the deep copy has variables of its own."""
+def check_copies(subject: Subject) -> None:
+    """Checks that `copy()` and `copy.deepcopy` answer alike.
+
+    The deep copy must have variables of its own.
+    """
     bijector, expected = subject.bijector, (subject.x, subject.ildj)
     check(bijector.parameters is not None,
           'copy() needs the constructor to pass parameters=dict(locals()) on.')
@@ -69,6 +73,6 @@ def check_copies(subject):
     subject.close('the original of a changed deepcopy', answer, expected)
 
 
-def _answer(subject, bijector):
+def _answer(subject: Subject, bijector: tfb.Bijector) -> tuple[tf.Tensor, tf.Tensor]:
     other = Subject(bijector, uncached(subject.y), subject.condition)
     return other.x, other.ildj

@@ -1,4 +1,7 @@
-"""Keras models that train what has a likelihood: `compile`, `fit`, `evaluate`, averaged weights."""
+"""Defines Keras models that train what has a likelihood.
+
+They have `compile`, `fit`, `evaluate` and averaged weights.
+"""
 
 from tfp_glow.training.flow_model import FlowModel
 from tfp_glow.training.likelihood_model import LikelihoodModel

@@ -1,19 +1,26 @@
-"""A Keras model around a flow."""
+"""Defines a Keras model around a flow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow.training import likelihood_model, objective
+from tfp_glow.types import Seed, TensorLike
 
 
 class FlowModel(likelihood_model.LikelihoodModel):
     """Trains a flow by maximum likelihood: over images, with dequantization inside, or vectors.
 
-    Takes batches of integer images `[B, H, W, C]` with values 0 .. bins-1, alone or first in a
-    tuple; a flow that takes a condition gets it from the tuple's second place. `fit` initialises
-    the flow from the first 256 images unless that has been done. `loss` is in nats per dimension,
-    see below, `bits_per_dim` in bits; on validation and test data both are computed with the
-    averaged weights, if the optimizer keeps them (`use_ema=True`), and `loss` is the likelihood's
-    alone. At step t the averages have the momentum min(ema_momentum, (1 + t) / (10 + t)), so that
-    they soon forget the initial weights. Gradient clipping and warm-up are the optimizer's
-    (`global_clipnorm`, a learning-rate schedule).
+    The model takes batches of integer images `[B, H, W, C]` with values 0 .. bins-1, alone or first
+    in a tuple; a flow that takes a condition gets it from the tuple's second place. `fit`
+    initialises the flow from the first 256 images unless that has been done. `loss` is in nats per
+    dimension, see below, and `bits_per_dim` in bits. On validation and test data both are computed
+    with the averaged weights, if the optimizer keeps them (`use_ema=True`), and `loss` is that of
+    the likelihood alone. At step t the averages have the momentum
+    min(ema_momentum, (1 + t) / (10 + t)), so that they soon forget the initial weights. Gradient
+    clipping and warm-up belong to the optimizer (`global_clipnorm`, a learning-rate schedule).
 
     ```none
     loss = - mean(log p(y | condition)) / D
@@ -21,35 +28,37 @@ class FlowModel(likelihood_model.LikelihoodModel):
            + sum(weights^2) / (2 weight_prior^2 N D)
     ```
 
-    A flow with `BatchNorm` trains by the statistics of each batch; before it evaluates, the
-    statistics are computed anew from the first 1,024 images that `fit` saw or that were given to
-    `set_reference`, for the weights that evaluate.
+    A flow with `BatchNorm` trains by the statistics of each batch. Before it evaluates, the
+    statistics are computed anew, for the weights that evaluate, from the first 1,024 images that
+    `fit` saw or that were given to `set_reference`.
 
     Args:
-      flow: a `tfd.TransformedDistribution`, over images with data in [-1/2, 1/2) or over vectors;
-        or a `flows.IntegerFlow`, of the images as they are.
-      bins: number of grey levels; None for continuous data, which are taken as they are and
-        reported as `nats`, -log p of an example, in place of bits.
-      counted_dims: dimensions that bits/dim counts, where images were padded; all by default.
-      seed: integer; the dequantization noise depends on it and on the step alone.
-      round_trip: on validation and test data also report the metric `reconstruction_error`, the
-        largest |forward(inverse(y)) - y| of a batch in units of the pixel range, averaged over
-        batches: what gradients at constant memory rest on.
-      noise: a `distributions.VariationalNoise` that is trained too; uniform noise by default.
-      condition_spec: structure of `tf.TensorSpec`s of the condition, where it is no batch of
-        integer labels.
-      classifier: a module `(latents, labels) -> logits [B, classes]` that finds the label from the
-        latents and is trained too, such as `flows.ClassFinder`; reported as `accuracy`.
-      classification_weight: see above.
-      weight_prior: standard deviation of a Gaussian prior on every trained weight: the estimate is
-        then that of the maximum a posteriori. None for maximum likelihood.
-      examples: N, the number of training examples; needed with a prior.
-      name: name of the model.
+        flow: A `tfd.TransformedDistribution`, over images with data in [-1/2, 1/2) or over vectors;
+            or a `flows.IntegerFlow`, over the images as they are.
+        bins: The number of grey levels. None for continuous data, which are taken as they are and
+            reported as `nats`, -log p of an example, in place of bits.
+        counted_dims: The number of dimensions that bits/dim counts, where images were padded; the
+            default is all.
+        seed: An integer; the dequantization noise depends on it and on the step alone.
+        round_trip: Whether to report the metric `reconstruction_error` too, on validation and test
+            data. This is the largest |forward(inverse(y)) - y| of a batch in units of the pixel
+            range, averaged over batches. Gradients at constant memory rest on it.
+        noise: A `distributions.VariationalNoise` that is trained too; the default is uniform noise.
+        condition_spec: A structure of `tf.TensorSpec`s of the condition, where it is not a batch of
+            integer labels.
+        classifier: A module `(latents, labels) -> logits [B, classes]`, such as
+            `flows.ClassFinder`, that predicts the label from the latents and is trained too. It is
+            reported as `accuracy`.
+        classification_weight: The weight of the second term of the loss above.
+        weight_prior: The standard deviation of a Gaussian prior on every trained weight, which
+            makes the estimate that of the maximum a posteriori. None for maximum likelihood.
+        examples: N, the number of training examples; needed with a prior.
+        name: The name of the model.
 
     Raises:
-      ValueError: an argument out of its range; by `compile`, when `flow.log_prob` reads a trainable
-        weight that `flow.trainable_variables` does not list (it would not be trained, silently), or
-        when there is nothing to train.
+        ValueError: If an argument is out of its range. `compile` raises it if there is nothing to
+            train, or if `flow.log_prob` reads a trainable weight that `flow.trainable_variables`
+            does not list: silently, such a weight would not be trained.
 
     #### References
     Theis, van den Oord and Bethge, *A note on the evaluation of generative models*, 2016,
@@ -69,32 +78,35 @@ class FlowModel(likelihood_model.LikelihoodModel):
     ```
     """
 
-    def __init__(self, flow, bins=256, counted_dims=None, seed=0, round_trip=False, *, noise=None,
-                 condition_spec=None, classifier=None, classification_weight=.01,
-                 weight_prior=None, examples=None, name='flow_model'):
+    def __init__(self, flow: tfd.Distribution, bins: int | None = 256,
+                 counted_dims: int | None = None, seed: int = 0, round_trip: bool = False, *,
+                 noise: tfd.Distribution | None = None, condition_spec: Any = None,
+                 classifier: Callable[..., tf.Tensor] | None = None,
+                 classification_weight: float = .01, weight_prior: float | None = None,
+                 examples: int | None = None, name: str = 'flow_model') -> None:
         super().__init__(objective.Objective(
             flow, bins, counted_dims, noise, classifier, classification_weight, weight_prior,
             examples, round_trip), seed, condition_spec, name)
 
     @property
-    def flow(self):
+    def flow(self) -> tfd.Distribution:
         """The flow, as given."""
         return self.objective.flow
 
     @property
-    def noise(self):
+    def noise(self) -> tfd.Distribution | None:
         """The dequantization noise that is trained too, or None."""
         return self.objective.noise
 
     @property
-    def bins(self):
+    def bins(self) -> int | None:
         """The number of grey levels; None for continuous data."""
         return self.objective.bins
 
-    def to_data(self, images, seed):
-        """Integer images as data of the flow, in [-1/2, 1/2); `seed` is two integers."""
+    def to_data(self, images: TensorLike, seed: Seed) -> tf.Tensor:
+        """Returns integer images as data of the flow, in [-1/2, 1/2); `seed` is two integers."""
         return self.objective.to_data(images, seed)
 
-    def to_images(self, data):
-        """Data of the flow as uint8 images."""
+    def to_images(self, data: TensorLike) -> tf.Tensor:
+        """Returns data of the flow as uint8 images."""
         return self.objective.to_images(data)

@@ -1,20 +1,23 @@
-"""What a flow is trained on: the log-likelihood of a batch, as a loss and in bits."""
+"""Defines what a flow is trained on: the log-likelihood of a batch, as a loss and in bits."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from tfp_glow import dequantization, initialization, modes
 from tfp_glow.bijectors import conditions
 from tfp_glow.distributions import Dequantized
+from tfp_glow.types import Condition, Seed, TensorLike
 
 
 class Objective:
-    """The likelihood of integer images, or of vectors as they are, under a flow; and its loss.
+    """Defines the likelihood of integer images, or of vectors as they are, under a flow.
 
-    A flow that says it is `discrete`, such as `flows.IntegerFlow`, is one of the integers
-    themselves: nothing is dequantized, and the likelihood is exact.
+    It also defines the loss. A flow that says it is `discrete`, such as `flows.IntegerFlow`, is one
+    of the integers themselves: nothing is dequantized, and the likelihood is exact.
 
     ```none
     loss = - mean(log p(y | condition)) / D                            nats per dimension
@@ -27,22 +30,28 @@ class Objective:
     priors N(0, weight_prior^2); N is the number of training examples.
 
     Args:
-      flow: a `tfd.TransformedDistribution`, or a discrete distribution.
-      bins: number of grey levels of integer data, dequantized inside; None for continuous data.
-      counted_dims: dimensions that bits/dim counts; all by default.
-      noise: `distributions.VariationalNoise`, or None for uniform dequantization.
-      classifier: a module `(latents, labels) -> logits [B, classes]`, see `flows.ClassFinder`.
-      classification_weight: see above.
-      weight_prior: standard deviation of the prior, or None.
-      examples: N, needed with a prior.
-      round_trip: whether evaluation also measures the round trip's error, see `metrics`.
+        flow: A `tfd.TransformedDistribution`, or a discrete distribution.
+        bins: The number of grey levels of integer data, which are dequantized inside; None for
+            continuous data.
+        counted_dims: The number of dimensions that bits/dim counts; the default is all.
+        noise: A `distributions.VariationalNoise`, or None for uniform dequantization.
+        classifier: A module `(latents, labels) -> logits [B, classes]`, see `flows.ClassFinder`.
+        classification_weight: The weight of the second term of the loss above.
+        weight_prior: The standard deviation of the prior, or None.
+        examples: N, the number of training examples; needed with a prior.
+        round_trip: Whether evaluation also measures the error of the round trip, see `metrics`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or two of them do not go together.
     """
 
     module_name = 'flow'
 
-    def __init__(self, flow, bins, counted_dims=None, noise=None, classifier=None,
-                 classification_weight=.01, weight_prior=None, examples=None,
-                 round_trip=False):
+    def __init__(self, flow: tfd.Distribution, bins: int | None, counted_dims: int | None = None,
+                 noise: tfd.Distribution | None = None,
+                 classifier: Callable[..., tf.Tensor] | None = None,
+                 classification_weight: float = .01, weight_prior: float | None = None,
+                 examples: int | None = None, round_trip: bool = False) -> None:
         if bins is not None and bins < 2:
             raise ValueError(f'bins must be at least 2; got {bins=}.')
         if noise is not None and (bins is None or classifier is not None):
@@ -64,86 +73,99 @@ class Objective:
         self._round_trip = round_trip
 
     @property
-    def module(self):
+    def module(self) -> tfd.Distribution:
         """The flow."""
         return self.flow
 
     @property
-    def spec(self):
-        """A `tf.TensorSpec` of a batch."""
+    def spec(self) -> tf.TensorSpec:
+        """The `tf.TensorSpec` of a batch."""
         dtype = self.flow.dtype if self.bins is None else tf.uint8
         return tf.TensorSpec([None, *self.flow.event_shape], dtype)
 
     @property
-    def metric_names(self):
+    def metric_names(self) -> list[str]:
         """The names of what `metrics` returns."""
         wanted_by_name = {'loss': True, self._score: True, 'accuracy': self.classifier is not None,
                  'reconstruction_error': self._round_trip}
         return [name for name, wanted in wanted_by_name.items() if wanted]
 
     @property
-    def _score(self):
+    def _grey_levels(self) -> int:
+        """The number of grey levels, for what only integer data have."""
+        if self.bins is None:
+            raise ValueError('bins must be given for data that are images; got None.')
+        return self.bins
+
+    @property
+    def _score(self) -> str:
         return 'nats' if self.bins is None else 'bits_per_dim'
 
     @property
-    def parts(self):
+    def parts(self) -> list[tf.Module]:
         """Every module with variables, the flow first."""
         return [part for part in (self.flow, self.noise, self.classifier) if part is not None]
 
     @property
-    def trainable_variables(self):
-        """Those of all parts."""
+    def trainable_variables(self) -> list[tf.Variable]:
+        """The trainable variables of all parts."""
         return [v for part in self.parts for v in part.trainable_variables]
 
     @property
-    def conditional(self):
+    def conditional(self) -> bool:
         """Whether the flow wants a condition."""
         return hasattr(self.flow, 'bijector') and conditions.takes_condition(self.flow.bijector)
 
-    def to_data(self, images, seed):
-        """A batch as data of the flow; `seed`, two integers, is the uniform noise's."""
+    def to_data(self, images: TensorLike, seed: Seed) -> tf.Tensor:
+        """Returns a batch as data of the flow; `seed`, two integers, is that of uniform noise."""
         if self.bins is not None and not self.discrete:
             images = dequantization.dequantize(images, self.bins, seed)
         return tf.cast(images, self.flow.dtype)
 
-    def to_middles(self, images):
-        """Integer images as data of the flow without noise: each the middle of its cell."""
+    def to_middles(self, images: TensorLike) -> tf.Tensor:
+        """Returns integer images as data of the flow without noise: the middle of each cell."""
         data = tf.cast(images, self.flow.dtype)
-        return data if self.discrete else (data + .5) / self.bins - .5
+        return data if self.discrete else (data + .5) / self._grey_levels - .5
 
-    def to_images(self, data):
-        """Data of the flow as uint8 images."""
+    def to_images(self, data: TensorLike) -> tf.Tensor:
+        """Returns data of the flow as uint8 images."""
         convert = dequantization.to_levels if self.discrete else dequantization.quantize
-        return convert(data, self.bins)
+        return convert(data, self._grey_levels)
 
     @property
-    def grey_level(self):
+    def grey_level(self) -> float:
         """The distance of two neighbouring grey levels in the data of the flow."""
-        return 1. if self.discrete else 1 / self.bins
+        return 1. if self.discrete else 1 / self._grey_levels
 
-    def log_prob(self, images, seed, condition=None, training=False):
-        """`(log p(data), data)`, of one draw of the noise; no data if that is a flow's own."""
+    def log_prob(self, images: TensorLike, seed: Seed, condition: Condition = None,
+                 training: bool = False) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns `(log p(data), data)` for one draw of the noise.
+
+        The data are None if the noise is that of a flow of its own.
+        """
         flow = self._training_flow if training else self.flow
         given = {} if condition is None else {'condition': condition}
         if self.noise is None:
             data = self.to_data(images, seed)
             return flow.log_prob(data, **given), data
-        bound = Dequantized(flow, self.bins, self.noise).log_prob(images, seed=seed, **given)
-        return bound + self.event_dims * math.log(self.bins), None
+        bins = self._grey_levels
+        bound = Dequantized(flow, bins, self.noise).log_prob(images, seed=seed, **given)
+        return bound + self.event_dims * math.log(bins), None
 
-    def metrics(self, images, seed, condition=None, step=None):
-        """What is reported of a batch, by names: scalars, and `[B]`s of each example.
+    def metrics(self, images: TensorLike, seed: Seed, condition: Condition = None,
+                step: int | tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """Returns what is reported of a batch, by names: scalars, or `[B]` with one per example.
 
         * `loss`: the loss of a training step; in evaluation its first term alone.
-        * `bits_per_dim` or, of continuous data, `nats`.
-        * `accuracy`: whether the classifier finds each label.
+        * `bits_per_dim` or, for continuous data, `nats`.
+        * `accuracy`: whether the classifier predicts each label.
         * `reconstruction_error`: max |forward(inverse(y)) - y|, in evaluation.
 
         Args:
-          images: a batch.
-          seed: two integers, for the noise.
-          condition: of the batch, if the flow takes one.
-          step: number of the training step; None evaluates.
+            images: A batch.
+            seed: Two integers, for the noise.
+            condition: The condition of the batch, if the flow takes one.
+            step: The number of the training step; None evaluates.
         """
         training = step is not None
         log_prob, data = self.log_prob(images, seed, condition, training)
@@ -160,43 +182,47 @@ class Objective:
                 self.to_data(images, seed) if data is None else data, condition)
         return metrics
 
-    def loss(self, log_prob):
-        """The first term of the loss."""
+    def loss(self, log_prob: tf.Tensor) -> tf.Tensor:
+        """Returns the first term of the loss."""
         return -tf.reduce_mean(log_prob) / self.event_dims
 
-    def penalty(self):
-        """The third term."""
-        if self._weight_prior is None:
+    def penalty(self) -> float | tf.Tensor:
+        """Returns the third term of the loss."""
+        if self._weight_prior is None or self._examples is None:
             return 0.
         squares = tf.add_n([tf.reduce_sum(tf.square(tf.cast(v, tf.float32)))
                             for v in self.trainable_variables])
         return squares / (2 * self._weight_prior**2 * self._examples * self.event_dims)
 
-    def classification(self, data, labels, training=False):
-        """`(the second term of the loss, whether each label is found)`."""
+    def classification(self, data: tf.Tensor | None, labels: Condition, training: bool = False,
+                       ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the second term of the loss, and whether each label is predicted."""
+        if self.classifier is None:
+            raise ValueError('classifier must be given to classify; got None.')
         flow = self._training_flow if training else self.flow
-        # From TFP's cache: log_prob has computed it.
+        # The latents come from TFP's cache: log_prob has computed them.
         logits = self.classifier(flow.bijector.inverse(data, condition=labels), labels)
         entropy = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         is_right = tf.equal(tf.argmax(logits, -1, tf.int32), tf.cast(labels, tf.int32))
         return self._classification_weight * entropy, is_right
 
-    def _round_trip_error(self, data, condition):
+    def _round_trip_error(self, data: tf.Tensor, condition: Condition) -> tf.Tensor:
         given = {} if condition is None else {'condition': condition}
-        # Traced, from TFP's cache: log_prob's own. But forward must not be cached.
+        # When this is traced, the latents are log_prob's own, from TFP's cache. But the result of
+        # forward must not come from the cache.
         latents = self.flow.bijector.inverse(data, **given)
         again = self.flow.bijector.forward(tf.nest.map_structure(tf.identity, latents), **given)
         return tf.reduce_max(tf.abs(again - data))
 
-    def bits(self, log_prob):
-        """Bits per dimension, `[B]`; of continuous data, nats per example: -log p."""
+    def bits(self, log_prob: tf.Tensor) -> tf.Tensor:
+        """Returns the bits per dimension, `[B]`; for continuous data, nats per example, -log p."""
         if self.bins is None:
             return -log_prob
-        cells = 1 if self.discrete else self.bins  # In each unit of the data.
+        cells = 1 if self.discrete else self.bins  # Each unit of the data has so many.
         return dequantization.bits_per_dim(
             log_prob, self.event_dims, cells, self.counted_dims)
 
-    def initialize(self, images, seed, condition=None):
+    def initialize(self, images: TensorLike, seed: Seed, condition: Condition = None) -> None:
         """Sets the data-dependent parameters of all parts that have not been set."""
         initialization.initialize(self.flow, self.to_data(images, seed), condition)
         if self.noise is not None and not initialization.is_initialized(self.noise):
@@ -209,16 +235,17 @@ class Objective:
                 self.noise.flow_condition(middles))
 
     @property
-    def has_statistics(self):
+    def has_statistics(self) -> bool:
         """Whether the flow evaluates by statistics that `update_statistics` sets."""
         return self._training_flow is not self.flow
 
-    def update_statistics(self, images, seed, condition=None):
-        """Sets the statistics that the flow evaluates by from a batch."""
+    def update_statistics(self, images: TensorLike, seed: Seed,
+                          condition: Condition = None) -> None:
+        """Sets the statistics by which the flow evaluates from a batch."""
         if self.has_statistics:
             initialization.update_statistics(self.flow, self.to_data(images, seed), condition)
 
     @property
-    def is_initialized(self):
+    def is_initialized(self) -> bool:
         """Whether `initialize` has nothing to do."""
         return all(map(initialization.is_initialized, self.parts))
