@@ -249,7 +249,8 @@ def test_bad_arguments_are_named(make, message):
     pytest.param('paper', marks=pytest.mark.slow), 'fashion_mnist', 'digits'])
 def test_recipes_take_a_step(name):
     spec = registry.spec('flow_pp')
-    config = dataclasses.replace(spec.recipes[name].config, width=4, blocks=1, components=2, noise_width=4)
+    config = dataclasses.replace(spec.recipes[name].config, width=4, blocks=1, components=2,
+                                 noise_width=4)
     shape = (8, 8, 3 if name == 'paper' else 1)
     assert 8 % spec.divisor(config) == 0
     model = catalogue.perturb(

@@ -63,7 +63,8 @@ def test_programs(tmp_path):
     test = json.loads((tmp_path / 'run' / 'test.json').read_text())
     assert 0 < test['bits_per_dim'] < 8
     trained = opening.load(tmp_path / 'run', tmp_path / 'data')
-    images, found = trained.data.take('test', 4), bundles.open_bundle(tmp_path / 'run' / 'saved_model')
+    images = trained.data.take('test', 4)
+    found = bundles.open_bundle(tmp_path / 'run' / 'saved_model')
     assert list(verification.verify(found))
     served = found.load()
     with trained.averaged_weights() as vae:

@@ -41,7 +41,8 @@ def test_what_ships():
 def test_the_command_on_the_card_is_that_of_the_run(name):
     """Word for word: recipes may not change under the presets that name them."""
     told = card(name)
-    run = runs.Run.from_json(json.loads((preset_folder.FOLDER / name / 'config.json').read_text())['run'])
+    config = json.loads((preset_folder.FOLDER / name / 'config.json').read_text())
+    run = runs.Run.from_json(config['run'])
     program, *words = told['command'].split(' --')
     assert program == 'python -m zoo.train' and words.pop() == 'workdir=RUN'
     with tiny_run.imported('train') as train, flagsaver.flagsaver():
