@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
-from test_one_pass import operations
+from traced_graphs import operations
 
 import tfp_glow
 from tfp_glow import bijectors as tgb

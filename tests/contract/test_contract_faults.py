@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from faulty_conditions import ConditionalShift, FirstRow
 from tensorflow_probability import bijectors as tfb
 
 from tfp_glow import bijectors as tgb
@@ -128,19 +129,19 @@ def test_an_error_says_in_which_check():
 
 
 @pytest.mark.parametrize('make, complaint', [
-    (lambda: faulty.ConditionalShift(sensitivity=0.), 'another condition changes nothing'),
-    (lambda: faulty.ConditionalShift(stop=True), 'gradient of inverse by the condition is None'),
-    (lambda: faulty.ConditionalShift(default=tf.zeros([1])), 'inverse must refuse to go without'),
-    (faulty.FirstRow, 'each row must see its own condition')])
+    (lambda: ConditionalShift(sensitivity=0.), 'another condition changes nothing'),
+    (lambda: ConditionalShift(stop=True), 'gradient of inverse by the condition is None'),
+    (lambda: ConditionalShift(default=tf.zeros([1])), 'inverse must refuse to go without'),
+    (FirstRow, 'each row must see its own condition')])
 def test_faults_of_conditions(make, complaint):
     with pytest.raises(AssertionError, match=complaint):
         check(make(), condition=CONDITION)
 
 
 def test_conditions_without_the_fault():
-    check(faulty.ConditionalShift(), condition=CONDITION)
+    check(ConditionalShift(), condition=CONDITION)
     with pytest.raises(ValueError, match=r'at least two rows, .*; got shape=\(1,\)'):
-        check(faulty.ConditionalShift(), condition=CONDITION[:1])
+        check(ConditionalShift(), condition=CONDITION[:1])
 
 
 def test_what_only_looks_repeated():

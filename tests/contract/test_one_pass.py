@@ -1,28 +1,13 @@
 """Traced flows hold each network once, and do not grow with their depth."""
 
-import collections
-
 import pytest
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
+from traced_graphs import operations
 
 import tfp_glow
 from tfp_glow import bijectors as tgb
-
-
-def operations(function, *args):
-    """Counts operations by type in the traced function, bodies of loops and calls included."""
-    graph = tf.function(function).get_concrete_function(*args).graph.as_graph_def()
-    library = {f.signature.name: f.node_def for f in graph.library.function}
-
-    def walk(nodes):
-        for node in nodes:
-            yield node.op
-            for attribute in node.attr.values():
-                for called in [attribute.func, *attribute.list.func]:
-                    yield from walk(library.get(called.name, []))
-    return collections.Counter(walk(graph.node))
 
 
 def convolutions(function, *shapes, dtype=tf.float32):

@@ -180,8 +180,8 @@ def test_user_errors_are_no_asserts(path):
 def test_files_fit_in_the_head():
     for paths in (LIBRARY, ZOO, EVERYTHING):
         lengths = {name(path): len(path.read_text().splitlines()) for path in paths}
-        assert statistics.median(lengths.values()) < 150
-        assert max(lengths.values()) <= 350, max(lengths, key=lengths.get)
+        assert statistics.median(lengths.values()) < 130
+        assert max(lengths.values()) <= 300, max(lengths, key=lengths.get)
 
 
 @each(EVERYTHING)

@@ -1,4 +1,4 @@
-"""Bundles of flows over vectors, and of conditional flows, against the flows themselves."""
+"""Bundles of flows over vectors, against the flows themselves."""
 
 import json
 import types
@@ -6,10 +6,8 @@ import types
 import keras
 import numpy as np
 import pytest
+import sampling
 import tensorflow as tf
-import tiny_run
-from absl import flags
-from absl.testing import flagsaver
 from PIL import Image
 from tensorflow_probability import distributions as tfd
 
@@ -22,9 +20,9 @@ from zoo.bundles import verification
 from zoo.bundles import writing as exporting
 from zoo.cli import errors
 from zoo.data import tables
+from zoo.runs.run import Trained
 
 MEAN, STD = np.array([3., -200.]), np.array([.5, 40.])
-CLASSES = 3
 
 
 def make_flow():
@@ -36,15 +34,6 @@ def make_flow():
         return tgb.Coupling(network, split=tgb.splits.even_odd(seed % 2), event_ndims=1)
     chain = tgb.Chain([coupling(0), coupling(1)])
     return tfp_glow.flows.transformed(tfd.Sample(tfd.Normal(0., 1.), 2), chain, 'pair')
-
-
-def make_conditional():
-    """A Glow of 4x4x1 images by class whose every parameter matters."""
-    flow = tfp_glow.flows.glow((4, 4, 1), 1, 1, width=4, classes=CLASSES, name='by_class')
-    generator = np.random.default_rng(1)
-    for v in flow.trainable_variables:
-        v.assign_add(tf.cast(.2 * generator.normal(size=v.shape), v.dtype))
-    return flow
 
 
 @pytest.fixture(scope='module')
@@ -66,28 +55,6 @@ def path(flow, vectors, tmp_path_factory):
 @pytest.fixture(scope='module')
 def loaded(path):
     return tf.saved_model.load(path)
-
-
-@pytest.fixture(scope='module')
-def conditional():
-    return make_conditional()
-
-
-@pytest.fixture(scope='module')
-def conditional_path(conditional, tmp_path_factory):
-    """As a run over images of 6x6 with a border of padding, all 0 before it prepares them."""
-    images = types.SimpleNamespace(
-        bins=17, num_classes=CLASSES, sizes={'test': 2}, original_shape=(4, 4, 1),
-        take=lambda split, count: np.zeros([count, 6, 6, 1], np.uint8),
-        crop=lambda x: x[:, 1:-1, 1:-1])
-    run = types.SimpleNamespace(prepare=lambda x: x + np.uint8(3))
-    model = types.SimpleNamespace(flow=conditional, bins=17)
-    return exporting.write(run, images, model, tmp_path_factory.mktemp('classes'))
-
-
-@pytest.fixture(scope='module')
-def labelled(conditional_path):
-    return tf.saved_model.load(conditional_path)
 
 
 def standardised(x):
@@ -206,81 +173,10 @@ def test_export_names_bad_arguments(flow, options, message, tmp_path):
     assert not (tmp_path / 'new').exists()
 
 
-def test_export_names_arguments_that_do_not_fit_the_flow(conditional, tmp_path):
-    with pytest.raises(ValueError, match='classes must be the number of classes of a flow that '
-                                         'takes a condition; got classes=None'):
-        serving.export(conditional, tmp_path / 'new')
-    with pytest.raises(ValueError, match='classes must be positive; got classes=0'):
-        serving.export(conditional, tmp_path / 'new', classes=0)
-    with pytest.raises(ValueError, match='mean must be left out for a flow over images'):
-        serving.export(conditional, tmp_path / 'new', classes=3, mean=[0.])
-    matrices = tfd.TransformedDistribution(tfd.Sample(tfd.Normal(0., 1.), [2, 2]), tgb.Chain([
-        tgb.Flattened(tgb.Coupling(lambda x: x, tgb.Additive(), event_ndims=1), (2, 2))]))
-    with pytest.raises(ValueError, match=r'must have a known event shape, .*; got \(2, 2\)'):
-        serving.export(matrices, tmp_path / 'new')
-    assert not (tmp_path / 'new').exists()
-
-
-def test_conditional_answers_are_the_flows(labelled, conditional):
-    images = np.random.default_rng(3).integers(0, 17, [4, 4, 4, 1]).astype(np.uint8)
-    labels = np.array([0, 1, 2, 1], np.int32)
-    noise = tf.random.stateless_uniform(images.shape, [5, 0]).numpy()
-    noisy = ((images + noise) / 17 - .5).astype(np.float32)
-    expected = conditional.log_prob(noisy, condition=labels) - 16 * np.log(17)
-    np.testing.assert_allclose(labelled.log_prob(images, 5, labels), expected, rtol=1e-4)
-    np.testing.assert_allclose(labelled.bits_per_dim(images, 5, labels),
-                               -expected / 16 / np.log(2), rtol=1e-4)
-    of_ones = labelled.log_prob(images, 5, [1])
-    assert np.all(np.isclose(of_ones, expected, rtol=1e-5) == (labels == 1))
-    middle = ((images + .5) / 17 - .5).astype(np.float32)
-    latents = labelled.encode(images, labels)
-    np.testing.assert_allclose(
-        latents[0], conditional.bijector.inverse(middle, condition=labels)[0], atol=1e-4)
-    np.testing.assert_array_equal(labelled.decode(latents, labels), images)
-    path = labelled.interpolate(images[:2], images[2:], 3, labels[:2]).numpy()
-    np.testing.assert_array_equal(path[:, 0], images[:2])
-    np.testing.assert_array_equal(path[:, 2], images[2:])
-    drawn = tfp_glow.with_temperature(conditional, .7).sample(
-        4, seed=[5, 0], condition=labels).numpy()
-    drawn = np.clip(np.floor((drawn + .5) * 17), 0, 16)
-    assert np.mean(labelled.sample(4, .7, 5, labels).numpy() != drawn) < .05
-
-
-@pytest.mark.parametrize('labels, message', [
-    ([0, 3], r'encode: label must be in 0 .. 2; got\] \[0 3\]'),
-    ([-1], 'encode: label must be in 0 .. 2'),
-    ([0, 1, 2], r'encode: label must be one, or one for each of\] \[2\] \[; got\] \[3\]'),
-])
-def test_bad_labels_are_named(labelled, labels, message):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        labelled.encode(np.zeros([2, 4, 4, 1], np.uint8), labels)
-
-
-def test_conditional_signatures_take_labels(conditional_path, labelled, monkeypatch):
-    for name, signature in labelled.signatures.items():
-        assert 'label' in signature.structured_input_signature[1], name
-    assert set(labelled.signatures['decode'].structured_input_signature[1]) == {'level_0', 'label'}
-    monkeypatch.setattr(bundles.Bundle, 'load', lambda self: labelled)
-    assert len(list(verification.verify(bundles.open_bundle(conditional_path)))) == 7
-
-
-@pytest.fixture(scope='module')
-def program():
-    """`zoo.sample`, whose flags go when it goes: those of programs have the same names."""
-    with tiny_run.imported('sample') as module:
-        yield module
-
-
 @pytest.fixture
-def run_sample(program, monkeypatch, tmp_path):
-    """`run_sample(path, model, *flags)`, the program, but that `model` is loaded already."""
-    def run(path, model, *given):
-        monkeypatch.setattr(bundles.Bundle, 'load', lambda self: model)
-        monkeypatch.chdir(tmp_path)
-        with flagsaver.flagsaver():
-            flags.FLAGS(['sample', f'--saved_model={path}', *given])
-            program.main([])
-    return run
+def run_sample(monkeypatch, tmp_path):
+    with sampling.program_of(tmp_path, monkeypatch) as run:
+        yield run
 
 
 def test_sample_writes_vectors(path, loaded, run_sample, tmp_path, capsys):
@@ -299,40 +195,21 @@ def test_sample_writes_vectors(path, loaded, run_sample, tmp_path, capsys):
     assert Image.open(tmp_path / 'x.png').size == (880, 462)  # Samples and density.
 
 
-def test_sample_draws_one_class_or_each(conditional_path, labelled, run_sample, tmp_path):
-    run_sample(conditional_path, labelled, '--num=5', '--out=each.npy')
-    np.testing.assert_array_equal(np.load(tmp_path / 'each.npy'),
-                                  labelled.sample(5, 1., [0, 0], [0, 1, 2, 0, 1]))
-    run_sample(conditional_path, labelled, '--num=5', '--label=2', '--out=one.npy')
-    np.testing.assert_array_equal(np.load(tmp_path / 'one.npy'),
-                                  labelled.sample(5, 1., [0, 0], [2]))
-
-
-@pytest.mark.parametrize('conditioned, given, message', [
-    (True, '--out=x.csv', "--out must end in .png or .npy; got 'x.csv'."),
-    (False, '--out=x.jpg', "--out must end in .png or .npy or .csv; got 'x.jpg'."),
-    (True, '--label=3', '--label must be in 0 .. 2; got 3.'),
-    (False, '--label=0', '--label must be left out: .* holds a model without classes; got 0.'),
-])
-def test_sample_names_the_flag_that_is_wrong(path, loaded, conditional_path, labelled, run_sample,
-                                             conditioned, given, message):
-    with pytest.raises(errors.UsageError, match=f'^{message}$'):
-        run_sample(*((conditional_path, labelled) if conditioned else (path, loaded)), given)
+def test_sample_names_the_flag_that_is_wrong_for_vectors(path, loaded, run_sample):
+    for given, message in [
+            ('--out=x.jpg', "--out must end in .png or .npy or .csv; got 'x.jpg'."),
+            ('--label=0', '--label must be left out: .* holds a model without classes; got 0.')]:
+        with pytest.raises(errors.UsageError, match=f'^{message}$'):
+            run_sample(path, loaded, given)
 
 
 def test_a_run_over_vectors_is_exported_in_its_units(flow, tmp_path):
     moons = data.load_vectors('moons')
-    exporting.write(None, moons, types.SimpleNamespace(flow=flow), tmp_path)
+    run, model = types.SimpleNamespace(conditional=False), types.SimpleNamespace(flow=flow)
+    exporting.write(Trained(run, moons, model), tmp_path)
     found = bundles.open_bundle(tmp_path)
     golden = np.load(found.path / 'golden.npz')
     np.testing.assert_allclose(golden['vectors'], moons.unscale(moons.take('test', 4)), rtol=1e-6)
     expected = flow.log_prob(moons.take('test', 4)) + moons.log_scale_correction
     np.testing.assert_allclose(golden['log_prob'], expected, rtol=1e-4)
     assert found.kind == 'vectors' and found.columns == ['x1', 'x2']
-
-
-def test_a_run_over_images_with_labels_is_exported_with_its_classes(conditional_path):
-    found = bundles.open_bundle(conditional_path)
-    assert (found.kind, found.classes, found.bins) == ('images', CLASSES, 17)
-    np.testing.assert_array_equal(np.load(found.path / 'golden.npz')['images'],
-                                  np.full([2, 4, 4, 1], 3))

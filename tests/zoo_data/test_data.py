@@ -1,40 +1,18 @@
-"""The data of `zoo.data`: what the sets hold, that runs can resume, and what bad input is told."""
+"""The data of `zoo.data`: what the sets hold, and that runs can resume."""
 
 import collections
 import os
 import pathlib
-import shutil
-import socket
-import time
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from sklearn import datasets as sklearn_datasets
+from tiny_scenes import TinyScenes
 
 from zoo import data
 from zoo.cli import errors
-from zoo.data import loading, reading
-
-
-class TinyScenes(tfds.core.GeneratorBasedBuilder):
-    """40 noise images of 6x10x3 without labels, in a train split only."""
-
-    VERSION = tfds.core.Version('1.0.0')
-
-    def _info(self):
-        image = tfds.features.Image(shape=(6, 10, 3), dtype=np.uint8)
-        return tfds.core.DatasetInfo(
-            builder=self,
-            features=tfds.features.FeaturesDict({'picture': image}))
-
-    def _split_generators(self, dl_manager):
-        return {'train': self._generate_examples()}
-
-    def _generate_examples(self):
-        for i in range(40):
-            noise = np.random.default_rng(i).integers(0, 256, [6, 10, 3], np.uint8)
-            yield i, {'picture': noise}
+from zoo.data import reading
 
 
 @pytest.fixture(scope='module')
@@ -43,25 +21,6 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp('tfds')
     TinyScenes(data_dir=str(path)).download_and_prepare()
     return path
-
-
-@pytest.fixture(name='no_network')
-def fixture_no_network(monkeypatch):
-    def unresolved(host, *unused_args, **unused_kwargs):
-        raise socket.gaierror(socket.EAI_NONAME, f'no address for {host}')
-
-    monkeypatch.setattr(socket, 'getaddrinfo', unresolved)
-    for variable in [name for name in os.environ if name.lower().endswith('_proxy')]:
-        monkeypatch.delenv(variable)
-
-
-def usage_error(name, **kwargs):
-    """Returns the message that `load` raises, which must be one line."""
-    with pytest.raises(errors.UsageError) as caught:
-        data.load(name, **kwargs)
-    message = str(caught.value)
-    assert '\n' not in message
-    return message
 
 
 def epoch_bytes(dataset):
@@ -236,100 +195,13 @@ def test_missing_splits_are_held_out_of_train_and_stated(folder):
     assert 'train[36:]' in tiny.describe()
 
 
-@pytest.mark.parametrize('counts, expected', [
-    ({'train': 60000, 'test': 10000}, ('train[:55000]', 'train[55000:]', 'test')),
-    ({'train': 1000, 'test': 10}, ('train[:900]', 'train[900:]', 'test')),
-    ({'train': 9, 'validation': 3, 'test': 2}, ('train', 'validation', 'test')),
-    ({'train': 1000, 'validation': 30}, ('train[:900]', 'train[900:]', 'validation')),
-    ({'train': 1000, 'val': 30, 'test': 0}, ('train[:900]', 'train[900:]', 'val')),
-])
-def test_choice_of_splits(counts, expected):
-    assert tuple(loading.choose_splits('name', counts).values()) == expected
-
-
-@pytest.mark.parametrize('counts, words', [
-    ({'test': 5}, 'a split named train with examples; it has test'),
-    ({'train': 9, 'test': 5}, '10 training examples or more.*it has 9'),
-])
-def test_splits_that_cannot_be_chosen(counts, words):
-    with pytest.raises(errors.UsageError, match=f'--dataset=name must have {words}'):
-        loading.choose_splits('name', counts)
-
-
-def test_unknown_name_lists_what_exists(folder, no_network):
-    message = usage_error('no_such_set', data_dir=folder)
-    assert message.startswith('--dataset must be one of digits, photo_patches')
-    assert 'tiny_scenes' in message and message.endswith("got 'no_such_set'.")
-    assert data.names()[:2] == ('digits', 'photo_patches') and 'TensorFlow' in data.names()[2]
-    for unreadable in ('', 'a/b/c', 'cifar10/no_such_config'):
-        assert f'got {unreadable!r} (' in usage_error(unreadable, data_dir=folder)
-
-
-def test_absent_data_and_no_network_is_told_at_once(tmp_path, no_network):
-    start = time.monotonic()
-    message = usage_error('cifar10', data_dir=tmp_path)
-    assert time.monotonic() - start < 20
-    for word in ('--dataset=cifar10', f'--data_dir={tmp_path}', 'no network', '=digits'):
-        assert word in message
-    assert not list(tmp_path.iterdir())
-    assert 'cannot be written' in usage_error('cifar10', data_dir='/dev/null/tfds')
-
-
-def test_a_builder_that_fails_is_told_and_leaves_nothing(tmp_path, monkeypatch, no_network):
-    def broken(self):
-        yield 0, {'picture': np.zeros([6, 10, 3], np.uint8)}
-        raise OSError('disk on fire\nand more')
-
-    monkeypatch.setattr(TinyScenes, '_generate_examples', broken)
-    message = usage_error('tiny_scenes', data_dir=tmp_path)
-    assert 'preparing it failed' in message and 'disk on fire' in message
-    assert not list(tmp_path.glob('tiny_scenes/*'))
-
-
-@pytest.mark.parametrize('name, words', [
-    ('cycle_gan', 'must have uint8 images of one size'),
-    ('imagenet2012', r'its feature image is uint8 \(None, None, 3\)'),
-    ('wikipedia', 'must have one image feature, or one named image; it has none'),
-])
-def test_sets_without_images_of_one_size(tmp_path, no_network, name, words):
-    with pytest.raises(errors.UsageError, match=words):
-        data.load(name, tmp_path)
-
-
-def test_sizes_that_do_not_divide(folder):
-    message = usage_error('tiny_scenes', data_dir=folder, divisor=4)
-    for word in ('--pad', '--levels', 'divisible by 4', '=tiny_scenes', '6x10', '8x12'):
-        assert word in message
-    with pytest.raises(ValueError, match='divisor'):
-        data.load('digits', folder, divisor=0)
-
-
-@pytest.mark.parametrize('act, words', [
-    (lambda d: d.train(0, seed=0), '--batch_size .* at most the 32 training images; got 0'),
-    (lambda d: d.train(33, seed=0), '--batch_size .* at most the 32 training images; got 33'),
-    (lambda d: d.evaluation('dev', 5), "--split must be one of train, validation, test; got 'dev'"),
-    (lambda d: d.evaluation('test', 5, limit=0), 'at least 1; got 5 and 0'),
-    (lambda d: d.take('test', 5), 'from 1 to the 4 of split test; got 5'),
-])
-def test_bad_arguments(folder, act, words):
-    with pytest.raises(errors.UsageError, match=words):
-        act(data.load('tiny_scenes', folder))
-
-
-def test_data_of_an_older_version_is_read(folder, tmp_path, no_network):
-    shutil.copytree(folder / 'tiny_scenes' / '1.0.0', tmp_path / 'tiny_scenes' / '0.9.0')
-    info = tmp_path / 'tiny_scenes' / '0.9.0' / 'dataset_info.json'
-    info.write_text(info.read_text().replace('"1.0.0"', '"0.9.0"'))
-    assert data.load('tiny_scenes', tmp_path).sizes['train'] == 32
-    assert not (tmp_path / 'tiny_scenes' / '1.0.0').exists()
-
-
 def test_fashion_mnist():
     folder = pathlib.Path(os.environ.get('TFDS_DATA_DIR') or
                           os.path.expanduser('~/tensorflow_datasets'))
     if not (folder / 'fashion_mnist').exists():
         pytest.skip('fashion_mnist is not prepared in TFDS_DATA_DIR or ~/tensorflow_datasets')
-    assert '--pad' in usage_error('fashion_mnist', data_dir=folder, divisor=8)
+    with pytest.raises(errors.UsageError, match='--pad'):
+        data.load('fashion_mnist', folder, divisor=8)
     images = data.load('fashion_mnist', folder, pad=True, divisor=8)
     assert images.sizes == {'train': 55000, 'validation': 5000, 'test': 10000}
     assert images.image_shape == (32, 32, 1) and images.dims == 784

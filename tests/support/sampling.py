@@ -1,0 +1,23 @@
+"""`zoo.sample` with a bundle that is loaded already."""
+
+import contextlib
+from unittest import mock
+
+import tiny_run
+from absl.testing import flagsaver
+
+from zoo.bundles import reading
+from zoo.cli import program
+
+
+@contextlib.contextmanager
+def program_of(folder, monkeypatch):
+    """`run(path, model, *flags)`: the program in `folder`, but that `model` is loaded already."""
+    monkeypatch.chdir(folder)
+    with tiny_run.imported('sample') as module:
+        def run(path, model, *given):
+            with (flagsaver.flagsaver(),
+                  mock.patch.object(reading.Bundle, 'load', lambda self: model)):
+                program.parse(['sample', f'--saved_model={path}', *given])
+                module.main([])
+        yield run
