@@ -6,7 +6,7 @@ from tfp_glow.bijectors import channel_affine, checks
 from tfp_glow.internal import tfp_compat
 from tfp_glow.types import Condition, DType, TensorLike
 
-_EPSILON = 1e-6  # The reference's, added to the standard deviation.
+_EPSILON = 1e-6  # It is added to the standard deviation, as in the reference.
 
 
 class ActNorm(channel_affine.ChannelAffine):
@@ -19,23 +19,25 @@ class ActNorm(channel_affine.ChannelAffine):
     ```
 
     `tfp_glow.initialize` sets `shift` to the mean and `log_scale` to the log of the standard
-    deviation that each channel has over the batch, so that what leaves `inverse` has mean 0 and
-    variance 1, once: `initialized` remembers it, also in checkpoints. Before that, with zeros, the
-    bijector is the identity.
+    deviation that each channel has over the batch, so that the result of `inverse` has mean 0 and
+    variance 1. This happens once: `initialized` remembers it, also in checkpoints. Before that, if
+    `shift` and `log_scale` are zeros, the bijector is the identity.
 
     Args:
-      shift: `[C]`, tensor or `tf.Variable`.
-      log_scale: `[C]`, tensor or `tf.Variable`.
-      initialized: optional boolean scalar `tf.Variable` whose name is, or after a `/` ends in,
-        'initialized', by which `tfp_glow.is_initialized` finds it. Without it, or with `shift` or
-        `log_scale` that are no variables, `tfp_glow.initialize` leaves this bijector alone.
-      event_ndims: dimensions of an event, the channels last: 3 of images, 1 of vectors `[..., C]`.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        shift: The shift, `[C]`, a tensor or a `tf.Variable`.
+        log_scale: The log of the scale, `[C]`, a tensor or a `tf.Variable`.
+        initialized: An optional boolean scalar `tf.Variable`. Its name, or the part of its name
+            after the last `/`, must be 'initialized': by this name `tfp_glow.is_initialized` finds
+            it. If it is not given, or if `shift` or `log_scale` is no variable,
+            `tfp_glow.initialize` leaves this bijector alone.
+        event_ndims: The number of dimensions of an event, the channels last: 3 for images, 1 for
+            vectors `[..., C]`.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: `shift` and `log_scale` are not vectors of one length and floating dtype;
-        `event_ndims` is not positive; `initialized` has another name.
+        ValueError: If `shift` and `log_scale` are not vectors of one length and one floating dtype,
+            `event_ndims` is not positive, or `initialized` has another name.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.1.
@@ -75,12 +77,12 @@ class ActNorm(channel_affine.ChannelAffine):
 
     @property
     def shift(self) -> tf.Tensor | tf.Variable:
-        """`[C]`: what `forward` adds."""
+        """Returns what `forward` adds, `[C]`."""
         return self._shift
 
     @property
     def log_scale(self) -> tf.Tensor | tf.Variable:
-        """`[C]`: the log of what `forward` multiplies with."""
+        """Returns the log of the factor of `forward`, `[C]`."""
         return self._log_scale
 
     def _forward_affine(self) -> channel_affine.Affine:
@@ -112,7 +114,7 @@ class ActNorm(channel_affine.ChannelAffine):
         return tf.broadcast_to(-tf.convert_to_tensor(self._log_scale), tf.shape(y))
 
     def singular_values(self) -> tf.Tensor | None:
-        return None  # Each channel is scaled by itself.
+        return None  # The matrix is diagonal.
 
     def _initialize(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor:
         settable = isinstance(self._shift, tf.Variable) and isinstance(self._log_scale, tf.Variable)

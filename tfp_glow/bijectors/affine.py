@@ -1,8 +1,9 @@
 """Elementwise inner transforms of a coupling: additive, multiplicative and affine.
 
-An inner transform is a callable `raw -> bijector` with an attribute `outputs_per_channel`, the
-number n of parameters of each transformed channel: of C channels, raw's last axis holds n blocks of
-C, one block per parameter. One with variables of its own is a `tf.Module`.
+An inner transform is a callable `raw -> bijector` with an attribute `outputs_per_channel`: the
+number n of parameters of each transformed channel. For C channels, the last axis of raw holds n
+blocks of size C, one block for each parameter. An inner transform that has variables of its own is
+a `tf.Module`.
 """
 
 import tensorflow as tf
@@ -23,13 +24,14 @@ class ShiftScale(base.OnePassBijector):
     ```
 
     Args:
-      shift: tensor or `tf.Variable` that broadcasts with the input, or None for a pure scale.
-      log_scale: tensor or `tf.Variable` that broadcasts with the input, or None for a pure shift.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        shift: A tensor or a `tf.Variable` that broadcasts with the input, or None for a pure scale.
+        log_scale: A tensor or a `tf.Variable` that broadcasts with the input, or None for a pure
+            shift.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: neither is given, or they have not one floating dtype.
+        ValueError: If neither is given, or the two do not have one floating dtype.
 
     ```python
     >>> import tfp_glow
@@ -78,7 +80,7 @@ class ShiftScale(base.OnePassBijector):
 
 
 class Additive:
-    """Inner transform of a `Coupling`: `raw -> ShiftScale(shift=raw)`; one raw channel each.
+    """The inner transform `raw -> ShiftScale(shift=raw)` of a `Coupling`; one raw channel each.
 
     #### References
     Dinh et al., *NICE*, 2014, arXiv:1410.8516, section 3.2: the additive coupling law.
@@ -91,10 +93,10 @@ class Additive:
 
 
 class Multiplicative(tf.Module):
-    """Inner transform of a `Coupling`: `raw -> ShiftScale(log_scale=scale_map(raw))`.
+    """The inner transform `raw -> ShiftScale(log_scale=scale_map(raw))` of a `Coupling`.
 
     Args:
-      scale_map: `raw -> log_scale`; by default `scale_maps.sigmoid()`.
+        scale_map: The map `raw -> log_scale`; by default `scale_maps.sigmoid()`.
 
     #### References
     Dinh et al., *NICE*, 2014, arXiv:1410.8516, section 3.2: the multiplicative coupling law.
@@ -111,13 +113,14 @@ class Multiplicative(tf.Module):
 
 
 class AffineInner(tf.Module):
-    """Inner transform of a `Coupling`: raw = [shift, s] -> `ShiftScale(shift, scale_map(s))`.
+    """The inner transform `[shift, s] -> ShiftScale(shift, scale_map(s))` of a `Coupling`.
 
-    The raw output's first half is the shift and its second half s (the reference interleaves
-    them, which is the same model with its output channels reordered).
+    The first half of the raw output is the shift, and its second half is s. The reference
+    interleaves them; that is the same model with the output channels in another order.
 
     Args:
-      scale_map: `s -> log_scale`; by default `scale_maps.sigmoid()`, Glow's sigmoid(s + 2).
+        scale_map: The map `s -> log_scale`; by default `scale_maps.sigmoid()`, Glow's sigmoid(s +
+            2).
     """
 
     outputs_per_channel = 2
@@ -132,7 +135,7 @@ class AffineInner(tf.Module):
 
 
 def per_channel(raw: tf.Tensor, count: int) -> tf.Tensor:
-    """The blocks of raw, one row for each channel: `[..., count * C] -> [..., C, count]`."""
+    """Returns the blocks of raw, one row per channel: `[..., count * C] -> [..., C, count]`."""
     shape = tf.shape(raw)
     sides = [shape[i] if side is None else side for i, side in enumerate(raw.shape)]
     blocks = tf.reshape(raw, [*sides[:-1], count, sides[-1] // count])

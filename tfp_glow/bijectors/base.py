@@ -22,49 +22,54 @@ class OnePassBijector(Introspection):
     * `_forward_and_log_det(x) -> (y, log|det dy/dx|)`, latent to data, and
     * `_inverse_and_log_det(y) -> (x, log|det dx/dy|)`, data to latent.
 
-    Both see tensors with exactly one batch dimension in front of the event's (leading dimensions
-    are flattened and restored here; bijectors of scalars see any shape) and return the log-det per
-    batch entry or a scalar that holds for all. From these the base derives TFP's `_forward`,
-    `_inverse` and both log-det methods and fills TFP's cache, so that a traced `log_prob` evaluates
-    every network once. Containers call the pairs of their parts directly.
+    Both methods see tensors with exactly one batch dimension before the dimensions of the event:
+    this class flattens the leading dimensions and restores them. A bijector of scalars sees any
+    shape. Both methods return a log-det for each batch entry, or a scalar that holds for all
+    entries. From these the base derives TFP's `_forward`, `_inverse` and both log-det methods and
+    fills TFP's cache, so that a traced `log_prob` evaluates every network once. Containers call the
+    pairs of their parts directly.
 
     Two more methods have defaults:
 
     * `_inverse_pullback(x, dx, dlog_det, pullback) -> (y, dy)` and its `_forward` twin: the reverse
-      vector-Jacobian product from the *output*, used by `Repeat` to train at constant memory. `dx`
-      and `dlog_det` are the cotangents of the outputs of `_inverse_and_log_det`; `y` is rebuilt.
+      vector-Jacobian product from the *output*, which `Repeat` uses to train at constant memory.
+      `dx` and `dlog_det` are the cotangents of the outputs of `_inverse_and_log_det`; `y` is
+      rebuilt.
     * `_initialize(y) -> x`: sets data-dependent parameters from a batch of data `y` and returns
-      what the next bijector sees; by default those of its parts. `tfp_glow.initialize` calls it.
+      what the next bijector sees; the default sets those of the parts. `tfp_glow.initialize` calls
+      it.
 
-    Three more say what a layer does, for `tfp_glow.diagnose`: `_log_slopes(y)`, the answer of
-    `log_slopes`, `singular_values()`, and of a container `visit_parts(y, visit)`. Their defaults
-    and their documentation are those of `Introspection`, which is inherited.
+    Three more methods say what a layer does, for `tfp_glow.diagnose`: `_log_slopes(y)`, which gives
+    the answer of `log_slopes`, `singular_values()`, and, of a container, `visit_parts(y, visit)`.
+    Their defaults and their documentation are inherited from `Introspection`.
 
     A bijector that depends on a condition, such as class labels or a feature map, says so by
-    `takes_condition`; its methods above then have one more argument, `condition`: the tensor or
+    `takes_condition`. Its methods above then have one more argument, `condition`: the tensor or the
     structure of tensors that the caller gave as `forward(x, condition=...)`, `inverse`, `log_prob`
-    or `sample`. Axis 0 of each of them is the batch, of the size of the input's innermost batch
-    dimension or 1. Containers hand it to the parts that take one.
+    or `sample`. Axis 0 of each of these tensors is the batch; its size is 1 or that of the input's
+    innermost batch dimension. Containers hand the condition to the parts that take one.
 
-    `_in_mode(training)` is an equal bijector, sharing variables, that trains or evaluates; itself
-    where that makes no difference, see `tfp_glow.with_training`.
+    `_in_mode(training)` returns an equal bijector with the same variables that trains or evaluates;
+    it returns the bijector itself if that makes no difference, see `tfp_glow.with_training`.
 
-    And two more for export: `_frozen_values()` is a structure of all that can be computed from the
-    parameters alone, and `_with_frozen(values)` an equal bijector that reads it there instead.
+    Two more methods serve export: `_frozen_values()` returns a structure of all that can be
+    computed from the parameters alone, and `_with_frozen(values)` returns an equal bijector that
+    reads it there instead.
 
     Shapes and dtypes are always checked. With `validate_args=True` values are checked as well, by
-    `_parameter_rules()` and `_input_rule(name, value)`: by default that all parameters and inputs
-    are finite. A parameter that is known at construction raises there; variables, and what is made
-    in a `tf.function`, are checked by each evaluation, in graphs too, but not under XLA, which
-    drops all assertions. Containers check what they are given, and each part does so if its own
-    `validate_args` says it. Channel maps that do are not folded with their neighbours in a `Chain`.
+    `_parameter_rules()` and `_input_rule(name, value)`; the default rules say that all parameters
+    and inputs are finite. A parameter that is known at construction raises there. Variables, and
+    what is made in a `tf.function`, are checked by each evaluation, in graphs too, but not under
+    XLA, which drops all assertions. Containers check what they are given, and each part does so if
+    its own `validate_args` says it. A channel map with `validate_args` is not folded with its
+    neighbours in a `Chain`.
 
-    Args of the constructor are those of `tfb.Bijector`; `parameters` is what the subclass was
-    built from (`dict(locals())`).
+    The arguments of the constructor are those of `tfb.Bijector`; `parameters` is what the subclass
+    was built from (`dict(locals())`).
 
     Raises (when called):
-      ValueError: an input of too few dimensions or of no floating dtype.
-      tf.errors.InvalidArgumentError: a value that breaks a rule, if `validate_args`.
+        ValueError: If an input has too few dimensions or no floating dtype.
+        tf.errors.InvalidArgumentError: If `validate_args` is set and a value breaks a rule.
     """
 
     _cache = tfp_compat.OnePassCache()
@@ -83,7 +88,7 @@ class OnePassBijector(Introspection):
 
     @property
     def takes_condition(self) -> bool:
-        """Whether `condition=` must be given to `forward`, `inverse` and the log-dets."""
+        """Returns whether `condition=` must be given to `forward`, `inverse` and the log-dets."""
         return False
 
     def _forward_and_log_det(self, x: Latents) -> tuple[tf.Tensor, tf.Tensor]:
@@ -129,7 +134,11 @@ class OnePassBijector(Introspection):
         return output, tf.ensure_shape(tf.reshape(log_det, batch_shape), static)
 
     def _pair(self, direction: str, value: Latents, **condition: Any) -> tuple[Latents, tf.Tensor]:
-        """`_forward_and_log_det` or its twin, of a value checked as `validate_args` asks for."""
+        """Evaluates one of the two methods on a value, which is checked as `validate_args` says.
+
+        This is `_forward_and_log_det` for the direction `_forward`, otherwise
+        `_inverse_and_log_det`.
+        """
         if self.validate_args:
             rules = [r for r in self._parameter_rules() if checks.is_reference(r.value)]
             rules += self._input_rules('x' if direction == '_forward' else 'y', value)
@@ -140,14 +149,14 @@ class OnePassBijector(Introspection):
         return self._inverse_and_log_det(value, **condition)
 
     def _parameter_control_dependencies(self, is_init: bool) -> list[tf.Operation]:
-        """TFP's hook, of parameters at construction; `_pair` checks those that may change."""
+        """Checks parameters at construction, as TFP asks; `_pair` checks those that may change."""
         if not (is_init and self.validate_args):
             return []
         return [checks.assertion(rule) for rule in self._parameter_rules()
                 if not checks.check_known(rule) and not checks.is_reference(rule.value)]
 
     def _parameter_rules(self) -> list[checks.Rule]:
-        """`checks.Rule`s of the parameters."""
+        """Returns the `checks.Rule`s of the parameters."""
         given_ = ((name, self.parameters[name]) for name in self._parameter_properties(self.dtype))
         return [checks.finite(name, value) for name, value in given_ if value is not None]
 
@@ -158,18 +167,21 @@ class OnePassBijector(Introspection):
         return [self._input_rule(f'{name}[{i}]', part) for i, part in enumerate(parts)]
 
     def _input_rule(self, name: str, value: tf.Tensor) -> checks.Rule:
-        """The `checks.Rule` of the input `name`, x of `forward` or y of `inverse`."""
+        """Returns the `checks.Rule` of the input `name`: x of `forward` or y of `inverse`."""
         return checks.finite(name, value)
 
     def _output_of(self, name: str, raw: tf.Tensor) -> tf.Tensor:
-        """`raw`, which the argument `name` returned, checked as `validate_args` asks for."""
+        """Returns `raw`, the output of the argument `name`, checked as `validate_args` says."""
         if not self.validate_args:
             return raw
         return checks.with_assertions(raw, [checks.finite(f'the output of {name}', raw)])
 
     def _checked(self, kwargs: dict[str, Any], part: tf.Tensor | None = None,
                  ndims: int = 0) -> dict[str, Any]:
-        """`kwargs` of a public call, with the condition's batch that of the folded input `part`."""
+        """Returns the checked keywords of a public call; `conditions.checked_kwargs` says more.
+
+        The batch of the condition becomes that of the folded input `part`.
+        """
         return conditions.checked_kwargs(self, kwargs, part, ndims)
 
     def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,

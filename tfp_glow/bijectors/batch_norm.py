@@ -1,4 +1,4 @@
-"""Batch normalisation as a bijector, its training and evaluation modes apart."""
+"""Batch normalisation as a bijector with separate modes for training and evaluation."""
 
 from collections.abc import Iterable
 
@@ -24,38 +24,40 @@ class BatchNorm(base.OnePassBijector):
     **Evaluation mode**, `training=False`: the statistics are those given, and this is an ordinary
     bijector. Set them by `update`, a moving average, or by `fit`, a pass over the data.
 
-    **Training mode**, `training=True`: `inverse` and its log-det use mean and variance of the batch
-    they are given, over all of its entries and pixels, instead. What is differentiated: the
-    gradient goes through these statistics, in the value and in the log-det. The log-det is that of
-    each row's map with the statistics held fixed, as in RealNVP. The rows of a batch are not
-    independent then: the Jacobian of the whole batch's map is another one, which is not even
-    regular (a constant added to all rows cancels), and a batch's log-density is no sum over rows.
-    As the output no longer tells the statistics, there is no `forward`: it raises, and so does the
-    backward pass of `Reversible` or of `Repeat(reversible=True)`, which would rebuild the input.
-    Train with `Repeat(reversible=False)`; sample and evaluate with `with_training(False)`. Under
+    **Training mode**, `training=True`: `inverse` and its log-det use the mean and variance of the
+    batch that they are given, over all of its entries and pixels. The gradient goes through these
+    statistics, in the value and in the log-det. The log-det is that of the map of each row with the
+    statistics held fixed, as in RealNVP. The rows of a batch are then not independent. The Jacobian
+    of the map of the whole batch is another one, and it is not even regular (a constant that is
+    added to all rows cancels); the log-density of a batch is no sum over rows. The output no longer
+    tells the statistics, so there is no `forward`: it raises. The backward pass of `Reversible` or
+    of `Repeat(reversible=True)`, which would rebuild the input, raises too. Train with
+    `Repeat(reversible=False)`; sample and evaluate with `with_training(False)`. Under
     `tf.distribute` each replica normalises by its own part of the batch.
 
-    Evaluating changes no variable in either mode.
+    An evaluation changes no variable in either mode.
 
     Args:
-      shift: `[C]`, tensor or `tf.Variable`.
-      log_scale: `[C]`, tensor or `tf.Variable`.
-      mean: `[C]`, tensor or, to be set by `update` or `fit`, `tf.Variable(trainable=False)`.
-      variance: `[C]`, likewise; not negative.
-      training: whether to normalise by the statistics of each batch.
-      momentum: weight of the old statistics in `update`, in [0, 1); RealNVP's code has .9.
-      epsilon: positive, added to the variance; RealNVP's code has 1e-4.
-      event_ndims: 3 for images, 1 for vectors; the channels are the last dimension.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        shift: The shift, `[C]`, a tensor or a `tf.Variable`.
+        log_scale: The log of the scale, `[C]`, a tensor or a `tf.Variable`.
+        mean: The mean, `[C]`, a tensor or, if `update` or `fit` is to set it, a
+            `tf.Variable(trainable=False)`.
+        variance: The variance, `[C]`, likewise; it must not be negative.
+        training: Whether to normalise by the statistics of each batch.
+        momentum: The weight of the old statistics in `update`, in [0, 1); RealNVP's code has .9.
+        epsilon: A positive number that is added to the variance; RealNVP's code has 1e-4.
+        event_ndims: 3 for images, 1 for vectors; the channels are the last dimension.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
-    See also: `ActNorm`; `tfb.BatchNormalization`, which changes its statistics as it evaluates and
-    gives another `forward` than the inverse of its training mode.
+    See also: `ActNorm`; `tfb.BatchNormalization`, which changes its statistics as it evaluates, and
+    whose `forward` is not the inverse of its training mode.
 
     Raises:
-      ValueError: the four are not vectors of one length and floating dtype; a negative variance;
-        another argument out of its range; `forward` in training mode; `inverse` in training mode
-        of a batch with a single value per channel.
+        ValueError: If the four are not vectors of one length and one floating dtype, the variance
+            is negative, or another argument is out of its range; if `forward` is called in training
+            mode, or `inverse` is called in training mode on a batch with a single value per
+            channel.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.7, appendix E.
@@ -113,21 +115,21 @@ class BatchNorm(base.OnePassBijector):
 
     @property
     def mean(self) -> tf.Tensor | tf.Variable:
-        """`[C]`: the mean that evaluation subtracts."""
+        """Returns the mean that evaluation subtracts, `[C]`."""
         return self._mean
 
     @property
     def variance(self) -> tf.Tensor | tf.Variable:
-        """`[C]`: the variance that evaluation divides by, without epsilon."""
+        """Returns the variance that evaluation divides by, without epsilon, `[C]`."""
         return self._variance
 
     @property
     def training(self) -> bool:
-        """Whether each batch is normalised by its own statistics."""
+        """Returns whether each batch is normalised by its own statistics."""
         return self._training
 
     def with_training(self, training: bool) -> 'BatchNorm':
-        """This bijector in the given mode, with the same variables."""
+        """Returns this bijector in the given mode, with the same variables."""
         return self.copy(training=training)
 
     def update(self, y: TensorLike) -> None:
@@ -138,10 +140,13 @@ class BatchNorm(base.OnePassBijector):
         variance <- momentum * variance + (1 - momentum) * variance(y)
         ```
 
+        Args:
+            y: The batch, `[..., *event_shape]`.
+
         Raises:
-          ValueError: `mean` or `variance` is no `tf.Variable`; `y` has other channels or too few
-            dimensions.
-          tf.errors.InvalidArgumentError: `y` is not finite.
+            ValueError: If `mean` or `variance` is no `tf.Variable`, or `y` has other channels or
+                too few dimensions.
+            tf.errors.InvalidArgumentError: If `y` is not finite.
         """
         y = tf.convert_to_tensor(y, self.dtype)
         if y.shape.rank <= self.forward_min_event_ndims:
@@ -157,14 +162,16 @@ class BatchNorm(base.OnePassBijector):
     def fit(self, batches: TensorLike | Iterable[TensorLike]) -> None:
         """Sets the statistics to those of all `batches` of data that reaches this bijector.
 
-        One pass in float64, accurate for any sizes of the batches; the variance is divided by the
-        number of values, not by one less.
+        This takes one pass in float64, accurate for batches of any sizes; the variance is divided
+        by the number of values, not by one less.
 
         Args:
-          batches: iterable of `[n, *event_shape]`, such as a `tf.data.Dataset`, or one such array.
+            batches: An iterable of `[n, *event_shape]`, such as a `tf.data.Dataset`, or one such
+                array.
 
         Raises:
-          ValueError: as `update`; a batch of other dimensions, or that is not finite; no data.
+            ValueError: If `mean` or `variance` is no `tf.Variable`, a batch has other channels or
+                other dimensions or is not finite, or there is no data.
         """
         self._check_settable()
         ndims = self.forward_min_event_ndims + 1
@@ -208,7 +215,7 @@ class BatchNorm(base.OnePassBijector):
                 self._positions(y) * tf.reduce_sum(log_scale))
 
     def _log_slopes(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor | None:
-        """The statistics of the batch are held fixed, as they are in the log-det."""
+        """Holds the statistics of the batch fixed, as the log-det does."""
         self._check_channels(y.shape)
         return tf.broadcast_to(self._inverse_log_scale(self._statistics(y)[1]), tf.shape(y))
 
@@ -224,7 +231,7 @@ class BatchNorm(base.OnePassBijector):
         return _moments(y)
 
     def _positions(self, y: tf.Tensor) -> tf.Tensor:
-        """H * W of images, 1 of vectors."""
+        """Returns H * W for images, 1 for vectors."""
         ndims = self.forward_min_event_ndims
         count = y.shape[-ndims:-1].num_elements()
         if count is not None:

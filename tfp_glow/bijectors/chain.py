@@ -27,16 +27,16 @@ class Chain(base.OnePassBijector):
     and log-det together. Any TFP bijector over images can be a part.
 
     Args:
-      parts: bijectors over events of three dimensions, at least one.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        parts: The bijectors, over events of three dimensions; at least one.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     See also: `tfb.Chain`, which works with our bijectors too and folds nothing.
 
     Raises:
-      ValueError: `parts` is empty, its bijectors have not one dtype, or neighbours that are maps of
-        channels not one number of these.
-      TypeError: one of `parts` is no bijector.
+        ValueError: If `parts` is empty, its bijectors do not have one dtype, or neighbours that are
+            maps of channels do not have one number of channels.
+        TypeError: If one of `parts` is no bijector.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -64,7 +64,7 @@ class Chain(base.OnePassBijector):
 
     @property
     def parts(self) -> tuple[tfb.Bijector, ...]:
-        """The bijectors, in `tfb.Chain`'s order."""
+        """Returns the bijectors, in the order of `tfb.Chain`."""
         return tuple(self._parts)
 
     @property
@@ -148,7 +148,7 @@ def _fold(parts: Sequence[tfb.Bijector]) -> list[tfb.Bijector]:
 
 
 def _foldable(part: tfb.Bijector) -> int:
-    """The dimensions of the events whose channels the part maps; 0 if it does something else."""
+    """Returns the dimensions of the events whose channels the part maps; 0 for any other part."""
     if not isinstance(part, channel_affine.ChannelAffine) or part.validate_args:
-        return 0  # Folded, its own checks would be lost.
+        return 0  # If it were folded, its own checks would be lost.
     return part.inverse_min_event_ndims

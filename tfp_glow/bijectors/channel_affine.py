@@ -17,28 +17,28 @@ from tfp_glow.types import Condition
 
 
 class Affine(typing.NamedTuple):
-    """`v -> v @ matrix + bias` on a pixel's channels; `log_det` is log|det matrix|."""
+    """The map `v -> v @ matrix + bias` of a pixel's channels; `log_det` is log|det matrix|."""
     matrix: tf.Tensor
     bias: tf.Tensor
     log_det: tf.Tensor
 
     def then(self, other: 'Affine') -> 'Affine':
-        """The map that applies this one first and `other` to its result."""
+        """Returns the map that applies this one first and then `other` to its result."""
         return Affine(self.matrix @ other.matrix,
                       tf.linalg.matvec(other.matrix, self.bias, transpose_a=True) + other.bias,
                       self.log_det + other.log_det)
 
 
 class ChannelAffine(base.OnePassBijector):
-    """Base of the bijectors `[..., H, W, C] -> [..., H, W, C]` that mix or scale channels only.
+    """Base of the bijectors `[..., H, W, C] -> [..., H, W, C]` that only mix or scale channels.
 
-    Each pixel's channel vector v goes through the same affine map, so that log|det J| =
-    H * W * log|det matrix|, and neighbours in a `Chain` fold into one convolution. A subclass gives
+    The channel vector v of each pixel goes through the same affine map, so that log|det J| = H * W
+    * log|det matrix|, and neighbours in a `Chain` fold into one convolution. A subclass gives
     `_forward_affine()`, `_inverse_affine()` and `channels`. Events have `event_ndims` dimensions,
-    the channels last: 3 of images, 1 of vectors `[..., C]`, for which H * W is 1.
+    the channels last: 3 for images, 1 for vectors `[..., C]`, for which H * W is 1.
 
     Raises:
-      ValueError: `event_ndims` is not positive.
+        ValueError: If `event_ndims` is not positive.
     """
 
     def __init__(self, *, event_ndims: int = 3, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class ChannelAffine(base.OnePassBijector):
 
     @property
     def channels(self) -> int | None:
-        """C, or None where a variable of unknown shape decides."""
+        """Returns C, or None if a variable of unknown shape decides it."""
         raise NotImplementedError(f'{type(self).__name__} must write channels.')
 
     def _forward_affine(self) -> Affine:
@@ -64,10 +64,11 @@ class ChannelAffine(base.OnePassBijector):
         return apply(self._inverse_affine(), y)
 
     def singular_values(self) -> tf.Tensor | None:
-        """Those of the matrix of `inverse`, `[C]`, in float64; NaN if the matrix is not finite."""
+        """Returns those of the matrix of `inverse`, `[C]`, in float64; NaN if it is not finite."""
         matrix = tf.cast(self._inverse_affine().matrix, tf.float64)
         is_finite = tf.reduce_all(tf.math.is_finite(matrix))
-        known = tf.where(is_finite, matrix, tf.zeros_like(matrix))  # The decomposition might fail.
+        # The decomposition of a matrix that is not finite might fail.
+        known = tf.where(is_finite, matrix, tf.zeros_like(matrix))
         values = tf.linalg.svd(known, compute_uv=False)
         return tf.where(is_finite, values, np.nan * tf.ones_like(values))
 
@@ -113,7 +114,7 @@ class Folded(ChannelAffine):
 
 
 class Frozen(ChannelAffine):
-    """A `ChannelAffine` whose maps are given, each as a dictionary with `Affine`'s fields."""
+    """A `ChannelAffine` whose maps are given, each as a dictionary with the fields of `Affine`."""
 
     def __init__(self, forward: dict[str, tf.Tensor], inverse: dict[str, tf.Tensor],
                  event_ndims: int = 3, validate_args: bool = False, name: str = 'frozen') -> None:
@@ -134,8 +135,9 @@ class Frozen(ChannelAffine):
 
 
 def apply(affine: Affine, events: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """`events [B, ..., C]` through the map, images by a 1x1 convolution; also H * W * log_det."""
-    check_channels(events, affine.matrix.shape[0])  # A convolution takes multiples, as groups.
+    """Maps `events [B, ..., C]`, images by a 1x1 convolution; also returns H * W * log_det."""
+    # A convolution would accept a multiple of the channels, as groups.
+    check_channels(events, affine.matrix.shape[0])
     if events.shape.rank == 4:
         output = tf.nn.conv2d(events, affine.matrix[tf.newaxis, tf.newaxis], 1, 'VALID')
     else:
@@ -144,7 +146,10 @@ def apply(affine: Affine, events: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def pixels(events: tf.Tensor) -> tf.Tensor:
-    """How many vectors of channels, in the events' dtype: H * W of `[B, H, W, C]`, 1 of vectors."""
+    """Returns the number of channel vectors, in the events' dtype: H * W of images, 1 of vectors.
+
+    The images are `[B, H, W, C]`.
+    """
     sides = events.shape[1:-1]
     if sides.is_fully_defined():
         return tf.constant(sides.num_elements(), events.dtype)
@@ -152,20 +157,20 @@ def pixels(events: tf.Tensor) -> tf.Tensor:
 
 
 def check_channels(events: tf.Tensor, channels: int | None) -> None:
-    """Raises where `events` are known to have other channels, before they broadcast."""
+    """Raises a `ValueError` if `events` are known to have other channels, before they broadcast."""
     if None not in (events.shape[-1], channels) and events.shape[-1] != channels:
         raise ValueError(f'the input must have {channels} channels; got shape={events.shape}.')
 
 
 def check_vector(name: str, value: tf.Tensor) -> None:
-    """Raises unless `value` is one vector of channels."""
+    """Raises a `ValueError` unless `value` is one vector of channels."""
     if value.shape.rank != 1:
         raise ValueError(f'{name} must be a vector with one entry per channel; '
                          f'got shape={value.shape}.')
 
 
 def check_vectors(**vectors: tf.Tensor) -> None:
-    """Raises unless all are vectors of the length of the first."""
+    """Raises a `ValueError` unless all are vectors of the length of the first."""
     first, size = next((name, v.shape) for name, v in vectors.items())
     for name, value in vectors.items():
         check_vector(name, value)

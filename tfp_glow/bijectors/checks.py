@@ -1,4 +1,4 @@
-"""What constructors and methods are given: its dtype, and the rules that its values keep."""
+"""Checks of what constructors and methods are given: dtypes, and rules that values must keep."""
 
 import typing
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from tensorflow_probability import util as tfp_util
 
 from tfp_glow.types import TensorLike
 
-FLAG = 'initialized'  # Name of the variables that say that data-dependent parameters are set.
-_SHOWN = 8  # Entries of a value in an error.
+FLAG = 'initialized'  # Variables of this name say that data-dependent parameters are set.
+_SHOWN = 8  # An error shows this number of entries of a value.
 
 
 class Rule(typing.NamedTuple):
-    """`name` must `must`: `holds(value)` is True, for each entry or once for the whole."""
+    """The rule that `name` must `must`; `holds(value)` is True, for each entry or for the whole."""
     name: str
     value: typing.Any
     must: str
@@ -24,10 +24,12 @@ class Rule(typing.NamedTuple):
 
 
 def floats(**values: TensorLike) -> list[tf.Tensor | tf.Variable]:
-    """The values in order: variables as they are, the rest as tensors, Python's as float32.
+    """Returns the values in order: variables as they are, the rest as tensors.
+
+    What has no dtype, such as a number of Python, becomes float32.
 
     Raises:
-      ValueError: they have not one dtype, or none that is floating.
+        ValueError: If the values do not have one dtype, or the dtype is not floating.
     """
     tensors = {name: v if is_reference(v)
              else tf.convert_to_tensor(v, None if hasattr(v, 'dtype') else tf.float32, name=name)
@@ -47,31 +49,31 @@ def check_bijectors(name: str, given: Iterable[Any]) -> None:
 
 
 def is_reference(value: Any) -> bool:
-    """Whether `value` may be another at each call."""
+    """Returns whether `value` may be another at each call."""
     return isinstance(value, (tf.Variable, tfp_util.DeferredTensor))
 
 
 def is_flag(variable: tf.Variable) -> bool:
-    """Whether the variable says that data-dependent parameters are set: by its name, `FLAG`."""
+    """Returns whether the variable is a flag of data-dependent parameters, by its name `FLAG`."""
     return variable.name.split(':')[0].split('/')[-1] == FLAG
 
 
 def finite(name: str, value: Any) -> Rule:
-    """The rule that `value`, if it has a floating dtype, is finite."""
+    """Returns the rule that `value` is finite, if its dtype is floating."""
     return Rule(name, value, 'be finite', lambda v: tf.math.is_finite(v) if v.dtype.is_floating
                 else tf.constant(True))
 
 
 def check_known(rule: Rule) -> bool:
-    """Whether the value is known, as it is in eager mode.
+    """Checks the value if it is known, as in eager mode; returns whether it is known.
 
     Raises:
-      ValueError: it is known and breaks the rule.
+        ValueError: If the value is known and breaks the rule.
     """
     known = tf.get_static_value(tf.convert_to_tensor(rule.value))
     if known is None:
         return False
-    with tf.init_scope():  # In a graph, the answer would be known when it runs.
+    with tf.init_scope():  # In a graph, the answer would be known only when it runs.
         holds = rule.holds(tf.constant(known)).numpy()
     if not holds.all():
         shown = (known[~holds][:_SHOWN].tolist() if holds.shape
@@ -81,10 +83,11 @@ def check_known(rule: Rule) -> bool:
 
 
 def assertion(rule: Rule) -> tf.Operation | None:
-    """An operation that fails where the value breaks the rule; in eager mode fails or is None.
+    """Returns an operation that fails if the value breaks the rule; None in eager mode.
 
     Raises:
-      tf.errors.InvalidArgumentError: in eager mode, or when the operation runs.
+        tf.errors.InvalidArgumentError: If the value breaks the rule, in eager mode at once,
+            otherwise when the operation runs.
     """
     value = tf.convert_to_tensor(rule.value)
     holds = rule.holds(value)
@@ -100,7 +103,7 @@ def assertion(rule: Rule) -> tf.Operation | None:
 
 def with_assertions(structure: Any, rules: Iterable[Rule], operations: Iterable[tf.Operation] = (),
                     ) -> Any:
-    """`structure`, once `operations` have run and the rules have been seen to hold."""
+    """Returns `structure`, after `operations` have run and the rules have been seen to hold."""
     operations = [*operations, *map(assertion, rules)]
     with tf.control_dependencies([o for o in operations if o is not None]):
         return tf.nest.map_structure(tf.identity, structure)

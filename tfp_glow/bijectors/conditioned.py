@@ -17,18 +17,19 @@ class Conditioned(base.OnePassBijector):
     forward(x) = inner(conditioner(condition)).forward(x)
     ```
 
-    As the last part of a flow on the side of the latents it is a conditional prior: N(mean, scale)
-    by class, say.
+    As the last part of a flow, on the side of the latents, it is a conditional prior: for example
+    N(mean, scale) with a mean and a scale for each class.
 
     Args:
-      conditioner: a built Keras network or any callable, `condition -> raw`, with what `inner`
-        wants along the last axis; raw must broadcast with the input.
-      inner: as in `Coupling`; by default affine with scale exp(s).
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        conditioner: A built Keras network or any callable, `condition -> raw`, with what `inner`
+            wants along the last axis; raw must broadcast with the input.
+        inner: The inner transform, as in `Coupling`; by default affine with scale exp(s).
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: the Keras network is not built, or its output does not broadcast to the input.
+        ValueError: If the Keras network is not built, or its output does not broadcast to the
+            input.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 5: the prior of a class.
@@ -54,7 +55,7 @@ class Conditioned(base.OnePassBijector):
 
     @property
     def conditioner(self) -> Network:
-        """The network, as given or wrapped."""
+        """Returns the network, as it was given or wrapped."""
         return self._conditioner
 
     @property
@@ -81,6 +82,6 @@ class Conditioned(base.OnePassBijector):
         return introspection.log_slopes(self._bound(y, condition), y)
 
     def _bound(self, images: tf.Tensor, condition: Condition) -> tfb.Bijector:
-        """The inner transform under `condition`."""
+        """Returns the inner transform under `condition`."""
         raw = tf.cast(self._conditioner(condition), images.dtype)
         return self._inner(self._output_of('conditioner', raw))

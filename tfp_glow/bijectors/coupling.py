@@ -15,13 +15,13 @@ class CouplingBase(base.OnePassBijector):
     """The evaluation of couplings in both directions, and their reverse products; see `Coupling`.
 
     Args:
-      conditioner: a built Keras network or any callable.
-      inner: `raw -> bijector` of what moves.
-      split: a `splits.Split`.
-      event_ndims: dimensions of the events.
-      validate_args: check values too.
-      parameters: what the subclass was built from.
-      name: name of the bijector.
+        conditioner: A built Keras network or any callable.
+        inner: The map `raw -> bijector` of what moves.
+        split: A `splits.Split`.
+        event_ndims: The number of dimensions of the events.
+        validate_args: Whether to check values as well.
+        parameters: What the subclass was built from.
+        name: The name of the bijector.
     """
 
     def __init__(self, conditioner: Network, inner: Inner, split: Split, event_ndims: int,
@@ -37,7 +37,7 @@ class CouplingBase(base.OnePassBijector):
 
     @property
     def conditioner(self) -> Network:
-        """The network, as given or wrapped."""
+        """Returns the network, as it was given or wrapped."""
         return self._conditioner
 
     @property
@@ -45,7 +45,7 @@ class CouplingBase(base.OnePassBijector):
         return keras_bridge.takes_condition(self._conditioner)
 
     def _seen(self, kept: tf.Tensor) -> tf.Tensor:
-        """What the network is shown of what is kept."""
+        """Returns what the network is shown of what is kept."""
         return kept
 
     def _forward_and_log_det(self, x: tf.Tensor, **condition: Any) -> tuple[tf.Tensor, tf.Tensor]:
@@ -59,7 +59,7 @@ class CouplingBase(base.OnePassBijector):
         kept, moved = self._split.apart(event)
         inner = self._inner(self._raw(kept, moved, condition))
         after, log_det = function(inner, moved, moved.shape.rank - 1)
-        after.set_shape(moved.shape)  # Which not every TFP bijector keeps.
+        after.set_shape(moved.shape)  # Not every TFP bijector keeps the static shape.
         return self._split.together(kept, after), log_det
 
     def _forward_pullback(self, y: tf.Tensor, dy: tf.Tensor, dlog_det: tf.Tensor,
@@ -91,7 +91,7 @@ class CouplingBase(base.OnePassBijector):
     def _pull(self, outputs: tf.Tensor, doutputs: tf.Tensor, dlog_det: tf.Tensor,
               pullback: Pullback, condition: dict[str, Any], rebuild: PairOf, function: PairOf,
               ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One run of the network serves the rebuilding and both products."""
+        """Rebuilds the input and pulls the cotangents; one run of the network serves both."""
         kept, moved = self._split.apart(outputs)
         dkept, dmoved = self._split.apart(doutputs)
         ndims = moved.shape.rank - 1
@@ -126,27 +126,28 @@ class Coupling(CouplingBase):
     log|det J| = the sum of the inner transform's
     ```
 
-    The network runs once an evaluation, and once in the constant-memory backward pass. The inner
-    transform is evaluated where entries move and nowhere else, whatever the split.
+    The network runs once in an evaluation, and once in the constant-memory backward pass. The inner
+    transform is evaluated where entries move and nowhere else, for any split.
 
     Args:
-      conditioner: a built Keras network or any callable, `y1 -> raw`, by default `[B, H, W,
-        ceil(C/2)] -> [B, H, W, n * (C//2)]`, n being the inner transform's `outputs_per_channel`:
-        1 if additive, 2 if affine. With a split by pixels it sees the whole image, zeros where
-        pixels move, and gives n * C channels, see `splits`.
-      inner: `raw -> bijector` of y2; `Additive()`, `Multiplicative(scale_map)`,
-        `AffineInner(scale_map)`, `SplineInner(bins)`, `MixtureCDFInner(components)`, or a function
-        that returns any TFP bijector. Default `AffineInner()`, Glow's.
-      split: what conditions and what moves, from `splits`; by default `splits.channels()`.
-      event_ndims: dimensions of the events: 3 for images, 1 for vectors `[..., D]`, of which the
-        network sees `[B, D']`.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        conditioner: A built Keras network or any callable, `y1 -> raw`, by default
+            `[B, H, W, ceil(C/2)] -> [B, H, W, n * (C//2)]`, where n is the `outputs_per_channel` of
+            the inner transform: 1 if it is additive, 2 if it is affine. With a split by pixels the
+            network sees the whole image, with zeros where pixels move, and gives n * C channels,
+            see `splits`.
+        inner: The map `raw -> bijector` of y2: `Additive()`, `Multiplicative(scale_map)`,
+            `AffineInner(scale_map)`, `SplineInner(bins)`, `MixtureCDFInner(components)`, or a
+            function that returns any TFP bijector. The default is `AffineInner()`, Glow's.
+        split: What conditions and what moves, from `splits`; by default `splits.channels()`.
+        event_ndims: The number of dimensions of the events: 3 for images, 1 for vectors `[..., D]`,
+            of which the network sees `[B, D']`.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: the event cannot be split so, as one with fewer than two channels; the network
-        gives another number of channels than `inner` wants, or of pixels; the Keras network is not
-        built.
+        ValueError: If the event cannot be split in this way, as one with fewer than two channels;
+            if the network gives another number of channels than `inner` wants, or another number of
+            pixels; or if the Keras network is not built.
 
     #### References
     Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, equations 4 to 8, and 9 for masks.
@@ -178,7 +179,7 @@ class Coupling(CouplingBase):
 
 
 def _broadcasts(shape: tf.TensorShape, to: tf.TensorShape) -> bool:
-    """Whether a tensor of `shape` may broadcast to one of the shape `to`."""
+    """Returns whether a tensor of `shape` may broadcast to one of the shape `to`."""
     try:
         return tf.broadcast_static_shape(shape, to).is_compatible_with(to)
     except ValueError:

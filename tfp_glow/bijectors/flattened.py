@@ -21,20 +21,20 @@ class Flattened(base.OnePassBijector):
     log|det J| = the bijector's
     ```
 
-    Entries go into the vector in memory's order: row by row, the channels of a pixel together.
+    Entries go into the vector in the order of memory: row by row, the channels of a pixel together.
 
     Args:
-      bijector: any bijector over vectors `[..., D]`, such as `Coupling(..., event_ndims=1)`,
-        `MaskedAutoregressive` or a `Chain` of them; D = H * W * C.
-      event_shape: `(H, W, C)`, known, of any rank.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        bijector: Any bijector over vectors `[..., D]`, such as `Coupling(..., event_ndims=1)`,
+            `MaskedAutoregressive` or a `Chain` of them; D = H * W * C.
+        event_shape: The shape of an event, `(H, W, C)`; it must be known and may have any rank.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     See also: `tfb.Reshape`, which changes the shape of the event and is no container.
 
     Raises:
-      ValueError: `event_shape` is not known; the bijector is one of events that are no vectors;
-        when called, an event of another shape.
+        ValueError: If `event_shape` is not known, or the events of the bijector are no vectors;
+            when called, if the event has another shape.
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -66,7 +66,7 @@ class Flattened(base.OnePassBijector):
 
     @property
     def bijector(self) -> tfb.Bijector:
-        """The bijector over vectors."""
+        """Returns the bijector over vectors."""
         return self._bijector
 
     @property

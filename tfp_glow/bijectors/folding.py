@@ -1,4 +1,4 @@
-"""Leading dimensions of inputs and conditions, folded into one batch."""
+"""Functions that fold the leading dimensions of inputs and conditions into one batch."""
 
 import tensorflow as tf
 
@@ -6,7 +6,11 @@ from tfp_glow.types import Condition, Latents
 
 
 def check_input(name: str, value: Latents, ndims: int) -> None:
-    """Raises unless all parts of `value` are batches of events of one floating dtype."""
+    """Checks that all parts of `value` are batches of events of one floating dtype.
+
+    Raises:
+        ValueError: If they are not.
+    """
     parts = tf.nest.flatten(value)
     dtypes = {part.dtype for part in parts}
     if len(dtypes) > 1 or not parts[0].dtype.is_floating:
@@ -25,7 +29,13 @@ def check_input(name: str, value: Latents, ndims: int) -> None:
 
 def fold_condition(condition: Condition, innermost: int | None, count: int | tf.Tensor, name: str,
                    ) -> tf.Tensor:
-    """`condition [n, ...]`, n = 1 or the innermost batch dimension, repeated to `[count, ...]`."""
+    """Repeats `condition [n, ...]` to `[count, ...]`.
+
+    Here n must be 1 or `innermost`, the innermost dimension of the batch.
+
+    Raises:
+        ValueError: If n is known to be another number.
+    """
     condition = tf.convert_to_tensor(condition)
     if condition.shape.rank == 0:
         condition = condition[tf.newaxis]
@@ -44,13 +54,13 @@ def fold_condition(condition: Condition, innermost: int | None, count: int | tf.
 
 
 def fold_batch(tensor: tf.Tensor, ndims: int) -> tf.Tensor:
-    """`tensor [..., *event]` as `[B, *event]`, the event of `ndims` dimensions."""
+    """Returns `tensor [..., *event]` as `[B, *event]`; the event has `ndims` dimensions."""
     folded = tf.reshape(tensor, tf.concat([[-1], tf.shape(tensor)[-ndims:]], 0))
     return tf.ensure_shape(folded, [None, *tensor.shape[-ndims:]])
 
 
 def unfold_batch(tensor: tf.Tensor, ndims: int, batch_shape: tf.Tensor, static: tf.TensorShape,
                  ) -> tf.Tensor:
-    """The inverse of `fold_batch`; `static` is what is known of `batch_shape`."""
+    """Returns the inverse of `fold_batch`; `static` is what is known of `batch_shape`."""
     shape = tf.concat([batch_shape, tf.shape(tensor)[-ndims:]], 0)
     return tf.ensure_shape(tf.reshape(tensor, shape), static + tensor.shape[-ndims:])

@@ -11,30 +11,31 @@ from tfp_glow.types import TensorLike
 class IntegerCoupling(coupling.CouplingBase):
     """Shifts part of an event by integers that the rest determines: `[..., H, W, C]`, the same.
 
-    With y = [y1, y2] taken apart by `split`, by default three quarters of the channels in y1, and
-    t = `round_to_grid(unit * conditioner(y1 / unit))`:
+    With y = [y1, y2] taken apart by `split`, by default three quarters of the channels in y1, and t
+    = `round_to_grid(unit * conditioner(y1 / unit))`:
 
     ```none
     inverse(y) = [y1, y2 - t(y1)]        forward(x) = [x1, x2 + t(x1)]        log|det J| = 0
     ```
 
-    It maps integers to integers, one to one. Integers held as floats add without error up to 2^24
-    in float32, so that `forward` undoes `inverse` exactly, bit for bit, as long as the network
+    It maps integers to integers, one to one. Integers that are held as floats add without error up
+    to 2^24 in float32. So `forward` undoes `inverse` exactly, bit for bit, as long as the network
     gives the same numbers for the same input: in the same program, at the same batch shape. In the
     backward pass the gradient goes straight through the rounding, as if it were the identity.
 
     Args:
-      conditioner: a built Keras network or any callable, `y1 / unit -> raw`: one output for each
-        entry that moves, in units of `unit` as well.
-      unit: by how much integers are divided before the network sees them, such as the number of
-        grey levels.
-      split: what conditions and what moves, from `splits`; by default `splits.channels(share=.75)`.
-      event_ndims: dimensions of the events: 3 for images, 1 for vectors `[..., D]`.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        conditioner: A built Keras network or any callable, `y1 / unit -> raw`: one output for each
+            entry that moves, also in units of `unit`.
+        unit: The number by which integers are divided before the network sees them, such as the
+            number of grey levels.
+        split: What conditions and what moves, from `splits`; by default
+            `splits.channels(share=.75)`.
+        event_ndims: The number of dimensions of the events: 3 for images, 1 for vectors `[..., D]`.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: `unit` is not positive; else as `Coupling`.
+        ValueError: If `unit` is not positive; otherwise see `Coupling`.
 
     #### References
     Hoogeboom, Peters, van den Berg and Welling, *Integer Discrete Flows and Lossless Compression*,
@@ -62,7 +63,7 @@ class IntegerCoupling(coupling.CouplingBase):
 
     @property
     def unit(self) -> float:
-        """What the integers are divided by for the network."""
+        """Returns the number that the integers are divided by for the network."""
         return self._unit
 
     def _seen(self, kept: tf.Tensor) -> tf.Tensor:
@@ -70,7 +71,7 @@ class IntegerCoupling(coupling.CouplingBase):
 
 
 class _RoundedShift:
-    """Inner transform `raw -> ShiftScale(-round(unit * raw))`."""
+    """The inner transform `raw -> ShiftScale(-round(unit * raw))`."""
 
     outputs_per_channel = 1
 
@@ -82,7 +83,7 @@ class _RoundedShift:
 
 
 def round_to_grid(x: TensorLike) -> tf.Tensor:
-    """The nearest integers, ties to the even one; the gradient is that of the identity.
+    """Returns the nearest integers, ties to the even one; the gradient is that of the identity.
 
     #### References
     Bengio, Léonard and Courville, *Estimating or Propagating Gradients Through Stochastic

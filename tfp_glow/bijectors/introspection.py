@@ -161,7 +161,8 @@ class Introspection(tfb.Bijector):
         kwargs = self._checked({'condition': condition}, y, ndims)
         if y.shape.rank == ndims + 1:
             return self._initialize(y, **kwargs)
-        x = self._initialize(folding.fold_batch(y, ndims), **kwargs)  # Of vectors within images.
+        # This is a bijector of vectors within images, say.
+        x = self._initialize(folding.fold_batch(y, ndims), **kwargs)
         return tf.reshape(x, tf.concat([tf.shape(y)[:-ndims], tf.shape(x)[1:]], 0))
 
     def _initialize(self, y: tf.Tensor, *, condition: Condition = None) -> Any:
@@ -199,7 +200,8 @@ def visit_parts(bijector: tfb.Bijector, y: Any, visit: Visit) -> Any:
     """Returns `Introspection.visit_parts` of any TFP bijector; goes into `tfb.Chain` as well."""
     if hasattr(bijector, 'visit_parts'):
         return bijector.visit_parts(y, visit)
-    if isinstance(bijector, tfp_compat.Chain) and not any(  # Not if one takes several latents.
+    # A chain with a part that takes several latents is not walked through.
+    if isinstance(bijector, tfp_compat.Chain) and not any(
             tf.nest.is_nested(part.inverse_min_event_ndims) for part in bijector.bijectors):
         return visit_in_turn(bijector.bijectors, y, visit)
     return None

@@ -17,25 +17,25 @@ class InvertibleConv1x1(channel_affine.ChannelAffine):
     log|det J_inverse| = H * W * sum(log_s)
     ```
 
-    The matrix belongs to the direction of the density, data to latent, as in the paper, so that
+    As in the paper, the matrix belongs to the direction of the density, data to latent, so that
     training inverts nothing. Only the strictly lower part of `lower` and the strictly upper part of
     `upper` are read.
 
     Args:
-      permutation: `[C, C]` permutation matrix P, fixed.
-      lower: `[C, C]`; L is its strictly lower part plus the identity.
-      upper: `[C, C]`; U is its strictly upper part.
-      sign: `[C]`, the signs of the diagonal, fixed.
-      log_s: `[C]`, log of the diagonal's size.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        permutation: The fixed permutation matrix P, `[C, C]`.
+        lower: A matrix, `[C, C]`; L is its strictly lower part plus the identity.
+        upper: A matrix, `[C, C]`; U is its strictly upper part.
+        sign: The signs of the diagonal, `[C]`, fixed.
+        log_s: The log of the size of the diagonal, `[C]`.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
-    See also: `DenseConv1x1`; `plu_parameters` draws initial values; `tfb.ScaleMatvecLU` is the
-    same map on vectors.
+    See also: `DenseConv1x1`; `plu_parameters`, which draws initial values; `tfb.ScaleMatvecLU`,
+    which is the same map on vectors.
 
     Raises:
-      ValueError: the matrices are not `[C, C]`, or the vectors not `[C]`, or they have not one
-        floating dtype.
+        ValueError: If the matrices are not `[C, C]`, the vectors are not `[C]`, or they do not have
+            one floating dtype.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.2, equations 9 to 11.
@@ -112,16 +112,16 @@ class DenseConv1x1(channel_affine.ChannelAffine):
     log|det J_inverse| = H * W * log|det kernel|
     ```
 
-    Determinant and inverse come from a QR decomposition, which compiles under XLA where
-    `slogdet` does not. Cost O(C^3) an evaluation.
+    Determinant and inverse come from a QR decomposition, which compiles under XLA, while `slogdet`
+    does not. An evaluation costs O(C^3).
 
     Args:
-      kernel: `[C, C]`, tensor or `tf.Variable`, not singular.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        kernel: The matrix, `[C, C]`, a tensor or a `tf.Variable`; it must not be singular.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: `kernel` is no square matrix.
+        ValueError: If `kernel` is no square matrix.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.2, equation 9.
@@ -170,10 +170,18 @@ class DenseConv1x1(channel_affine.ChannelAffine):
 
 
 def plu_parameters(channels: int, seed: int, dtype: DType = np.float32) -> dict[str, np.ndarray]:
-    """Initial values of `InvertibleConv1x1`, as NumPy arrays: the PLU form of a random rotation.
+    """Returns initial values of `InvertibleConv1x1`: the PLU form of a random rotation.
 
-    The matrix is the Q of a QR decomposition of a `[channels, channels]` standard Gaussian, so the
-    log-det starts at 0. `seed` is an integer; the same seed gives the same matrix.
+    The matrix is the Q of a QR decomposition of a `[channels, channels]` standard Gaussian, so that
+    the log-det starts at 0.
+
+    Args:
+        channels: C.
+        seed: An integer; the same seed gives the same matrix.
+        dtype: The dtype of the values.
+
+    Returns:
+        The arguments of `InvertibleConv1x1` by their names, as NumPy arrays.
     """
     import scipy.linalg  # pylint: disable=g-import-not-at-top
     permutation, lower, upper = scipy.linalg.lu(rotation(channels, seed))
@@ -184,7 +192,10 @@ def plu_parameters(channels: int, seed: int, dtype: DType = np.float32) -> dict[
 
 
 def rotation(channels: int, seed: int) -> np.ndarray:
-    """A random orthogonal `[channels, channels]` float64 matrix: the Q of a Gaussian's QR."""
+    """Returns a random orthogonal `[channels, channels]` matrix: the Q of a Gaussian's QR.
+
+    Its dtype is float64.
+    """
     return np.linalg.qr(np.random.default_rng(seed).standard_normal([channels, channels]))[0]
 
 

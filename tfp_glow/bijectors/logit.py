@@ -1,4 +1,4 @@
-"""Logit: data in [0, 1] to the real line, kept off the ends."""
+"""Logit: maps data in [0, 1] to the real line, kept off the ends."""
 
 import math
 
@@ -8,7 +8,7 @@ from tfp_glow.bijectors import base, checks
 
 
 class Logit(base.OnePassBijector):
-    """Data in [0, 1] to logits, elementwise: any shape to the same.
+    """Maps data in [0, 1] to logits, elementwise: any shape to the same.
 
     ```none
     inverse(y) = log(p / (1 - p)),    p = alpha + (1 - 2 alpha) y
@@ -16,21 +16,21 @@ class Logit(base.OnePassBijector):
     log|d inverse / dy| = log(1 - 2 alpha) - log(p) - log(1 - p)
     ```
 
-    With `alpha=.05` this is RealNVP's code, logit(.05 + .9 y); the paper's text prints
-    alpha + (1 - alpha) y, which leaves y = 1 at infinity. 1 - p is computed from 1 - y, so that
-    float32 keeps its digits near both ends, also with alpha = 0. `forward`
-    ranges over (-a, 1 + a), a = alpha / (1 - 2 alpha), a little beyond [0, 1]: clip what is shown.
+    With `alpha=.05` this is RealNVP's code, logit(.05 + .9 y). The paper's text prints alpha + (1 -
+    alpha) y, which leaves y = 1 at infinity. 1 - p is computed from 1 - y, so that float32 keeps
+    its digits near both ends, also with alpha = 0. The range of `forward` is (-a, 1 + a) with a =
+    alpha / (1 - 2 alpha), a little more than [0, 1]: clip what is shown.
 
     Args:
-      alpha: in [0, 1/2); with 0, y must be in (0, 1).
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        alpha: A number in [0, 1/2); with 0, y must be in (0, 1).
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     See also: `tfb.Sigmoid`, which `Logit(0.)` equals.
 
     Raises:
-      ValueError: `alpha` is not in [0, 1/2).
-      tf.errors.InvalidArgumentError: with `validate_args`, y is not in (-a, 1 + a).
+        ValueError: If `alpha` is not in [0, 1/2).
+        tf.errors.InvalidArgumentError: If `validate_args` is set and y is not in (-a, 1 + a).
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 4.1.

@@ -12,7 +12,7 @@ from tfp_glow.bijectors.types import ScaleMap
 from tfp_glow.internal import tfp_compat
 from tfp_glow.types import DType, TensorLike
 
-_TOLERANCE = 1e-6  # Of the inverse, relative to 1 + |value|.
+_TOLERANCE = 1e-6  # The error of the inverse, relative to 1 + |value|.
 
 
 class MixtureLogisticCDF(base.OnePassBijector):
@@ -26,23 +26,25 @@ class MixtureLogisticCDF(base.OnePassBijector):
     All of it is computed from log F and log(1 - F), so that both tails hold in float32. `forward`
     has no closed form. It searches the root between those of the single components by
     Chandrupatla's method, `tfp.math.find_root_chandrupatla`: bisection, or inverse quadratic
-    interpolation where that is safe, followed by one Newton step. The result is right to 1e-6 (1 +
-    |y|) or, where F is so flat that y is not determined to that, its logit is to 1e-6 (1 + |x|);
-    float64 gives more. If the search ends before, eager mode and `tf.function` raise, and the
-    entry is NaN where XLA drops the check. Gradients of `forward` are the implicit function
-    theorem's, of first order.
+    interpolation where that is safe. One Newton step follows. The result is right to 1e-6 (1 +
+    |y|). Where F is so flat that it does not determine y to that precision, the logit of the result
+    is right to 1e-6 (1 + |x|). float64 gives more. If the search ends before it reaches this
+    precision, eager mode and `tf.function` raise; under XLA, which drops the check, the entry is
+    NaN. Gradients of `forward` are those of the implicit function theorem, of first order.
 
     Args:
-      logits, means, log_scales: `[..., K]` tensors or `tf.Variable`s; leading dimensions broadcast
-        with the input's.
-      max_iterations: of the search.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        logits: The logits of the weights, a `[..., K]` tensor or `tf.Variable`, whose leading
+            dimensions broadcast with those of the input.
+        means: The means of the components, likewise.
+        log_scales: The log-scales of the components, likewise.
+        max_iterations: The greatest number of iterations of the search.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: the parameters have no or different numbers of components, or not one dtype;
-        `max_iterations` is not positive.
-      tf.errors.InvalidArgumentError: the search did not converge.
+        ValueError: If the parameters have no components, different numbers of components, or more
+            than one dtype, or if `max_iterations` is not positive.
+        tf.errors.InvalidArgumentError: If the search did not converge.
 
     #### References
     Ho et al., *Flow++*, 2019, arXiv:1902.00275, section 3.2.
@@ -89,7 +91,7 @@ class MixtureLogisticCDF(base.OnePassBijector):
         mixture = self._mixture()
         start = self._search(tf.stop_gradient(x), [tf.stop_gradient(p) for p in mixture])
         logit, log_slope = _logit_and_log_slope(start, mixture)
-        # Where the slope underflows, its reciprocal must not overflow.
+        # If the slope underflows, its reciprocal must not overflow.
         slope = tf.stop_gradient(tf.maximum(tf.exp(log_slope), _limits(x).tiny))
         residual = logit - x
         error, size = tf.stop_gradient(residual), 1 + tf.abs(start)
@@ -103,19 +105,20 @@ class MixtureLogisticCDF(base.OnePassBijector):
             f'converge to {_TOLERANCE} in {self._max_iterations} iterations.')
         with tf.control_dependencies([check] if check is not None else []):
             polished = tf.where(failed, tf.constant(np.nan, x.dtype), polished)
-        # Zero but for its gradient, which is the root's.
+        # What is subtracted is zero, but its gradient is that of the root.
         y = polished - (residual - error) / slope
         return y, -_logit_and_log_slope(y, mixture)[1]
 
     def _mixture(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Log-weights, means and log-scales."""
+        """Returns log-weights, means and log-scales."""
         logits, means, log_scales = map(
             tf.convert_to_tensor, (self._logits, self._means, self._log_scales))
         return tf.nn.log_softmax(logits), means, log_scales
 
     def _search(self, x: tf.Tensor, mixture: Sequence[tf.Tensor]) -> tf.Tensor:
         _, means, log_scales = mixture
-        roots = means + tf.exp(log_scales) * x[..., tf.newaxis]  # Of each component alone.
+        # These are the roots of each component alone.
+        roots = means + tf.exp(log_scales) * x[..., tf.newaxis]
         low, high = tf.reduce_min(roots, -1), tf.reduce_max(roots, -1)
         margin = _epsilon(x) * (1 + tf.maximum(tf.abs(low), tf.abs(high)))
         solution = tfp.math.find_root_chandrupatla(
@@ -126,26 +129,26 @@ class MixtureLogisticCDF(base.OnePassBijector):
 
 
 class MixtureCDFInner(tf.Module):
-    """Inner transform of a `Coupling`: Flow++'s, from 2 + 3 * components outputs per channel.
+    """Flow++'s inner transform of a `Coupling`, from 2 + 3 * components outputs per channel.
 
     ```none
     inverse(y) = (logit F(y) + shift) * exp(scale_map(s))
     ```
 
-    where the network's output holds, in this order, shift, s, and of each component a logit, a
-    mean and a log-scale, see `MixtureLogisticCDF`. The log-scales are bounded to +-7, softly. At
-    raw = 0 the components have scale 1 and evenly spaced means of mean 0 and standard deviation
-    0.4. Were they equal, a network whose last layer starts at zero would keep them so. Were they
-    much further apart, deep flows would lose their data before they learn: the slope at 0 is
-    about 1 - variance / 4, which is 0.96 here, and 0.08 after 64 steps; with means at -1 and 1 it
-    would be 0.79, and 2e-7, of which float32 cannot rebuild the data.
+    where the network's output holds, in this order, shift, s, and of each component a logit, a mean
+    and a log-scale, see `MixtureLogisticCDF`. The log-scales are bounded to +-7, softly. At raw = 0
+    the components have scale 1, and evenly spaced means with mean 0 and standard deviation 0.4. If
+    they were equal, a network whose last layer starts at zero would keep them equal. If they were
+    much further apart, deep flows would lose their data before they learn: the slope at 0 is about
+    1 - variance / 4, which is 0.96 here, and 0.08 after 64 steps. With means at -1 and 1 it would
+    be 0.79, and 2e-7 after 64 steps, from which float32 cannot rebuild the data.
 
     Args:
-      components: K, the number of logistics.
-      scale_map: `s -> log_scale`; by default `scale_maps.clamped_exp(2.)`.
+        components: K, the number of logistics.
+        scale_map: The map `s -> log_scale`; by default `scale_maps.clamped_exp(2.)`.
 
     Raises:
-      ValueError: `components` is not positive.
+        ValueError: If `components` is not positive.
 
     #### References
     Ho et al., *Flow++*, 2019, arXiv:1902.00275, section 3.2.
@@ -170,7 +173,7 @@ class MixtureCDFInner(tf.Module):
 
 
 class _Then(base.OnePassBijector):
-    """Two elementwise bijectors, the first of which is the nearer to the data."""
+    """Two elementwise bijectors, of which the first is nearer to the data."""
 
     def __init__(self, first: tfb.Bijector, second: tfb.Bijector, name: str = 'then') -> None:
         parameters = dict(locals())
@@ -190,13 +193,13 @@ class _Then(base.OnePassBijector):
 
 
 def _offsets(components: int) -> np.ndarray:
-    """Evenly spaced, with mean 0 and, if more than one, standard deviation 0.4."""
+    """Returns evenly spaced numbers with mean 0 and, if more than one, standard deviation 0.4."""
     index = np.arange(components)
     return .4 * (index - np.mean(index)) / (np.std(index) or 1.)
 
 
 def _logit_and_log_slope(y: tf.Tensor, mixture: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    """logit F(y) and the log of its derivative."""
+    """Returns logit F(y) and the log of its derivative."""
     log_weights, means, log_scales = mixture
     z = (y[..., tf.newaxis] - means) * tf.exp(-log_scales)
     below, above = tf.math.log_sigmoid(z), tf.math.log_sigmoid(-z)
@@ -207,7 +210,7 @@ def _logit_and_log_slope(y: tf.Tensor, mixture: Sequence[tf.Tensor]) -> tuple[tf
 
 
 def _epsilon(x: tf.Tensor) -> float:
-    """1e-6 in float32, 2e-15 in float64."""
+    """Returns 1e-6 in float32, 2e-15 in float64."""
     return 8 * float(_limits(x).eps)
 
 

@@ -1,4 +1,4 @@
-"""Mean and second moments of data that comes batch by batch, in float64 on the host."""
+"""The mean and second moments of data that comes batch by batch, in float64 on the host."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -9,16 +9,18 @@ from tfp_glow.types import TensorLike
 
 def batches_of(data: TensorLike | Iterable[TensorLike], name: str, ndims: int | None = None,
                ) -> Iterator[np.ndarray]:
-    """The batches of `data`, checked, as float64 arrays `[n, *event_shape]`, empty ones left out.
+    """Yields the batches of `data`, checked, as float64 arrays `[n, *event_shape]`.
+
+    Empty batches are left out.
 
     Args:
-      data: one array or tensor, or an iterable of them such as a `tf.data.Dataset`.
-      name: what errors call `data`.
-      ndims: dimensions of a batch, or None for any from 2 on.
+        data: One array or tensor, or an iterable of them such as a `tf.data.Dataset`.
+        name: The name of `data` in errors.
+        ndims: The number of dimensions of a batch, or None for any number from 2 on.
 
     Raises:
-      ValueError: a batch has other dimensions, another event shape than the first, or values that
-        are not finite.
+        ValueError: If a batch has another number of dimensions, another event shape than the first,
+            or values that are not finite.
     """
     event_shape = None
     for batch in [data] if hasattr(data, 'shape') else data:
@@ -38,19 +40,19 @@ def batches_of(data: TensorLike | Iterable[TensorLike], name: str, ndims: int | 
 
 def merge(rows: Iterable[np.ndarray], squares: Callable[[np.ndarray], np.ndarray],
           ) -> tuple[int, np.ndarray, np.ndarray]:
-    """Count, mean, and mean of the squares about it, of all rows in one pass.
+    """Returns the count, the mean, and the mean of the squares about it, of all rows in one pass.
 
-    Batches are merged about their common mean, which stays accurate where the mean is large
-    against the deviation (Chan, Golub and LeVeque, *Algorithms for Computing the Sample Variance*,
-    The American Statistician 37(3), 1983).
+    Batches are merged about their common mean, which stays accurate where the mean is large against
+    the deviation (Chan, Golub and LeVeque, *Algorithms for Computing the Sample Variance*, The
+    American Statistician 37(3), 1983).
 
     Args:
-      rows: iterable of `[n, D]` float64 arrays, n > 0.
-      squares: `variances` or `covariances`.
+        rows: An iterable of `[n, D]` float64 arrays, n > 0.
+        squares: `variances` or `covariances`.
 
     Returns:
-      N; the mean, `[D]`; and the mean over N (not N - 1) of the squares, `[D]` or `[D, D]`. The
-      last two are 0 if N is.
+        N; the mean, `[D]`; and the mean over N (not N - 1) of the squares, `[D]` or `[D, D]`. If N
+        is 0, the last two are 0.
     """
     count, mean, total = 0, np.zeros([]), np.zeros([])
     for batch in rows:
@@ -64,10 +66,10 @@ def merge(rows: Iterable[np.ndarray], squares: Callable[[np.ndarray], np.ndarray
 
 
 def variances(deviations: np.ndarray) -> np.ndarray:
-    """`[n, D] -> [D]`: sums of squares."""
+    """Returns sums of squares: `[n, D] -> [D]`."""
     return np.sum(deviations**2, axis=0)
 
 
 def covariances(deviations: np.ndarray) -> np.ndarray:
-    """`[n, D] -> [D, D]`: sums of products."""
+    """Returns sums of products: `[n, D] -> [D, D]`."""
     return deviations.T @ deviations

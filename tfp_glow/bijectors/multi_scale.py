@@ -1,4 +1,4 @@
-"""Multi-scale architecture: levels, each of which lets some of its channels go as latents."""
+"""Multi-scale architecture: levels, at each of which some of the channels leave as latents."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,12 +13,13 @@ from tfp_glow.types import Condition, DType, Shape
 
 
 class MultiScale(base.OnePassBijector):
-    """A list of latents <-> an image, level by level.
+    """Maps a list of latents to an image and back, level by level.
 
-    In the direction of the density, level l maps its image through `levels[l].inverse`; then, on
-    every level but the last, its channels are split: the first half goes on to the next level, the
-    second half leaves as latent z_l; or by another `share`, see `splits.channels`. Before it
-    leaves, `exits[l]`, the conditional prior, takes it to noise given what stays.
+    In the direction of the density, level l maps its image through `levels[l].inverse`. Then, on
+    every level but the last, its channels are split: the first half goes on to the next level, and
+    the second half leaves as latent z_l. Another `share` than the half may go on, see
+    `splits.channels`. Before z_l leaves, the conditional prior `exits[l]` takes it to noise, given
+    what stays.
 
     ```none
     h_0 = y;  [h_l+1, z_l] = split(exits[l].inverse(levels[l].inverse(h_l)));
@@ -28,20 +29,21 @@ class MultiScale(base.OnePassBijector):
     ```
 
     Args:
-      levels: bijectors over images, the finest (nearest to the data) first.
-      exits: None, or one bijector per level but the last; it must leave the channels that go on
-        alone, as `Coupling` does.
-      event_shape: of the image, or None for any; another is refused then, which a base that
-        broadcasts might take.
-      share: of the channels that goes on, in (0, 1), one number or one per level but the last.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        levels: The bijectors over images, the finest (nearest to the data) first.
+        exits: None, or one bijector for each level but the last; it must leave the channels that go
+            on as they are, as `Coupling` does.
+        event_shape: The shape of the image, or None for any. If it is given, an image of another
+            shape is refused, which a base that broadcasts might accept.
+        share: The share of the channels that goes on, in (0, 1): one number, or one for each level
+            but the last.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: no levels, or a number of exits that does not fit; `share` out of range; bijectors
-        of more than one dtype; an image of another shape than `event_shape`, or latents that do not
-        fit together.
-      TypeError: one of `levels` or `exits` is no bijector.
+        ValueError: If there are no levels, the number of exits does not fit, `share` is out of
+            range, the bijectors have more than one dtype, an image has another shape than
+            `event_shape`, or latents do not fit together.
+        TypeError: If one of `levels` or `exits` is no bijector.
 
     #### References
     Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, section 3.6 and figure 4b.
@@ -86,17 +88,20 @@ class MultiScale(base.OnePassBijector):
 
     @property
     def levels(self) -> tuple[tfb.Bijector, ...]:
-        """The bijectors of the levels, the finest first."""
+        """Returns the bijectors of the levels, the finest first."""
         return tuple(self._levels)
 
     @property
     def exits(self) -> tuple[tfb.Bijector, ...]:
-        """The conditional priors of the latents that leave early, the finest first."""
+        """Returns the conditional priors of the latents that leave early, the finest first."""
         return tuple(self._exits)
 
     @property
     def splits(self) -> tuple[splits.Channels, ...]:
-        """For each level but the last what tells the channels that go on from those that leave."""
+        """Returns the splits into the channels that go on and those that leave.
+
+        Every level but the last has one.
+        """
         return tuple(self._splits)
 
     @property
@@ -231,7 +236,7 @@ class MultiScale(base.OnePassBijector):
 
 
 def _join_channels(split: splits.Channels, h: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-    """What stayed and the latent that left, as one image again."""
+    """Returns what stayed and the latent that left, as one image again."""
     kept, moved = h.shape[-1], z.shape[-1]
     if (not h.shape[:-1].is_compatible_with(z.shape[:-1])
             or (None not in (kept, moved) and split.moved(kept + moved) != moved)):

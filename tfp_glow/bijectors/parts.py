@@ -1,4 +1,4 @@
-"""What a container does with its parts, which may be any TFP bijectors."""
+"""Functions by which a container treats its parts, which may be any TFP bijectors."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,15 +13,18 @@ from tfp_glow.types import Condition, Latents
 
 
 def common_event_ndims(bijectors: Iterable[tfb.Bijector]) -> int:
-    """Dimensions of the events that all `bijectors` can share; images' 3 if all are elementwise."""
+    """Returns the number of event dimensions that all `bijectors` can share.
+
+    If all of them are elementwise, it is 3, that of images.
+    """
     return max(part.inverse_min_event_ndims for part in bijectors) or 3
 
 
 def common_dtype(**bijectors: Sequence[tfb.Bijector]) -> tf.DType | None:
-    """The dtype of those of the named lists of bijectors that have one, or None.
+    """Returns the dtype of those bijectors in the named lists that have one, or None.
 
     Raises:
-      ValueError: they have more than one.
+        ValueError: If they have more than one dtype.
     """
     dtypes = {f'{name}[{i}]': part.dtype for name, parts in bijectors.items()
              for i, part in enumerate(parts) if isinstance(part.dtype, tf.DType)}
@@ -33,23 +36,24 @@ def common_dtype(**bijectors: Sequence[tfb.Bijector]) -> tf.DType | None:
 
 def forward_and_log_det(bijector: tfb.Bijector, x: Latents, event_ndims: int,
                         condition: Condition = None) -> tuple[tf.Tensor, tf.Tensor]:
-    """`(forward(x), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
+    """Returns `(forward(x), log-det)` of any TFP bijector, for events of `event_ndims` axes."""
     kwargs = condition_kwargs(bijector, condition)
     if not isinstance(bijector, OnePassBijector):
-        x = tf.identity(x)  # TFP's cache answers an old tensor with old values, unrecorded.
+        # For an old tensor, TFP's cache returns old values, which no tape records.
+        x = tf.identity(x)
         log_det = bijector.forward_log_det_jacobian(x, event_ndims=event_ndims, **kwargs)
         return (bijector.forward(x, **kwargs),
                 tf.broadcast_to(log_det, tf.shape(x)[:-event_ndims]))
     if tf.nest.flatten(bijector.forward_min_event_ndims)[0] in (0, event_ndims):
         y, log_det = bijector._pair('_forward', x, **kwargs)
-    else:  # Of vectors, say, within images: what is left of the event is batch to it.
+    else:  # A bijector of vectors within images, say, sees the rest of the event as batch.
         y, log_det = bijector._flattened('_forward', x, kwargs)
     return y, _sum_event(log_det, event_ndims - bijector.inverse_min_event_ndims)
 
 
 def inverse_and_log_det(bijector: tfb.Bijector, y: tf.Tensor, event_ndims: int,
                         condition: Condition = None) -> tuple[Latents, tf.Tensor]:
-    """`(inverse(y), log-det)` of any TFP bijector over events of `event_ndims` dimensions."""
+    """Returns `(inverse(y), log-det)` of any TFP bijector, for events of `event_ndims` axes."""
     kwargs = condition_kwargs(bijector, condition)
     if not isinstance(bijector, OnePassBijector):
         y = tf.identity(y)
@@ -66,7 +70,7 @@ def inverse_and_log_det(bijector: tfb.Bijector, y: tf.Tensor, event_ndims: int,
 def forward_pullback(bijector: tfb.Bijector, y: tf.Tensor, dy: Latents, dlog_det: tf.Tensor,
                      pullback: Pullback, condition: Condition = None, event_ndims: int = 3,
                      ) -> tuple[Latents, Latents]:
-    """`_forward_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
+    """Returns `_forward_pullback` of any TFP bijector, for events of `event_ndims` axes."""
     if _is_one_pass_over(bijector, event_ndims):
         return bijector._forward_pullback(
             y, dy, dlog_det, pullback, **condition_kwargs(bijector, condition))
@@ -79,7 +83,7 @@ def forward_pullback(bijector: tfb.Bijector, y: tf.Tensor, dy: Latents, dlog_det
 def inverse_pullback(bijector: tfb.Bijector, x: Latents, dx: Latents, dlog_det: tf.Tensor,
                      pullback: Pullback, condition: Condition = None, event_ndims: int = 3,
                      ) -> tuple[tf.Tensor, tf.Tensor]:
-    """`_inverse_pullback` of any TFP bijector over events of `event_ndims` dimensions."""
+    """Returns `_inverse_pullback` of any TFP bijector, for events of `event_ndims` axes."""
     if _is_one_pass_over(bijector, event_ndims):
         return bijector._inverse_pullback(
             x, dx, dlog_det, pullback, **condition_kwargs(bijector, condition))
@@ -90,17 +94,17 @@ def inverse_pullback(bijector: tfb.Bijector, x: Latents, dx: Latents, dlog_det: 
 
 
 def in_mode(bijector: tfb.Bijector, training: bool) -> tfb.Bijector:
-    """`bijector` as it trains or evaluates; itself where that makes no difference."""
+    """Returns `bijector` as it trains or evaluates; itself if that makes no difference."""
     return bijector._in_mode(training) if isinstance(bijector, OnePassBijector) else bijector
 
 
 def frozen_values(bijector: tfb.Bijector) -> Any:
-    """What `bijector` computes from its parameters alone, such as inverse matrices."""
+    """Returns what `bijector` computes from its parameters alone, such as inverse matrices."""
     return bijector._frozen_values() if isinstance(bijector, OnePassBijector) else ()
 
 
 def with_frozen(bijector: tfb.Bijector, values: Any) -> tfb.Bijector:
-    """`bijector` reading `values`, its `frozen_values` as tensors or variables."""
+    """Returns `bijector` reading `values`: its `frozen_values` as tensors or variables."""
     return bijector._with_frozen(values) if isinstance(bijector, OnePassBijector) else bijector
 
 

@@ -17,16 +17,17 @@ class Shuffle(channel_affine.ChannelAffine):
     ```
 
     Args:
-      permutation: `[C]`, an int32 permutation of 0 .. C-1. Give a `tf.Variable(trainable=False)` to
-        have it saved with the model; `random_permutation(channels, seed)` draws one.
-      dtype: of the events.
-      event_ndims: dimensions of an event, the channels last: 3 of images, 1 of vectors `[..., C]`.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        permutation: An int32 permutation of 0 .. C-1, `[C]`. Give a `tf.Variable(trainable=False)`
+            to have it saved with the model; `random_permutation(channels, seed)` draws one.
+        dtype: The dtype of the events.
+        event_ndims: The number of dimensions of an event, the channels last: 3 for images, 1 for
+            vectors `[..., C]`.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: `permutation` is no vector of integers, or known and no permutation;
-        `event_ndims` is not positive.
+        ValueError: If `permutation` is no vector of integers, or is known and no permutation; or if
+            `event_ndims` is not positive.
 
     #### References
     Kingma and Dhariwal, *Glow*, 2018, arXiv:1807.03039, section 3.2 and figure 3.
@@ -98,14 +99,15 @@ class Reverse(channel_affine.ChannelAffine):
     ```
 
     Args:
-      channels: C, a positive integer.
-      dtype: of the events.
-      event_ndims: dimensions of an event, the channels last: 3 of images, 1 of vectors `[..., C]`.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        channels: C, a positive integer.
+        dtype: The dtype of the events.
+        event_ndims: The number of dimensions of an event, the channels last: 3 for images, 1 for
+            vectors `[..., C]`.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: `channels` or `event_ndims` is not positive.
+        ValueError: If `channels` or `event_ndims` is not positive.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.5.
@@ -147,5 +149,5 @@ class Reverse(channel_affine.ChannelAffine):
 
 
 def random_permutation(channels: int, seed: int) -> np.ndarray:
-    """An int32 permutation of `channels` channels, the same for the same integer `seed`."""
+    """Returns an int32 permutation of `channels` channels, the same for the same integer `seed`."""
     return np.random.default_rng(seed).permutation(channels).astype(np.int32)

@@ -11,7 +11,7 @@ from tfp_glow.bijectors.split import Split, sides
 
 @dataclasses.dataclass(frozen=True)
 class Checkerboard(Split):
-    """See `splits.checkerboard`. Each row's pixels are taken in pairs, one of which moves."""
+    """See `splits.checkerboard`. The pixels of each row are taken in pairs, of which one moves."""
     parity: int = 0
     halves: bool = False
 
@@ -57,11 +57,11 @@ class Checkerboard(Split):
         return Mask(np.sum(np.indices(images.shape[1:3]), 0)[..., np.newaxis] % 2 == self.parity)
 
     def _keeps_first(self, images: tf.Tensor) -> tf.Tensor:
-        """`[H, 1, 1]`: whether the first of each pair conditions."""
+        """Returns whether the first pixel of each pair conditions, `[H, 1, 1]`."""
         return tf.range(sides(images)[1])[:, tf.newaxis, tf.newaxis] % 2 == self.parity
 
     def _board(self, images: tf.Tensor) -> tf.Tensor:
-        """`[H, W, 1]`: whether a pixel conditions."""
+        """Returns whether a pixel conditions, `[H, W, 1]`."""
         height, width = sides(images)[1:3]
         rows, columns = tf.range(height)[:, tf.newaxis], tf.range(width)
         return ((rows + columns) % 2 == self.parity)[..., tf.newaxis]
@@ -103,12 +103,12 @@ class Mask(Split):
         full, whole, places = self._places(kept)
         channels_, pixels = full.shape[-1], full.size // full.shape[-1]
         blocks = raw.shape[-1] // channels_
-        if whole == 1:  # One row of parameters for each entry.
+        if whole == 1:  # Each entry has one row of parameters.
             raw = tf.transpose(tf.reshape(raw, [-1, pixels, blocks, channels_]), [0, 1, 3, 2])
         return tf.gather(tf.reshape(raw, [-1, full.size // whole, blocks * whole]), places, axis=1)
 
     def _places(self, event: tf.Tensor) -> tuple[np.ndarray, int, np.ndarray]:
-        """The full mask, how many channels move as a whole, and where entries move."""
+        """Returns the full mask, how many channels move as a whole, and where entries move."""
         _check_known(event)
         shape = tuple(event.shape[1:])
         try:
@@ -133,12 +133,12 @@ def _check_layout(raw: tf.Tensor, kept: tf.Tensor) -> None:
 
 
 def _pairs(images: tf.Tensor) -> tf.Tensor:
-    """`[B, H, W, C] -> [B, H, W/2, 2, C]`."""
+    """Takes the columns in pairs: `[B, H, W, C] -> [B, H, W/2, 2, C]`."""
     batch, height, width, channels_ = sides(images)
     return tf.reshape(images, [batch, height, width // 2, 2, channels_])
 
 
 def _interleave(even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
-    """Columns in turn: the inverse of taking the pairs apart."""
+    """Returns columns of the two in turn: the inverse of taking the pairs apart."""
     batch, height, width, channels_ = sides(even)
     return tf.reshape(tf.stack([even, odd], -2), [batch, height, 2 * width, channels_])

@@ -1,4 +1,4 @@
-"""Gradients of a step's parameters, gathered while the step's input is rebuilt from its output."""
+"""Gradients of a step's parameters, summed up while its input is rebuilt from its output."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -13,10 +13,10 @@ from tfp_glow.types import Latents
 class Pullback:
     """A gradient tape over `parameters` that can be pulled part by part.
 
-    A constant-memory backward pass walks a chain from its output to its input. At each part it
-    knows the part's output and that output's cotangent (the gradient of the loss with respect to
-    it), rebuilds the part's input, and needs the cotangent of the input and the gradients of the
-    parameters. `pull` answers the first and adds up the second.
+    A constant-memory backward pass walks through a chain from its output to its input. At each part
+    it knows the part's output and the cotangent of that output (the gradient of the loss with
+    respect to it). It rebuilds the part's input, and needs the cotangent of the input and the
+    gradients of the parameters. `pull` returns the first and adds up the second.
 
     ```python
     with Pullback(parameters) as pullback:
@@ -40,17 +40,17 @@ class Pullback:
         self._tape.__exit__(*exception)
 
     def paused(self) -> AbstractContextManager[None]:
-        """A context in which nothing is recorded, for rebuilding inputs."""
+        """Returns a context in which nothing is recorded, for rebuilding inputs."""
         return self._tape.stop_recording()
 
     def watch(self, tensor: Latents) -> Latents:
-        """Makes `tensor` a leaf that `pull` can be asked about; returns it."""
+        """Makes `tensor` a leaf about which `pull` can be asked; returns it."""
         self._tape.watch(tensor)
         return tensor
 
     def pull(self, outputs: Sequence[Latents], inputs: Sequence[Latents],
              output_gradients: Sequence[Latents]) -> list[Any]:
-        """The cotangents of `inputs`, given those of `outputs`; adds up the parameters'."""
+        """Returns the cotangents of `inputs`, given those of `outputs`; adds up the parameters'."""
         with self.paused():
             sources = [*inputs, *self._parameters]
             cotangents = self._tape.gradient(outputs, sources, output_gradients=output_gradients)
@@ -61,7 +61,7 @@ class Pullback:
             return [tf.zeros_like(t) if g is None else g for t, g in zip(inputs, of_inputs)]
 
     def gradients(self) -> list[tf.Tensor]:
-        """The parameters' gradients, in order; zeros for a parameter that nothing used."""
+        """Returns the parameters' gradients, in order; zeros for one that nothing used."""
         return [tf.zeros_like(p) if g is None else g
                 for p, g in zip(self._parameters, self._gradients)]
 
@@ -69,7 +69,11 @@ class Pullback:
 def vjp_by_reconstruction(rebuild: Evaluation, function: Evaluation, output: Latents,
                           doutput: Latents, dlog_det: tf.Tensor, pullback: Pullback,
                           ) -> tuple[Latents, Latents]:
-    """The default reverse product: rebuilds the input, evaluates again, asks the tape."""
+    """Computes the default reverse product: rebuilds the input, evaluates again, asks the tape.
+
+    Returns:
+        The input and its cotangent.
+    """
     with pullback.paused():
         inputs = rebuild(output)[0]
     pullback.watch(inputs)
@@ -80,12 +84,12 @@ def vjp_by_reconstruction(rebuild: Evaluation, function: Evaluation, output: Lat
 
 
 def match_log_det(dlog_det: tf.Tensor, log_det: tf.Tensor) -> tf.Tensor:
-    """The cotangent of `log_det`, which may be one scalar for the whole batch."""
+    """Returns the cotangent of `log_det`, which may be one scalar for the whole batch."""
     return tf.reduce_sum(dlog_det) if log_det.shape.rank == 0 else dlog_det
 
 
 def check_none(hidden: Sequence[tf.Tensor], name: str) -> None:
-    """Raises a `ValueError` if there are `hidden` tensors, for they would get no gradient."""
+    """Raises a `ValueError` if there are `hidden` tensors, because they would get no gradient."""
     if hidden:
         raise ValueError(
             f'{name} must know each tensor that it is to differentiate: as an attribute of a '

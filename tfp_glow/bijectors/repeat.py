@@ -1,4 +1,4 @@
-"""K alike steps as one step with stacked parameters in a loop, trained at constant memory."""
+"""K equal steps as one step with stacked parameters in a loop, trained at constant memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,26 +24,29 @@ class Repeat(base.OnePassBijector):
     log|det J| = the sum of the steps'
     ```
 
-    Graph size and time to the first step do not grow with K. With `reversible=True` nothing inside
-    the loop is kept for the backward pass: it walks the steps in the other direction, rebuilds each
-    step's input from its output, and asks the step for its reverse vector-Jacobian product, so that
-    activation memory does not grow with K either. Gradients equal those of ordinary backprop up to
-    the error of that reconstruction, which is small as long as no scale in the step explodes.
+    The size of the graph and the time to the first step do not grow with K. With `reversible=True`
+    nothing inside the loop is kept for the backward pass. That pass walks through the steps in the
+    other direction, rebuilds each step's input from its output, and asks the step for its reverse
+    vector-Jacobian product. So the memory of activations does not grow with K either. Gradients
+    equal those of ordinary backprop up to the error of that reconstruction, which is small as long
+    as no scale in the step explodes.
 
     Args:
-      make_step: `params -> bijector` that preserves its event shape; called with a structure like
-        `params` that holds one slice of each. What it computes from the slices is differentiated.
-      params: structure of tensors or `tf.Variable`s, each `[times, ...]`.
-      times: K, a positive integer.
-      reversible: train by reconstruction; False keeps ordinary backprop through the loop.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        make_step: The function `params -> bijector`; the bijector must keep the shape of its event.
+            It is called with a structure like `params` that holds one slice of each. What it
+            computes from the slices is differentiated.
+        params: A structure of tensors or `tf.Variable`s, each `[times, ...]`.
+        times: K, a positive integer.
+        reversible: Whether to train by reconstruction; False keeps ordinary backprop through the
+            loop.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: `times` is not positive or is not the leading axis of a parameter; a step changes
-        the shape. When differentiated with `reversible`: a step reads a tensor that the tape
-        follows and that is none of `params`.
-      TypeError: `make_step` returns no bijector.
+        ValueError: If `times` is not positive or is not the leading axis of a parameter, or if a
+            step changes the shape. When differentiated with `reversible`: if a step reads a tensor
+            that the tape follows and that is none of `params`.
+        TypeError: If `make_step` returns no bijector.
 
     #### References
     Gomez et al., *The Reversible Residual Network*, 2017, arXiv:1707.04585, for the backward pass.
@@ -86,16 +89,16 @@ class Repeat(base.OnePassBijector):
 
     @property
     def times(self) -> int:
-        """K, the number of steps."""
+        """Returns K, the number of steps."""
         return self._times
 
     @property
     def reversible(self) -> bool:
-        """Whether the backward pass rebuilds what it needs."""
+        """Returns whether the backward pass rebuilds what it needs."""
         return self._reversible
 
     def step(self, index: int) -> tfb.Bijector:
-        """Step `index` as an ordinary bijector; 0 is the nearest to the data."""
+        """Returns step `index` as an ordinary bijector; step 0 is the nearest to the data."""
         if not 0 <= index < self._times:
             raise ValueError(f'index must be in [0, {self._times}); got {index=}.')
         return self._make_step(tf.nest.map_structure(lambda p: p[index], self._params))
@@ -147,7 +150,10 @@ class Repeat(base.OnePassBijector):
 
     def _pull(self, output: tf.Tensor, doutput: tf.Tensor, dlog_det: tf.Tensor, pullback: Pullback,
               condition: Condition, forward: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        """The reverse product within that of a container: gradients go through its tape."""
+        """Computes the reverse product within that of a container.
+
+        The gradients go through the tape of the container.
+        """
         flat = [tf.convert_to_tensor(p) for p in tf.nest.flatten(self._params)]
         learns = self._learns()
         with pullback.paused():
@@ -176,7 +182,8 @@ class Repeat(base.OnePassBijector):
                                  f'{value.shape}; got shape={new.shape}.')
             return i + 1, new, total + log_det
         total = tf.zeros([tf.shape(value)[0]], value.dtype)
-        if self._times == 1 and not self._reversible:  # A loop takes longer to trace and to run.
+        # A loop takes longer to trace and to run than a single step.
+        if self._times == 1 and not self._reversible:
             return body(tf.constant(0), value, total)[1:]
         _, output, total = _while(self._times, body, (value, total))
         return output, total
@@ -187,8 +194,8 @@ class Repeat(base.OnePassBijector):
         """Rebuilds the input step by step.
 
         Returns:
-          the input, its cotangent, and lists of the gradients of the parameters and of the
-          condition's tensors, None for those that do not learn.
+            The input, its cotangent, and lists of the gradients of the parameters and of the
+            condition's tensors, with None for those that do not learn.
         """
         learned = [k for k, learn in enumerate(learns) if learn]
         given = [c for c in conditions.flatten_condition(condition) if c.dtype.is_floating]
@@ -226,9 +233,10 @@ class Repeat(base.OnePassBijector):
         return y
 
     def _initialize(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor:
-        """Initialises step after step on variables that hold one slice each, and writes back.
+        """Initialises step after step on variables that hold one slice each, and writes them back.
 
-        The step is traced once, in a loop: only the variables' values change from step to step.
+        The step is traced once, in a loop: from step to step only the values of the variables
+        change.
         """
         flat = tf.nest.flatten(self._params)
         slices = [tf.Variable(p[0], trainable=False, name=(
@@ -245,7 +253,8 @@ class Repeat(base.OnePassBijector):
                 return i + 1, y, [a.write(i, s) for a, s in zip(arrays, slices)]
             _, y, arrays = _while(self._times, body, (y, arrays))
             for p, array in zip(flat, arrays):
-                if isinstance(p, tf.Variable):  # No scatter: reads of the variable would then copy.
+                if isinstance(p, tf.Variable):
+                    # After a scatter, reads of the variable would copy it.
                     p.assign(array.stack())
             return y
         return initialize(y)
@@ -254,7 +263,7 @@ class Repeat(base.OnePassBijector):
         step = self.step(0)
         if parts.in_mode(step, training) is step:
             return self
-        # What normalises by its batch cannot be rebuilt: ordinary backprop trains it.
+        # A step that normalises by its batch cannot be rebuilt: ordinary backprop trains it.
         return self.copy(make_step=lambda p: parts.in_mode(self._make_step(p), training),
                          reversible=self._reversible and not training)
 
@@ -273,7 +282,7 @@ def _is_trained(parameter: tf.Tensor | tf.Variable) -> bool:
 
 
 def _reader(flat: list[tf.Tensor]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
-    """`_slices` for ordinary backprop, where the gradient of a gather costs K times the slice."""
+    """Returns `_slices` for ordinary backprop: the gradient of a gather costs K times the slice."""
     arrays = [tf.TensorArray(p.dtype, p.shape[0], element_shape=p.shape[1:],
                              clear_after_read=False).unstack(p) for p in flat]
     return lambda index: [array.read(index) for array in arrays]

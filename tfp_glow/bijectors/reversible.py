@@ -21,24 +21,27 @@ class Reversible(base.OnePassBijector):
     ```
 
     Ordinary backprop keeps what every part of a chain computed until the backward pass. Here the
-    backward pass walks the parts in the other direction, rebuilds each part's input from its output
-    and asks for its reverse vector-Jacobian product, so that activations of one part at a time are
-    in memory. Gradients equal ordinary backprop's up to the error of that reconstruction. Whatever
-    the bijector's methods do in one evaluation, such as an inverse by iteration, is done once more.
+    backward pass walks through the parts in the other direction, rebuilds each part's input from
+    its output and asks for its reverse vector-Jacobian product, so that the activations of one part
+    at a time are in memory. Gradients equal those of ordinary backprop up to the error of that
+    reconstruction. Whatever the methods of the bijector do in one evaluation, such as an inverse by
+    iteration, is done once more.
 
     Gradients reach the input, the condition, every `tf.Variable` and every tensor that is an
-    attribute of the bijector or its parts. A tensor hidden in a closure is seen by neither
-    `tf.Module` nor this class, and a gradient that would miss it is refused: make it an attribute,
-    or use `Repeat`.
+    attribute of the bijector or its parts. Neither `tf.Module` nor this class sees a tensor that is
+    hidden in a closure, and a gradient that would miss it is refused: make it an attribute, or use
+    `Repeat`.
 
     Args:
-      bijector: a `Chain`, a `MultiScale` or any other bijector over images, also a multi-part one.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        bijector: A `Chain`, a `MultiScale` or any other bijector over images, also a multi-part
+            one.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      TypeError: `bijector` is none.
-      ValueError: when differentiated, a tensor that the tape follows is read, and is no attribute.
+        TypeError: If `bijector` is none.
+        ValueError: If, when differentiated, the bijector reads a tensor that the tape follows and
+            that is no attribute.
 
     #### References
     Gomez et al., *The Reversible Residual Network*, 2017, arXiv:1707.04585.
@@ -67,7 +70,7 @@ class Reversible(base.OnePassBijector):
 
     @property
     def bijector(self) -> tfb.Bijector:
-        """The bijector whose values these are."""
+        """Returns the bijector whose values these are."""
         return self._bijector
 
     @property
@@ -113,7 +116,7 @@ class Reversible(base.OnePassBijector):
                 variables = list(variables or ())
                 *doutput, dlog_det = upstream
                 learned = [c for c in tensors[start:end] if c.dtype.is_floating]
-                # `held` are the bijector's own tensors: what it computes with and the tape sees.
+                # The bijector computes with its own tensors, `held`, and the tape sees these.
                 with Pullback([*variables, *learned, *held]) as pullback:
                     _, dvalue = product(
                         self._bijector, output, tf.nest.pack_sequence_as(output, list(doutput)),
@@ -128,9 +131,12 @@ class Reversible(base.OnePassBijector):
         return run(*inputs, *given, *held)
 
     def _held(self) -> list[tf.Tensor]:
-        """Tensors that the bijector and its parts hold and that may depend on what is learned."""
+        """Returns the bijector's own tensors that may depend on what is learned.
+
+        The bijector and its parts hold them.
+        """
         tensors = tfp_compat.tensors_in(self._bijector)
-        # A constant from outside of the function that is traced depends on nothing in it.
+        # A constant from outside the function that is traced depends on nothing in it.
         return list({id(t): t for t in tensors if t.dtype.is_floating
                      and (tf.executing_eagerly() or not hasattr(t, 'numpy'))}.values())
 
@@ -141,7 +147,7 @@ class Reversible(base.OnePassBijector):
         inner = parts.in_mode(self._bijector, training)
         if inner is self._bijector:
             return self
-        # What normalises by its batch cannot be rebuilt: ordinary backprop trains it.
+        # A bijector that normalises by its batch cannot be rebuilt: ordinary backprop trains it.
         return inner if training else self.copy(bijector=inner)
 
     def _frozen_values(self) -> Any:

@@ -1,4 +1,4 @@
-"""YCoCg-R: RGB to luma and two chroma channels, on the integer grid."""
+"""YCoCg-R: maps RGB to luma and two chroma channels, on the integer grid."""
 
 import tensorflow as tf
 
@@ -10,11 +10,13 @@ _STEPS = (((1, 2, 0), 1.),  # G, B, R:  Co = R - B
           ((0, 2, 1), -.5),  # G, Co, B:  t = B + Co / 2
           ((1, 2, 0), 1.),  # Co, t, G:  Cg = G - t
           ((0, 2, 1), -.5))  # Co, Cg, t:  Y = t + Cg / 2
-_ORDER = (2, 0, 1)  # Of Y, Co and Cg.
+_ORDER = (2, 0, 1)  # The order of Y, Co and Cg.
 
 
 def reversible_colour(dtype: DType = tf.float32, name: str = 'reversible_colour') -> chain.Chain:
-    """The lossless colour transform YCoCg-R of images `[..., H, W, 3]`, a chain of liftings.
+    """Returns the lossless colour transform YCoCg-R of images `[..., H, W, 3]`.
+
+    It is a chain of liftings.
 
     ```none
     inverse([R, G, B]) = [Y, Co, Cg]        forward([Y, Co, Cg]) = [R, G, B]        log|det J| = 0
@@ -22,14 +24,14 @@ def reversible_colour(dtype: DType = tf.float32, name: str = 'reversible_colour'
     ```
 
     Integers go to integers, one to one; grey pixels have no chroma. Halves are rounded to the even
-    integer, where the reference rounds down. Gradients go straight through the rounding.
+    integer, while the reference rounds down. Gradients go straight through the rounding.
 
     Args:
-      dtype: of the images.
-      name: name of the bijector.
+        dtype: The dtype of the images.
+        name: The name of the bijector.
 
     Returns:
-      A `Chain` of `Shuffle`s and `IntegerCoupling`s.
+        A `Chain` of `Shuffle`s and `IntegerCoupling`s.
 
     #### References
     Malvar and Sullivan, *YCoCg-R: A Color Space with RGB Reversibility and Low Dynamic Range*,

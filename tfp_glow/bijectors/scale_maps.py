@@ -1,8 +1,8 @@
 """Maps from a network's raw output to the log-scale of an affine coupling.
 
-Each is a function `raw -> log_scale`, elementwise; the scale multiplies in the direction data ->
-latent, so that sampling divides by it. A scale that may tend to 0 makes sampling explode, one
-that is capped at 1 can be too tight: choose by argument.
+Each is a function `raw -> log_scale`, elementwise. The scale multiplies in the direction data ->
+latent, so that sampling divides by it. A scale that may tend to 0 makes sampling explode; one that
+is capped at 1 can be too tight. Choose by argument.
 """
 
 import math
@@ -14,10 +14,12 @@ from tfp_glow.types import TensorLike
 
 
 def sigmoid(offset: float = 2., minimum: float = 0., maximum: float = 1.) -> ScaleMap:
-    """scale = minimum + (maximum - minimum) * sigmoid(raw + offset): Glow's with the defaults.
+    """Returns the map with scale = minimum + (maximum - minimum) * sigmoid(raw + offset).
+
+    The defaults are Glow's.
 
     Raises:
-      ValueError: unless 0 <= minimum < maximum.
+        ValueError: Unless 0 <= minimum < maximum.
     """
     if not 0 <= minimum < maximum:
         raise ValueError(f'minimum must be in [0, maximum); got {minimum=}, {maximum=}.')
@@ -30,10 +32,12 @@ def sigmoid(offset: float = 2., minimum: float = 0., maximum: float = 1.) -> Sca
 
 
 def exponential(bound: float | None = None) -> ScaleMap:
-    """scale = exp(raw); with `bound`, exp(bound * tanh(raw / bound)), which never leaves e^+-bound.
+    """Returns the map with scale = exp(raw) or, with `bound`, exp(bound * tanh(raw / bound)).
+
+    The scale of the latter never leaves e^+-bound.
 
     Raises:
-      ValueError: `bound` is not positive.
+        ValueError: If `bound` is not positive.
     """
     if bound is None:
         return lambda raw: raw
@@ -43,14 +47,15 @@ def exponential(bound: float | None = None) -> ScaleMap:
 
 
 def bounded_tanh(factor: TensorLike) -> ScaleMap:
-    """scale = exp(factor * tanh(raw)), whose factor may be trained: RealNVP's.
+    """Returns RealNVP's map with scale = exp(factor * tanh(raw)), whose factor may be trained.
 
     Args:
-      factor: tensor or `tf.Variable` that broadcasts with raw, such as a scalar or one number per
-        transformed channel, or a Python number; a variable is among the coupling's.
+        factor: A tensor or a `tf.Variable` that broadcasts with raw, such as a scalar or one number
+            for each transformed channel, or a Python number. A variable is among those of the
+            coupling.
 
     Raises:
-      ValueError: `factor` is the number 0, which leaves nothing to learn.
+        ValueError: If `factor` is the number 0, which leaves nothing to learn.
 
     #### References
     Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, section 4.1.
@@ -69,13 +74,13 @@ def bounded_tanh(factor: TensorLike) -> ScaleMap:
 
 
 def clamped_exp(limit: float) -> ScaleMap:
-    """scale = exp(limit * 2/pi * atan(raw / limit)), softly clamped to less than e^+-limit.
+    """Returns the map with scale = exp(limit * 2/pi * atan(raw / limit)).
 
-    Unlike a hard clip it has a gradient everywhere, and unlike tanh one that fades slowly; at raw =
-    0 its slope is 2/pi.
+    The scale is softly clamped to less than e^+-limit. Unlike a hard clip this map has a gradient
+    everywhere, and unlike tanh it has one that fades slowly; at raw = 0 its slope is 2/pi.
 
     Raises:
-      ValueError: `limit` is not positive.
+        ValueError: If `limit` is not positive.
 
     #### References
     Ardizzone et al., *Guided Image Generation with Conditional Invertible Neural Networks*, 2019,
@@ -87,7 +92,7 @@ def clamped_exp(limit: float) -> ScaleMap:
 
 
 class _BoundedTanh(tf.Module):
-    """See `bounded_tanh`; a module, so that the factor is found where it is held."""
+    """See `bounded_tanh`. This is a module, so that the factor is seen wherever it is held."""
 
     def __init__(self, factor: TensorLike) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Rational-quadratic splines from unconstrained parameters, also as a coupling's inner part."""
+"""Rational-quadratic splines from unconstrained parameters, also as inner transforms."""
 
 import math
 from typing import Any
@@ -19,29 +19,29 @@ class Spline(base.OnePassBijector):
     log|d inverse / dy| = log spline'(y)
     ```
 
-    Both directions are in closed form, those of `tfb.RationalQuadraticSpline`, whose value and
-    log-det would each look up the knots anew. These are
+    Both directions are in closed form, as in `tfb.RationalQuadraticSpline`, whose value and log-det
+    would each look up the knots anew. The knots are
 
     ```none
     widths = 2 bound (min_bin + (1 - K min_bin) softmax(raw[..., :K]))       heights likewise
     slopes = min_slope + softplus(raw[..., 2K:] + c)      with c such that raw = 0 has slope 1
     ```
 
-    with slope 1 at both ends, so that it is smooth there and raw = 0 gives the identity. The least
-    bin and slope bound what either direction multiplies with.
+    with slope 1 at both ends, so that the spline is smooth there and raw = 0 gives the identity.
+    The least bin and the least slope bound the factors of either direction.
 
     Args:
-      raw: `[..., 3 K - 1]`, tensor or `tf.Variable`, whose leading dimensions broadcast with the
-        input's: K widths, K heights and the K - 1 inner slopes.
-      bound: where the spline ends, a positive number.
-      min_bin: least width and height of a bin, as a fraction of 2 bound.
-      min_slope: least slope at a knot.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        raw: The parameters, `[..., 3 K - 1]`, a tensor or a `tf.Variable`, whose leading dimensions
+            broadcast with those of the input: K widths, K heights and the K - 1 inner slopes.
+        bound: The point where the spline ends, a positive number.
+        min_bin: The least width and height of a bin, as a fraction of 2 bound.
+        min_slope: The least slope at a knot.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: raw's last axis is not 3 K - 1 with K >= 2; `bound` is not positive; unless
-        0 < min_bin < 1 / K and 0 < min_slope < 1.
+        ValueError: If the last axis of raw is not 3 K - 1 with K >= 2, or `bound` is not positive;
+            unless 0 < min_bin < 1 / K and 0 < min_slope < 1.
 
     #### References
     Durkan et al., *Neural Spline Flows*, 2019, arXiv:1906.04032, section 3.1.
@@ -84,13 +84,13 @@ class Spline(base.OnePassBijector):
         return self._inside(y, self._evaluated)
 
     def _inside(self, value: tf.Tensor, function: Evaluation) -> tuple[tf.Tensor, tf.Tensor]:
-        # Far outside the formulas may overflow, and the gradient of what `where` drops is NaN.
+        # Far outside, the formulas may overflow, and the gradient of what `where` drops is NaN.
         inside = tf.abs(value) < self._bound
         answer, log_slope = function(tf.where(inside, value, tf.zeros_like(value)))
         return tf.where(inside, answer, value), tf.where(inside, log_slope, tf.zeros_like(value))
 
     def _evaluated(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The spline and the log of its slope at y, equations 4 and 5 of the paper."""
+        """Returns the spline and the log of its slope at y, equations 4 and 5 of the paper."""
         bins = self._bins_by_name()
         b = _pick_bin(bins, _mask_bin(y, bins['left']))
         at = (y - b['left']) / b['width']
@@ -99,7 +99,10 @@ class Spline(base.OnePassBijector):
         return b['bottom'] + value, _log_slope(b, ratio, at)
 
     def _solved(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The y at which the spline is x, equations 6 to 8, and the log of its slope there."""
+        """Returns the y at which the spline is x, and the log of its slope there.
+
+        These are equations 6 to 8 of the paper.
+        """
         bins = self._bins_by_name()
         b = _pick_bin(bins, _mask_bin(x, bins['bottom']))
         ratio, above = b['height'] / b['width'], x - b['bottom']
@@ -107,12 +110,15 @@ class Spline(base.OnePassBijector):
         a = b['height'] * (ratio - b['first']) + bend
         minus_b = bend - b['height'] * b['first']
         minus_c = ratio * above
-        # With no difference of like numbers: minus_b is negative.
+        # No like numbers are subtracted here, because minus_b is negative.
         at = 2 * minus_c / (tf.sqrt(minus_b**2 + 4 * a * minus_c) - minus_b)
         return b['left'] + at * b['width'], _log_slope(b, ratio, at)
 
     def _bins_by_name(self) -> dict[str, tf.Tensor]:
-        """Name -> `[..., K]`: where the bins begin, their sizes, the slopes at their two ends."""
+        """Returns, by name, where the bins begin, their sizes, and the slopes at their ends.
+
+        Each has the shape `[..., K]`.
+        """
         widths, heights, slopes = tf.split(
             tf.convert_to_tensor(self._raw), [self._bins, self._bins, self._bins - 1], -1)
         widths, heights = self._sizes(widths), self._sizes(heights)
@@ -129,17 +135,20 @@ class Spline(base.OnePassBijector):
 
 
 class SplineInner:
-    """Inner transform of a `Coupling`: a `Spline` for each channel, from 3 * bins - 1 outputs each.
+    """The inner transform of a `Coupling` that is a `Spline` of each channel.
 
-    A network whose last layer starts at zero starts with the identity.
+    Each channel takes 3 * bins - 1 outputs of the network. A network whose last layer starts at
+    zero starts with the identity.
 
     Args:
-      bins: K, at least 2.
-      bound, min_bin, min_slope: as in `Spline`. Values beyond the bound stay as they are, so that
-        an `ActNorm` before the coupling should bring the data within.
+        bins: K, at least 2.
+        bound: See `Spline`. Values beyond the bound stay as they are, so that an `ActNorm` before
+            the coupling should bring the data within it.
+        min_bin: See `Spline`.
+        min_slope: See `Spline`.
 
     Raises:
-      ValueError: as in `Spline`.
+        ValueError: See `Spline`.
     """
 
     def __init__(self, bins: int = 8, bound: float = 3., min_bin: float = 1e-2,
@@ -155,13 +164,13 @@ class SplineInner:
 
 
 def _mask_bin(value: tf.Tensor, begins: tf.Tensor) -> tf.Tensor:
-    """`[..., K]`: True for the bin in which the value lies."""
+    """Returns True for the bin in which the value lies, `[..., K]`."""
     index = tf.reduce_sum(tf.cast(value[..., tf.newaxis] >= begins[..., 1:], tf.int32), -1)
     return tf.one_hot(index, begins.shape[-1], True, False, dtype=tf.bool)
 
 
 def _pick_bin(bins: dict[str, tf.Tensor], is_bin: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Name -> the entry of the bin in which the value lies, for each value."""
+    """Returns, by name, the entry of the bin in which each value lies."""
     zero = tf.zeros([], bins['left'].dtype)
     return {name: tf.reduce_sum(tf.where(is_bin, entries, zero), -1)
             for name, entries in bins.items()}

@@ -1,8 +1,8 @@
-"""How a coupling takes an event apart: what conditions, and what is transformed.
+"""The ways in which a coupling takes an event apart: what conditions, and what is transformed.
 
-`channels`, `even_odd` and `checkerboard` split evenly; `mask` splits as told. Only the entries that
-move reach the coupling's inner transform: nothing is computed to be masked out. Write another by
-subclassing `Split`.
+`channels`, `even_odd` and `checkerboard` split evenly; `mask` splits as it is told. Only the
+entries that move reach the coupling's inner transform: nothing is computed to be masked out. To
+write another split, subclass `Split`.
 """
 
 import dataclasses
@@ -14,21 +14,21 @@ import tensorflow as tf
 from tfp_glow.bijectors.pixel_splits import Checkerboard, Mask
 from tfp_glow.bijectors.split import Split, sides
 
-_ROUNDING = 1e-9  # Of a share of channels that is to be a whole number.
+_ROUNDING = 1e-9  # It is added to a number of channels before it is rounded down.
 
 
 def channels(reverse: bool = False, share: float = .5) -> 'Channels':
     """The first C - n channels condition, the other n move; with `reverse`, the other way.
 
-    n is (1 - share) * C rounded down, but at least 1: by default floor(C / 2). Of vectors
+    n is (1 - share) * C rounded down, but at least 1: by default floor(C / 2). For vectors
     `[B, D]`, the entries are the channels.
 
     Args:
-      reverse: what was to move conditions, and the other way.
-      share: of the channels that condition, in (0, 1).
+        reverse: Whether what otherwise moves conditions, and the other way.
+        share: The share of the channels that condition, in (0, 1).
 
     Raises:
-      ValueError: `share` is not in (0, 1).
+        ValueError: If `share` is not in (0, 1).
 
     ```python
     >>> import tensorflow as tf, tfp_glow
@@ -47,7 +47,7 @@ def even_odd(parity: int = 0) -> 'EvenOdd':
     """Entries `parity`, `parity + 2`, ... along the last axis condition, those between move: NICE.
 
     Raises:
-      ValueError: `parity` is not 0 or 1.
+        ValueError: If `parity` is not 0 or 1.
 
     #### References
     Dinh et al., *NICE*, 2014, arXiv:1410.8516, section 5.1.
@@ -59,17 +59,17 @@ def even_odd(parity: int = 0) -> 'EvenOdd':
 def checkerboard(parity: int = 0, halves: bool = False) -> Checkerboard:
     """Pixels with (row + column) % 2 == `parity` condition, the others move: `[B, H, W, C]`.
 
-    The network sees the image with zeros where pixels move, and its output is read there only. With
+    The network sees the image with zeros where pixels move, and its output is read only there. With
     `halves` it sees the conditioning pixels alone, pushed together to `[B, H, W/2, C]`, and gives
-    as many: half the work, for a network that does not mind that rows are shifted against each
-    other by up to one pixel.
+    as many: this is half the work, for a network that does not need rows in line; they are shifted
+    against each other by up to one pixel.
 
     Args:
-      parity: 0 or 1.
-      halves: show the network the gathered half; the width must then be even.
+        parity: 0 or 1.
+        halves: Whether to show the network the gathered half; the width must then be even.
 
     Raises:
-      ValueError: `parity` is not 0 or 1.
+        ValueError: If `parity` is not 0 or 1.
 
     #### References
     Dinh et al., *RealNVP*, 2017, arXiv:1605.08803, section 3.4 and figure 3.
@@ -81,14 +81,15 @@ def checkerboard(parity: int = 0, halves: bool = False) -> Checkerboard:
 def mask(array: np.ndarray | Sequence) -> Mask:
     """Entries where `array` is True condition, the others move.
 
-    The network sees the event with zeros where entries move; where it has an output of n blocks of
-    C channels for each pixel, those of the entries that move are read.
+    The network sees the event with zeros where entries move. If it has an output of n blocks of C
+    channels for each pixel, the outputs of the entries that move are read.
 
     Args:
-      array: boolean, of the event's shape or broadcasting to it: `[H, W, C]`, `[H, W, 1]`, `[C]`.
+        array: A boolean array, of the event's shape or broadcasting to it: `[H, W, C]`,
+            `[H, W, 1]`, `[C]`.
 
     Raises:
-      ValueError: `array` is not boolean, or all True, or all False.
+        ValueError: If `array` is not boolean, or all True, or all False.
     """
     return Mask(array)
 
@@ -100,7 +101,7 @@ class Channels(Split):
     share: float = .5
 
     def moved(self, count: int | tf.Tensor) -> int | tf.Tensor:
-        """How many of `count` channels, an integer or a tensor of them, move."""
+        """Returns how many of `count` channels, an integer or a tensor of them, move."""
         if isinstance(count, int):
             return max(1, int((1 - self.share) * count + _ROUNDING))
         exact = (1 - self.share) * tf.cast(count, tf.float64) + _ROUNDING

@@ -1,4 +1,4 @@
-"""Squeeze: space into channels, and back."""
+"""Squeeze: moves space into channels, and back."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,20 +21,20 @@ class Squeeze(base.OnePassBijector):
     ```
 
     where `rank` counts row by row: (0, 0), (1, 1), (0, 1), (1, 0) for f = 2. The first two orders
-    are one for C = 1. 'glow' is the order of Glow's code, of `tfb.Glow`, and of RealNVP's code
-    before its couplings over channels; it differs from the default by a fixed rearrangement of
+    are the same for C = 1. 'glow' is the order of Glow's code, of `tfb.Glow`, and of RealNVP's code
+    before its couplings over channels. It differs from the default by a fixed rearrangement of
     channels, which an invertible 1x1 convolution absorbs. 'realnvp' is the order of RealNVP's code
-    where a level lets half of its channels go: that half is one colour of the checkerboard.
+    where a level lets half of its channels leave: that half is one colour of the checkerboard.
 
     Args:
-      factor: f, an integer of at least 2; even for 'realnvp'.
-      order: of the squeezed channels, 'space_to_depth', 'glow' or 'realnvp'.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        factor: f, an integer of at least 2; even for 'realnvp'.
+        order: The order of the squeezed channels: 'space_to_depth', 'glow' or 'realnvp'.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: `factor` < 2, or odd with 'realnvp'; an unknown `order`; sides that `factor`, or
-        channels that its square, does not divide.
+        ValueError: If `factor` < 2, or is odd with 'realnvp'; if `order` is unknown; if `factor`
+            does not divide the sides, or its square does not divide the channels.
 
     #### References
     Dinh, Sohl-Dickstein and Bengio, *RealNVP*, 2017, arXiv:1605.08803, section 3.6 and figure 3.
@@ -77,7 +77,7 @@ class Squeeze(base.OnePassBijector):
         return _with_event_shape(x, shape), tf.zeros([], y.dtype)
 
     def _to_order(self, squeezed: tf.Tensor) -> tf.Tensor:
-        """From `tf.nn.space_to_depth`'s order."""
+        """Rearranges channels from the order of `tf.nn.space_to_depth` to that of this bijector."""
         if self._order == 'space_to_depth':
             return squeezed
         pixels = tf.split(squeezed, self._factor**2, axis=-1)
@@ -122,12 +122,12 @@ class Squeeze(base.OnePassBijector):
 
 
 def _with_event_shape(images: tf.Tensor, event_shape: tf.TensorShape) -> tf.Tensor:
-    """Says the static shape again, which a reshape of an unknown batch forgets."""
+    """States the static shape again, which a reshape of an unknown batch forgets."""
     return tf.ensure_shape(images, images.shape[:-3].concatenate(event_shape))
 
 
 def _checkerboard(factor: int) -> list[int]:
-    """Pixels of a block, numbered row by row: those of the even colour first."""
+    """Returns the pixels of a block, numbered row by row, those of the even colour first."""
     return sorted(range(factor**2), key=lambda k: ((k // factor + k % factor) % 2, k))
 
 

@@ -1,4 +1,4 @@
-"""Whitening: an affine map, fitted to data, after which all covariances are those of noise."""
+"""Whitening: an affine map, fitted to data, that makes all covariances those of noise."""
 
 import math
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _KINDS = ('pca', 'zca')
 class Whitening(base.OnePassBijector):
     """Decorrelates events and scales them to variance 1: `[..., *event_shape]` to the same.
 
-    With y, x and mean flattened to vectors of D, V = axes and s = exp(log_scale):
+    With y, x and mean flattened to vectors of size D, V = axes and s = exp(log_scale):
 
     ```none
     pca: inverse(y) = (y - mean) V / s          forward(x) = (x * s) V' + mean
@@ -24,23 +24,24 @@ class Whitening(base.OnePassBijector):
     log|det J_inverse| = -sum(log_scale)
     ```
 
-    PCA's latents are coordinates along the principal axes, in their order; ZCA turns back, to the
-    whitened data that are nearest to the data. V is orthogonal, so that nothing is inverted and
-    the log-det is exact; `mean` and `log_scale` may be trained. `fit_whitening` makes one from
-    data. Cost O(D^2) an event.
+    PCA's latents are coordinates along the principal axes, in their order. ZCA turns them back, to
+    the whitened data that are nearest to the data. V is orthogonal, so that nothing is inverted and
+    the log-det is exact; `mean` and `log_scale` may be trained. `fit_whitening` makes a `Whitening`
+    from data. An event costs O(D^2).
 
     Args:
-      mean: `[D]`, tensor or `tf.Variable`.
-      axes: `[D, D]`, orthogonal, one principal axis per column; tensor or
-        `tf.Variable(trainable=False)`.
-      log_scale: `[D]`, log of the deviation along each axis.
-      kind: 'pca' or 'zca'.
-      event_shape: of the data, with D entries in all; by default `[D]`.
-      validate_args: check values too, also in graphs; see `OnePassBijector`.
-      name: name of the bijector.
+        mean: The mean, `[D]`, a tensor or a `tf.Variable`.
+        axes: The axes, `[D, D]`, orthogonal, one principal axis in each column; a tensor or a
+            `tf.Variable(trainable=False)`.
+        log_scale: The log of the deviation along each axis, `[D]`.
+        kind: 'pca' or 'zca'.
+        event_shape: The shape of an event, with D entries in all; by default `[D]`.
+        validate_args: Whether to check values as well, also in graphs; see `OnePassBijector`.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: shapes that do not fit; `axes` not orthogonal, or trainable; another `kind`.
+        ValueError: If the shapes do not fit, `axes` is not orthogonal or is trainable, or `kind` is
+            another.
 
     #### References
     Bell and Sejnowski, *The "independent components" of natural scenes are edge filters*, Vision
@@ -100,17 +101,17 @@ class Whitening(base.OnePassBijector):
 
     @property
     def mean(self) -> tf.Tensor | tf.Variable:
-        """`[D]`: the data's mean."""
+        """Returns the mean of the data, `[D]`."""
         return self._mean
 
     @property
     def axes(self) -> tf.Tensor | tf.Variable:
-        """`[D, D]`: a principal axis per column."""
+        """Returns the principal axes, one in each column, `[D, D]`."""
         return self._axes
 
     @property
     def log_scale(self) -> tf.Tensor | tf.Variable:
-        """`[D]`: the log of the data's deviation along each axis."""
+        """Returns the log of the data's deviation along each axis, `[D]`."""
         return self._log_scale
 
     def _forward_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -138,24 +139,26 @@ class Whitening(base.OnePassBijector):
 
 def fit_whitening(data: TensorLike | Iterable[TensorLike], kind: str = 'pca', epsilon: float = 1e-6,
                   dtype: DType = tf.float32, name: str = 'whitening') -> Whitening:
-    """The `Whitening` of `data`, its parameters in variables that do not train.
+    """Returns the `Whitening` of `data`, whose parameters are variables that do not train.
 
     The axes are the eigenvectors of the covariance (over N, not N - 1), the greatest eigenvalue
-    first, each signed so that its largest entry is positive; the deviations are
-    sqrt(eigenvalue + epsilon). Mean and covariance come from one pass in float64.
+    first; the sign of each makes its largest entry positive. The deviations are sqrt(eigenvalue +
+    epsilon). Mean and covariance come from one pass in float64.
 
     Args:
-      data: one array `[N, *event_shape]`, or an iterable of such batches, as a `tf.data.Dataset`;
-        images or vectors.
-      kind: 'pca' or 'zca'.
-      epsilon: not negative, added to the variances: what a constant direction is divided by. With 0
-        the whitened data have exactly the identity as covariance, which must be of full rank.
-      dtype: of the parameters.
-      name: name of the bijector.
+        data: Images or vectors: one array `[N, *event_shape]`, or an iterable of such batches, as a
+            `tf.data.Dataset`.
+        kind: 'pca' or 'zca'.
+        epsilon: A number, not negative, that is added to the variances; a constant direction is
+            divided by its square root. With 0 the whitened data have exactly the identity as
+            covariance; the covariance of the data must then have full rank.
+        dtype: The dtype of the parameters.
+        name: The name of the bijector.
 
     Raises:
-      ValueError: fewer than 2 samples, or without an epsilon than D + 1 or a covariance that is
-        singular; batches of unlike event shapes, or not finite; arguments out of range.
+        ValueError: If there are fewer than 2 samples; if `epsilon` is 0 and there are fewer than D
+            + 1 samples or the covariance is singular; if batches have unlike event shapes or are
+            not finite; or if an argument is out of range.
 
     ```python
     >>> import numpy as np, tfp_glow
