@@ -102,6 +102,8 @@ def bits_per_pixel(model: tfp_glow.FlowModel, images: types.TensorLike, seed: ty
         ValueError: If the flow has another base, or latents of other shapes.
     """
     flow, given = model.flow, {} if label is None else {'condition': label}
+    if model.bins is None:
+        raise ValueError('model must be one of integer images; got one of vectors.')
     discrete = dequantization.is_discrete(flow)
     parts = [] if discrete else _parts(flow)
     data = model.to_data(images, seed)
