@@ -85,8 +85,9 @@ class IntegerFlow(tfd.Distribution):
             raise ValueError(f'event_shape must be a known (height, width, channels); got {shape}.')
         with tf.name_scope(name) as name:
             self._image_shape = shape
-            self._bijector = tgb.MultiScale(levels, event_shape=shape,
-                                           share=list(share) if isinstance(share, Sequence) else share)
+            self._bijector = tgb.MultiScale(
+                levels, event_shape=shape,
+                share=list(share) if isinstance(share, Sequence) else share)
             self._priors, self._top = list(priors), top
             if len(self._priors) != self.num_levels - 1:
                 raise ValueError('priors must hold one function per level but the last, '
