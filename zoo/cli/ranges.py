@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+LARGEST_FLOAT = 3.4e38  # Numbers become float32.
 LARGEST_INTEGER = 2**31 - 1  # Seeds, steps and sizes are 32-bit integers in TensorFlow.
 _GUARD = 1_000_000  # An end from here on is there for safety: only who passes it is told of it.
 
@@ -41,7 +42,7 @@ class Range:
             finite = math.isfinite(number)
         except OverflowError:  # Of an integer that no float holds.
             return False
-        if not finite or (self.parity and number % 2 != (self.parity == 'odd')):
+        if not finite or abs(number) > LARGEST_FLOAT or (self.parity and number % 2 != (self.parity == 'odd')):
             return False
         above = self.least is None or (
             number > self.least if self.open_below else number >= self.least)
@@ -55,7 +56,7 @@ class Range:
         if self.least is not None and self.most is not None and self.most < _GUARD:
             left, right = '[('[self.open_below], '])'[self.open_above]
             return f'{parity}in {left}{_text(self.least)}, {_text(self.most)}{right}'
-        finite = 'finite and ' if self.most is None else ''
+        finite = '' if isinstance(self.most, int) else 'finite and '
         if self.least is None:
             return f'{parity}finite'
         return f'{parity}{finite}{"above" if self.open_below else "at least"} {_text(self.least)}'
@@ -70,7 +71,7 @@ class Range:
 def _text(number: float | None) -> str:
     if number == LARGEST_INTEGER:
         return '2**31 - 1'
-    return f'{number:,}' if isinstance(number, int) else f'{number:g}'
+    return f'{number:,}' if number == int(number or 0) else f'{number:g}'
 
 
 COUNT = Range(1, LARGEST_INTEGER)
@@ -78,6 +79,7 @@ WHOLE = Range(0, LARGEST_INTEGER)
 POSITIVE = Range(0, open_below=True)
 NOT_NEGATIVE = Range(0)
 SHARE = Range(0, 1)
+EPOCHS = Range(0, 1e6)
 PART = Range(0, 1, open_above=True)
 ODD = Range(1, LARGEST_INTEGER, parity='odd')
 EVEN = Range(2, LARGEST_INTEGER, parity='even')

@@ -133,7 +133,8 @@ class Training(Hyperparameters):
         1., 'Factor by which the learning rate is multiplied after each epoch, besides the '
         'schedule.', ranges.Range(0, 1, open_below=True))
     warmup_epochs: float = field(
-        .25, 'Number of epochs over which the learning rate rises from zero.')
+        .25, 'Number of epochs over which the learning rate rises from zero.',
+        ranges.EPOCHS)
     batch_size: int = field(64, 'Number of examples in each step.')
     epochs: int = field(10, 'Number of passes over the training split.',
                         ranges.Range(1, 1_000_000))

@@ -41,7 +41,8 @@ class Objective(recipe.Hyperparameters):
         0., 'Divergence from the prior, in nats, that the loss does not charge for in each channel '
         'of the latents.')
     kl_warmup_epochs: float = recipe.field(
-        0., 'Number of epochs over which the weight of the divergence rises from 0 to 1.')
+        0., 'Number of epochs over which the weight of the divergence rises from 0 to 1.',
+        ranges.EPOCHS)
     latent_draws: int = recipe.field(
         1, 'Number of draws of the latents for each image in each step (L in the paper).')
 

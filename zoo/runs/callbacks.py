@@ -42,19 +42,24 @@ def for_run(trained: Trained, directory: Directory, manager: tf.train.Checkpoint
         announce: A function that is called once, after the first steps, with the expected time of
             the run in words; None for no announcement.
     """
-    callbacks = [_Health(), _Record(trained, directory, manager, watch)]
+    callbacks = [_Health(trained.run.config), _Record(trained, directory, manager, watch)]
     return callbacks + ([_ExpectedTime(announce)] if announce else [])
 
 
 class _Health(keras.callbacks.Callback):
     """Stops a run whose loss is not finite."""
 
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self._advice = 'give --clip_norm' + (
+            ' or --minimum_scale' if hasattr(config, 'minimum_scale') else '')
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         loss = (logs or {}).get('loss', 0.)
         if batch % 50 == 0 and not np.isfinite(loss):
             raise errors.Failure(
-                f'the loss became {loss} at step {batch}: lower --learning_rate, or give '
-                f'--clip_norm or --minimum_scale; the last checkpoint is kept.')
+                f'the loss became {loss} at step {batch}: lower --learning_rate, or '
+                f'{self._advice}; the last checkpoint is kept.')
 
 
 class _ExpectedTime(keras.callbacks.Callback):
@@ -119,17 +124,24 @@ class _Record(keras.callbacks.Callback):
                **{name: float(value) for name, value in (logs or {}).items()},
                **figures}
         self._directory.add_metrics(row)
+        checkpoint.epoch.assign(epoch + 1)
+        self._manager.save()  # Before anything is drawn, which a young flow may fail to.
+        self._warn(figures.get('reconstruction_error'))
         with self._writer.as_default(step=epoch + 1):
             for name, value in row.items():
                 tf.summary.scalar(name, value)
-            samples = self._watch.samples()
-            if samples is not None:
-                pictures = self._trained.data.crop(samples)
-                tf.summary.image('samples', pictures / (model.bins - 1), max_outputs=16)
+            self._draw_samples()
         self._writer.flush()
-        checkpoint.epoch.assign(epoch + 1)
-        self._manager.save()
-        self._warn(figures.get('reconstruction_error'))
+
+    def _draw_samples(self) -> None:
+        try:
+            samples = self._watch.samples()
+        except tf.errors.InvalidArgumentError as error:
+            print(f'\nwarning: no samples are drawn after this epoch: {error.message[:200]}')
+            return
+        if samples is not None:
+            pictures = self._trained.data.crop(samples) / (self._trained.model.bins - 1)
+            tf.summary.image('samples', pictures, max_outputs=16)
 
     def _warn(self, error: float | None) -> None:
         reversible = getattr(self._trained.run.config, 'reversible', False)
