@@ -55,7 +55,7 @@ RECIPES = {
     'small': Recipe(
         Config(kl_warmup_epochs=1.),
         recipe.Training(learning_rate=1e-3, batch_size=128, ema=.999, clip_norm=100.),
-        steps=10000),
+        steps=5000),
 }
 
 SPEC = ModelSpec(

@@ -82,7 +82,7 @@ RECIPES = {
         Config(groups='2,4', width=32, latent_channels=8, flow_width=32, free_bits=.05,
                kl_warmup_epochs=1.),
         recipe.Training(learning_rate=2e-3, batch_size=16, ema=.999, clip_norm=100.),
-        steps=6000),
+        steps=10000),
 }
 
 SPEC = ModelSpec(
