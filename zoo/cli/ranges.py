@@ -42,7 +42,9 @@ class Range:
             finite = math.isfinite(number)
         except OverflowError:  # Of an integer that no float holds.
             return False
-        if not finite or abs(number) > LARGEST_FLOAT or (self.parity and number % 2 != (self.parity == 'odd')):
+        if not finite or abs(number) > LARGEST_FLOAT:
+            return False
+        if self.parity and number % 2 != (self.parity == 'odd'):
             return False
         above = self.least is None or (
             number > self.least if self.open_below else number >= self.least)
