@@ -1,4 +1,4 @@
-"""Tests what the networks of integer flows see of the pixels around each pixel."""
+"""Tests what networks of integer flows see of pixels around, against the image's pixels."""
 
 import catalogue
 import numpy as np

@@ -96,7 +96,7 @@ def test_the_affine_scale_is_bounded(builder, least, most):
 
 
 def test_mixture_and_logistic_prior_are_a_mixture_density(assert_close):
-    """Scales start at 1, and means are even, of standard deviation 0.4."""
+    """The density is that of doubled images; scales start at 1, even means have deviation 0.4."""
     flow = made((2, 1, 2), [4], inner='mixture', components=3, prior='logistic', dtype=tf.float64)
     mixture = tfd.MixtureSameFamily(
         tfd.Categorical(probs=tf.constant([1 / 3] * 3, tf.float64)),
@@ -133,7 +133,7 @@ def test_images_are_sampled_step_by_step(inner, assert_close, monkeypatch):
                  network_options={'direct': True})
     labels = tf.constant([0, 2, 1, 1, 0])
     z = flow.distribution.sample(5, seed=SEED)
-    with monkeypatch.context() as patch:  # The network itself never runs as a whole.
+    with monkeypatch.context() as patch:  # Hidden units run once, the network never.
         patch.setattr(networks.MaskedDenseNetwork, 'call', no_run)
         y = flow.sample(5, seed=SEED, condition=labels)
     assert y.shape == [5, 2, 1, 2]

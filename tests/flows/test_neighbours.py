@@ -1,4 +1,4 @@
-"""Tests the neighbours to which priors of leaving integers are relative."""
+"""Tests the means that priors of leaving integers are relative to on the image's pixels."""
 
 import catalogue
 import numpy as np
@@ -57,7 +57,7 @@ def test_without_permutations_what_stays_are_pixels():
 
 
 def test_pixels_have_the_channels_that_the_level_before_left():
-    """A level that begins with six channels has squares of pixels of six channels each."""
+    """A level that begins with six channels has pixels of six, and means of both sides of each."""
     flow = tfp_glow.flows.idf((8, 8, 3), 2, 1, width=4, depth=2, factor_outs=(1, 3),
                               stay_share=.5, relative=True, permute=False)
     stays = RNG.integers(-99, 99, [1, 2, 2, 6]).astype(np.float32)  # They are the first pixels.

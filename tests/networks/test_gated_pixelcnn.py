@@ -59,7 +59,7 @@ def seen(net, condition=None):
 
 
 def before(height, width, rows, columns):
-    """Returns `[P, P]`: whether q is in the rectangle above p, or left of p within `columns`."""
+    """Returns `[P, P]`: whether q is in the `rows` above p or left of it, in raster order."""
     y, x = np.divmod(np.arange(height * width), width)
     up, aside = y[:, None] - y, x - x[:, None]
     return (((up > 0) & (up <= rows) & (abs(aside) <= columns))

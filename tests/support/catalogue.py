@@ -1,4 +1,4 @@
-"""Lists every bijector of the library: name -> (bijector, event shape of its data)."""
+"""Lists every bijector of the library, one a line: name -> (bijector, event shape of its data)."""
 
 import functools
 import zlib

@@ -1,4 +1,4 @@
-"""Small bijectors with one bug each, which the contract must catch."""
+"""Small bijectors with one bug each, which the contract must catch; see test_contract_faults."""
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb

@@ -33,7 +33,7 @@ def train(folder):
         directory.add_metrics({'epoch': epoch + 1, 'seconds': 2., **logs,
                                'val_bits_per_dim': logs['bits_per_dim']})
         manager.checkpoint.epoch.assign(epoch + 1)
-        manager.save()  # When fit ends, Keras replaces the weights by their averages.
+        manager.save()  # At the end of fit, Keras replaces the weights by their averages.
     model.fit(data.train(256, seed=0), epochs=1, verbose=0,
               callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)])
     return directory.path
