@@ -1,4 +1,4 @@
-"""Settings and shared fixtures of the tests."""
+"""Provides settings and shared fixtures of the tests."""
 
 import os
 
@@ -13,11 +13,11 @@ import tensorflow as tf
 import tfp_glow
 
 
-@pytest.hookimpl(optionalhook=True)  # Of pytest-xdist.
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist defines the hook.
 def pytest_xdist_make_scheduler(config, log):
-    """Gives each worker neighbours, which share fixtures; one that is done takes from the others.
+    """Gives each worker neighbouring tests, which share fixtures; idle workers take from others.
 
-    Only where no other way was asked for: 'load' is the default.
+    It does so only for 'load', the default.
     """
     from xdist.scheduler import WorkStealingScheduling
     return WorkStealingScheduling(config, log) if config.getvalue('dist') == 'load' else None
@@ -25,20 +25,20 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope='session')
 def digits():
-    """scikit-learn's digits: `[1797, 8, 8, 1]` uint8 with values 0 .. 16."""
+    """Returns scikit-learn's digits: `[1797, 8, 8, 1]` uint8 with values 0 .. 16."""
     from sklearn import datasets
     return datasets.load_digits().images.astype(np.uint8)[..., np.newaxis]
 
 
 @pytest.fixture(scope='session')
 def data(digits):
-    """The first 32 digits as data of a flow, float32 in [-1/2, 1/2)."""
+    """Returns the first 32 digits as data of a flow, float32 in [-1/2, 1/2)."""
     return tfp_glow.dequantization.dequantize(digits[:32], bins=17, seed=[1, 2])
 
 
 @pytest.fixture(scope='session')
 def make_flow():
-    """`make_flow(seed=0, **options)`: a small perturbed Glow over 8x8x1 images, float32."""
+    """Returns `make_flow(seed=0, **options)`, which makes a small perturbed float32 Glow, 8x8x1."""
     def make(seed=0, **options):
         options = dict({'levels': 2, 'steps_per_level': 2, 'width': 4}, **options)
         flow = tfp_glow.flows.glow((8, 8, 1), seed=seed, **options)
@@ -48,14 +48,14 @@ def make_flow():
 
 @pytest.fixture(scope='session')
 def digits_run(tmp_path_factory):
-    """The directory of a tiny trained run; its data are in `data` beside it. Read only."""
-    import tiny_run  # Which imports the zoo: late, as most tests do without.
+    """Returns the directory of a tiny trained run, read only; its data are in `data` beside it."""
+    import tiny_run  # It imports the zoo, which most tests do not need.
     return tiny_run.train(tmp_path_factory.mktemp('digits'))
 
 
 @pytest.fixture(scope='session')
 def digits_preset(digits_run):
-    """The folder of the preset `tiny_digits` that `zoo.publish` makes of it. Read only."""
+    """Returns the folder of the preset `tiny_digits` that `zoo.publish` makes of it, read only."""
     import tiny_run
     folder = digits_run.parent / 'presets' / 'tiny_digits'
     with tiny_run.program('publish') as publish:
@@ -65,13 +65,13 @@ def digits_preset(digits_run):
 
 @pytest.fixture(scope='session')
 def flow(make_flow):
-    """A perturbed flow for tests that leave its variables as they are."""
+    """Returns a perturbed flow for tests that do not change its variables."""
     return make_flow()
 
 
 @pytest.fixture
 def assert_close():
-    """`assert_close(actual, expected, tolerance)`, relative to the largest expected value."""
+    """Returns `assert_close(actual, expected, tolerance)`, relative to max |expected|."""
     def close(actual, expected, tolerance=1e-5):
         for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
             np.testing.assert_allclose(a, e, rtol=tolerance,

@@ -1,4 +1,4 @@
-"""MAF and IAF against TFP's, a plain loop in Python, and the Jacobian."""
+"""Tests MAF and IAF against TFP's flow, a plain loop in Python and the Jacobian."""
 
 import catalogue
 import numpy as np
@@ -15,7 +15,7 @@ LABELS = tf.constant([0, 1, 1])
 
 
 def spline(raw, bins=3, bound=4.):
-    """TFP's own rational-quadratic spline on [-bound, bound] as the inner transform."""
+    """Returns TFP's rational-quadratic spline on [-bound, bound] as the inner transform."""
     widths, heights, slopes = tf.split(raw[..., tf.newaxis, :], [bins, bins, bins - 1], -1)
     return tfb.RationalQuadraticSpline(
         2 * bound * tf.nn.softmax(widths), 2 * bound * tf.nn.softmax(heights),
@@ -59,7 +59,7 @@ def given(bijector):
 
 
 def both(bijector, direction, value, **condition):
-    """Value and log-det, from a fresh tensor."""
+    """Returns the value and the log-det, both from a fresh tensor."""
     value = tf.identity(value)
     ndims = bijector.forward_min_event_ndims
     log_det = getattr(bijector, f'{direction}_log_det_jacobian')(value, ndims, **condition)
@@ -67,7 +67,7 @@ def both(bijector, direction, value, **condition):
 
 
 def by_loop(bijector, inner, x, condition):
-    """Forward of a MAF as sampling is explained: one dimension after the other."""
+    """Computes `forward` of a MAF as sampling is explained: one dimension after the other."""
     network = bijector.network.layer
     y, log_det = np.zeros(x.shape), np.zeros(len(x))
     for dimension in network.order:
@@ -114,7 +114,7 @@ def test_contract_given_a_condition():
 
 @pytest.mark.parametrize('order', ['natural', 'reversed', 'random'])
 def test_agrees_with_tfp(order, assert_close):
-    """`tfb.MaskedAutoregressiveFlow` around the same network."""
+    """The bijectors agree with `tfb.MaskedAutoregressiveFlow` around the same network."""
     scale_map = tgb.scale_maps.sigmoid(minimum=.1)
     network = made(order=order)
     ours = build(network, tgb.AffineInner(scale_map))
@@ -154,7 +154,7 @@ def gradients(function, sources):
     ('random_spline', None), ('random_bounded', False), ('random_bounded', True), ('image', None),
     ('image', True)])
 def test_gradient_of_the_serial_direction(name, compiled, assert_close):
-    """That of ordinary computation without a loop: every dimension refined D times."""
+    """The gradient is that of a computation without a loop: D runs refine every dimension."""
     bijector = CASES[name]()
     inner, network = bijector._inner, bijector.network.layer
     x, ndims = data(bijector), bijector.forward_min_event_ndims
@@ -170,10 +170,10 @@ def test_gradient_of_the_serial_direction(name, compiled, assert_close):
 
     def run():
         return gradients(lambda: both(bijector, 'forward', x), [x, *variables])
-    found = run() if compiled is None else tf.function(run, jit_compile=compiled)()
-    for a, b in zip(found, expected, strict=True):
+    actual = run() if compiled is None else tf.function(run, jit_compile=compiled)()
+    for a, b in zip(actual, expected, strict=True):
         assert_close(a, b, 1e-9)
-    assert all(np.any(g) for g in found)
+    assert all(np.any(g) for g in actual)
 
 
 @pytest.mark.parametrize('of', [tgb.MaskedAutoregressive, tgb.InverseAutoregressive])
@@ -192,7 +192,7 @@ def test_compiled_in_float32(of, assert_close):
 
 
 def test_one_network_run_a_pass():
-    """In the parallel direction one evaluation in all, in the serial one in the loop's body."""
+    """The network runs once in the parallel direction, and once in the body of the serial loop."""
     runs = []
 
     def before(y):
@@ -207,7 +207,7 @@ def test_one_network_run_a_pass():
 
 
 def test_shapes_unknown_when_traced(assert_close):
-    """A callable without attributes: any size, the natural order."""
+    """A callable without attributes takes any size and the natural order."""
     def before(y):
         return tf.cumsum(tf.sin(y), axis=-1, exclusive=True)[..., tf.newaxis]
     maf = tgb.MaskedAutoregressive(before, tgb.Additive())
@@ -220,7 +220,7 @@ def test_shapes_unknown_when_traced(assert_close):
 
 
 def test_what_is_not_due_does_no_harm():
-    """A later dimension, seen with half of its inputs, would be infinite; it is not computed."""
+    """A later dimension, from half of its inputs, would be infinite, but nothing computes it."""
     def steep(y):
         first = y[:, :1]
         return tf.stack([tf.zeros_like(y), tf.concat(
@@ -234,12 +234,12 @@ def test_what_is_not_due_does_no_harm():
     np.testing.assert_array_equal(np.isfinite(tape.gradient(y, x)), True)
 
 
-@pytest.mark.parametrize('of, direction', [  # The two that are serial; the others are slow.
+@pytest.mark.parametrize('of, direction', [  # The first two are serial; the others are slow.
     (tgb.MaskedAutoregressive, 'forward'), (tgb.InverseAutoregressive, 'inverse'),
     pytest.param(tgb.MaskedAutoregressive, 'inverse', marks=pytest.mark.slow),
     pytest.param(tgb.InverseAutoregressive, 'forward', marks=pytest.mark.slow)])
 def test_repeat(of, direction, assert_close):
-    """Stacked weights in a loop: the steps one by one, at constant memory ordinary gradients."""
+    """A loop over stacked weights equals its steps; constant memory gives the same gradients."""
     stacked = keras_bridge.StackedNetwork(made(order='random'), times=3, seed=0)
     for k, weight in enumerate(stacked.weights):
         weight.assign(.3 * np.random.default_rng(k).standard_normal(weight.shape))
@@ -249,10 +249,10 @@ def test_repeat(of, direction, assert_close):
     steps = tfb.Chain([reversible.step(k) for k in range(3)])
     expected = both(steps, direction, value)
     assert_close(both(reversible, direction, value), expected, 1e-10)
-    found = [tf.function(lambda b=b: gradients(
+    both_gradients = [tf.function(lambda b=b: gradients(
         lambda: both(b, direction, value), [value, *b.trainable_variables]))()
         for b in (reversible, plain)]
-    for a, b in zip(*found, strict=True):
+    for a, b in zip(*both_gradients, strict=True):
         assert np.any(b)
         assert_close(a, b, 1e-8)
 

@@ -1,4 +1,4 @@
-"""What MAF and IAF cannot work with is named."""
+"""Errors name the input that MAF and IAF cannot work with."""
 
 import pytest
 import tensorflow as tf
@@ -12,7 +12,7 @@ def made(outputs=2):
 
 
 class Described:
-    """A network that says of itself what it is told to."""
+    """A network with the attributes that it is given."""
 
     def __init__(self, **attributes):
         vars(self).update(attributes)

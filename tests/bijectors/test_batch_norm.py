@@ -1,4 +1,4 @@
-"""`BatchNorm`: both modes against NumPy and TFP's, its statistics, and what it refuses."""
+"""Tests both modes of `BatchNorm` against NumPy and TFP, its statistics and its errors."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def make(*shape, dtype=tf.float64, **options):
 
 
 def normalised(bijector, y, mean, variance):
-    """NumPy's value and log-det per position."""
+    """Returns the value and the log-det per position, computed by NumPy."""
     log_scale = bijector.parameters['log_scale'].numpy() - .5 * np.log(variance + EPSILON)
     return (y - mean) * np.exp(log_scale) + bijector.parameters['shift'].numpy(), log_scale.sum()
 
@@ -42,7 +42,7 @@ def test_against_numpy(training, event_shape, assert_close):
     expected = np.full(5, log_det * np.prod(event_shape[:-1]))
     assert_close(bijector.inverse(y), x, 1e-10)
     assert_close(bijector.inverse_log_det_jacobian(y), expected, 1e-10)
-    assert_close((bijector.mean, bijector.variance), statistics, 0.)  # Evaluating moves nothing.
+    assert_close((bijector.mean, bijector.variance), statistics, 0.)  # Evaluation changes nothing.
     if not training:
         assert_close(bijector.forward(tf.constant(x)), y, 1e-10)
         assert_close(bijector.forward_log_det_jacobian(tf.constant(x)), -expected, 1e-10)
@@ -60,7 +60,7 @@ def test_leading_dimensions_are_one_batch(assert_close):
 
 
 def test_against_tfp(assert_close):
-    """Both modes, and the moving averages, of the layer that `tfb.BatchNormalization` has."""
+    """Both modes and the moving averages equal those of the layer in `tfb.BatchNormalization`."""
     theirs = tfb.BatchNormalization(training=True)
     evaluation = tfb.BatchNormalization(theirs.batchnorm, training=False)
     y = (3 * RNG.standard_normal([50, 2]) + 1).astype(np.float32)
@@ -106,7 +106,7 @@ def test_gradient_goes_through_the_statistics(event_shape, assert_close):
                 + tf.reduce_sum(tf.sin(bijector.inverse_log_det_jacobian(y))))
     theory, numeric = tf.test.compute_gradient(loss, [tf.constant(y)], delta=1e-5)
     assert_close(theory[0], numeric[0], 1e-6)
-    # A constant added to all rows cancels; with statistics held fixed it would not.
+    # A constant added to all rows cancels. It would not if the statistics were fixed.
     assert_close(loss(y + 5), loss(y), 1e-9)
     with tf.GradientTape() as tape:
         total = loss(tf.constant(y))
@@ -143,7 +143,7 @@ def test_update(assert_close):
 
 @pytest.mark.parametrize('event_shape', [(2,), (2, 1, 2)], ids=str)
 def test_fit(event_shape, assert_close):
-    """Unequal batches, far from zero, from any iterable, give NumPy's moments of all of it."""
+    """Unequal batches far from zero, from any iterable, give NumPy's moments of all the data."""
     bijector = make(2, event_ndims=len(event_shape))
     y = RNG.standard_normal([50, *event_shape]) * [1., .01] + [1e6, -3e7]
     mean, variance = moments(y - [1e6, -3e7])
@@ -184,8 +184,8 @@ def test_in_repeat(training, reversible, assert_close):
                 x = bijector.inverse(y)
                 log_det = bijector.inverse_log_det_jacobian(y, 1)
                 loss = tf.reduce_sum(tf.sin(x)) + tf.reduce_sum(tf.cos(log_det))
-            found = tape.gradient(loss, repeat.trainable_variables)
-            return [x, log_det, *map(tf.convert_to_tensor, found)]
+            gradients = tape.gradient(loss, repeat.trainable_variables)
+            return [x, log_det, *map(tf.convert_to_tensor, gradients)]
         return run()
 
     class Unrolled:
@@ -207,7 +207,7 @@ def test_in_repeat(training, reversible, assert_close):
     lambda: stacked(training=True, reversible=True),
     lambda: tgb.Reversible(make(2, training=True))], ids=['repeat', 'reversible'])
 def test_rebuilding_in_training_mode_is_refused(wrap):
-    """Rather than answered with gradients at other statistics."""
+    """An answer would have gradients at other statistics."""
     bijector, y = wrap(), tf.constant(RNG.standard_normal([6, 2]))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(bijector.inverse(y))

@@ -1,4 +1,4 @@
-"""Each bijector against NumPy or TFP's own: the formulas, not the contract."""
+"""Tests the formulas of each bijector, not the contract, against NumPy or TFP."""
 
 import catalogue
 import numpy as np
@@ -23,7 +23,7 @@ def close(a, b, tolerance=1e-10):
 
 
 def same(ours, theirs, y, event_ndims=3):
-    """Both directions and log-dets of `ours` equal those of TFP's `theirs`."""
+    """Asserts that both directions and log-dets of `ours` equal those of TFP's `theirs`."""
     y = tf.constant(y)
     x = theirs.inverse(y)
     batch = np.zeros(len(y))
@@ -51,7 +51,7 @@ def test_act_norm_initialization(tmp_path):
     tfp_glow.initialize(act_norm, y)
     x = act_norm.inverse(y).numpy()
     close(x.mean((0, 1, 2)), np.zeros(3))
-    close(x.var((0, 1, 2)), np.ones(3), 1e-5)  # The epsilon of the standard deviation.
+    close(x.var((0, 1, 2)), np.ones(3), 1e-5)  # The standard deviation has an epsilon.
     close(act_norm.shift, y.mean((0, 1, 2)))
     tfp_glow.initialize(act_norm, 7 * y)
     close(act_norm.inverse(y), x)
@@ -78,7 +78,7 @@ def test_conv1x1_is_its_matrix(channels, seed):
         values['upper'] + np.diag(values['sign'] * np.exp(values['log_s'])))
     close(start @ start.T, np.eye(channels))
     values['log_s'] = values['log_s'] + noise[0, 0] / 2
-    values['lower'], values['upper'] = noise  # Full matrices, of which the triangles are read.
+    values['lower'], values['upper'] = noise  # It reads the triangles of these full matrices.
     w = values['permutation'] @ (np.eye(channels) + np.tril(noise[0], -1)) @ (
         np.triu(noise[1], 1) + np.diag(values['sign'] * np.exp(values['log_s'])))
     y = np.random.default_rng(1).standard_normal([2, 3, 2, channels])
@@ -96,10 +96,10 @@ def test_conv1x1_against_scale_matvec_lu():
     values['log_s'] += .3 * images(4)
     lower_upper = (np.tril(values['lower'], -1) + np.triu(values['upper'], 1)
                    + np.diag(values['sign'] * np.exp(values['log_s'])))
-    # TFP's permutation is tf.linalg.lu's, W[permutation] = L U; it gives W x where ours is y @ W.
+    # TFP's permutation is that of tf.linalg.lu: W[permutation] = L U. TFP computes W x, ours y @ W.
     theirs = tfb.ScaleMatvecLU(
         tf.constant(lower_upper), np.argmax(values['permutation'], axis=0))
-    transposed = theirs.forward(tf.eye(4, dtype=tf.float64))  # Each row W e_i, a column of W.
+    transposed = theirs.forward(tf.eye(4, dtype=tf.float64))  # Row i is W e_i, column i of W.
     same(tgb.InvertibleConv1x1(**values), tfb.Invert(tfb.ScaleMatvecLinearOperator(
         tf.linalg.LinearOperatorFullMatrix(transposed))), images(2, 3, 1, 4))
 
@@ -174,7 +174,7 @@ def test_scale_maps_stay_in_bounds(raw, minimum, bound):
 
 
 def test_multi_scale_structure():
-    """Two levels by hand: halves leave, the exit sees what stays, log-dets add up."""
+    """Two levels equal NumPy's: halves leave, the exit sees what stays, log-dets add up."""
     level, last = tgb.ActNorm(images(4), images(4)), tgb.ActNorm(images(2), images(2))
     exit_ = tgb.Coupling(tf.sin, tgb.Additive())
     multi_scale = tgb.MultiScale([tgb.Chain([tgb.Squeeze(2), level]), last], [exit_])
@@ -191,7 +191,7 @@ def test_multi_scale_structure():
 @pytest.mark.parametrize('name', [
     'chain', 'chain_nested', 'chain_tfp', 'chain_vector', 'chain_mixed'])
 def test_chain_equals_its_parts(name):
-    """Folding changes nothing: `tfb.Chain` of the same parts answers the same."""
+    """Folding changes nothing: `tfb.Chain` of the same parts gives the same results."""
     chain, event_shape = catalogue.build(name)
     same(chain, tfb.Chain(list(chain.parts)), images(2, *event_shape), len(event_shape))
 
@@ -229,7 +229,7 @@ def test_old_answers_of_a_tfp_part_are_not_reused():
     lambda: tgb.Chain([tgb.ActNorm([0., 1.], [1., 2.], event_ndims=1),
                        tgb.Reverse(2, event_ndims=1)])])
 def test_other_channels_are_refused(make, channels):
-    """Neither broadcast, nor dropped, nor taken for a grouped convolution."""
+    """They are not broadcast, not dropped and not taken for a grouped convolution."""
     for direction in (make().forward, make().inverse):
         with pytest.raises(ValueError, match=rf'must have 2 channels; .*, {channels}\)'):
             direction(tf.ones([1, 2, 2, channels]))

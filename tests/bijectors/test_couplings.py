@@ -1,4 +1,4 @@
-"""Couplings over every split, against masks written out in NumPy and TFP's RealNVP."""
+"""Tests couplings over every split against masks in NumPy and TFP's RealNVP."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def columns(which, size):
     return np.isin(np.arange(size), which)
 
 
-# Name -> (split, event shape, what conditions, whether the network sees the whole event).
+# Name -> (split, event shape, mask of the conditioning entries, whether the network sees all).
 SPLITS = {
     'channels': (splits.channels(), (2, 1, 5), columns([0, 1, 2], 5), False),
     'channels_reversed': (splits.channels(reverse=True), (2, 1, 5), columns([3, 4], 5), False),
@@ -50,7 +50,7 @@ def case(name, batch=3):
 
 
 def counted(tensor):
-    """The multiset of its values, as a sorted array for each event."""
+    """Returns the multiset of the values of each event, as a sorted array."""
     return np.sort(np.reshape(tensor, [len(tensor), -1]), -1)
 
 
@@ -64,7 +64,7 @@ def test_apart_and_together(name):
     else:
         np.testing.assert_array_equal(counted(kept), counted(event.numpy()[:, conditions]))
     np.testing.assert_array_equal(split.together(kept, moved), event)
-    # What the network's output is where entries move plays no part in putting together.
+    # `together` ignores the first argument where entries move.
     changed = split.together(kept + 1, 2 * moved)
     np.testing.assert_array_equal(changed, np.where(conditions, event + 1, 2 * event))
 
@@ -92,7 +92,7 @@ def test_checkerboard_of_unknown_sides(halves):
 
 @each
 def test_affine_against_numpy(name, assert_close):
-    """The network mixes all that it sees, so that each of its outputs has its own value."""
+    """The network mixes all its inputs, so that each of its outputs has its own value."""
     split, y, conditions, whole = case(name)
     event_shape = y.shape[1:]
     count = event_shape[-1]
@@ -100,7 +100,7 @@ def test_affine_against_numpy(name, assert_close):
     inputs = kept.shape[-1]
     weights = RNG.standard_normal([inputs, 2 * split.channels_of(kept, moved)])
 
-    def mix(kept):  # Neighbours, so that a masked pixel's parameters depend on others.
+    def mix(kept):  # It adds neighbours, so that a masked pixel depends on others.
         axis = -2 if len(kept.shape) > 2 else -1
         return kept + .5 * tf.roll(kept, 1, axis)
     coupling = tgb.Coupling(lambda kept: tf.sin(mix(kept) @ weights),
@@ -138,9 +138,9 @@ def test_the_inner_transform_sees_only_what_moves(name):
 
 def test_a_split_of_channels_costs_a_split():
     coupling = tgb.Coupling(tf.sin, tgb.Additive())
-    found = operations(coupling.inverse, tf.TensorSpec([2, 2, 2, 4]))
-    assert found['SplitV'] + found['Split'] == 1 and found['ConcatV2'] == 1
-    assert not found.keys() & {'GatherV2', 'SelectV2', 'Transpose'}
+    counts = operations(coupling.inverse, tf.TensorSpec([2, 2, 2, 4]))
+    assert counts['SplitV'] + counts['Split'] == 1 and counts['ConcatV2'] == 1
+    assert not counts.keys() & {'GatherV2', 'SelectV2', 'Transpose'}
 
 
 @pytest.mark.parametrize('name', ['checkerboard_0', 'halves_0', 'mask_pixels', 'even'])
@@ -162,7 +162,7 @@ def test_constant_memory_runs_the_network_once_more(name):
 
 
 def test_vectors_against_real_nvp(assert_close):
-    """TFP's forward is x2 * exp(log_scale) + shift, ours (y2 + shift) * exp(log_scale)."""
+    """TFP's forward is x2 * exp(log_scale) + shift; ours is (y2 + shift) * exp(log_scale)."""
     weights = RNG.standard_normal([2, 4])
     y = tf.constant(RNG.standard_normal([3, 4]))
 
@@ -204,7 +204,7 @@ def test_condition(assert_close):
 
 @pytest.mark.parametrize('jit_compile', [False, True])
 def test_conditions_in_repeat(assert_close, jit_compile):
-    """Gradients of input, condition and weights at constant memory are backprop's."""
+    """Constant memory gives the gradients of backprop by the input, condition and weights."""
     weights = tf.Variable(RNG.standard_normal([3, 2, 4]))
     y = tf.constant(RNG.standard_normal([3, 4, 6, 2]))
 

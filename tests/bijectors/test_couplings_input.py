@@ -1,4 +1,4 @@
-"""What a coupling and its split cannot work with is named."""
+"""Errors name the input that a coupling and its split cannot work with."""
 
 import numpy as np
 import pytest

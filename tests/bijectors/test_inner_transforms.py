@@ -1,4 +1,4 @@
-"""Inner transforms and scale maps against SciPy and TFP's own, also where float32 is short."""
+"""Tests inner transforms and scale maps against SciPy and TFP, also at the limits of float32."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def softmax_bins(raw, bins, bound, least):
 
 
 def test_spline_against_tfp(assert_close):
-    raw, y = 2 * normal(2, 11), 2.5 * normal(50, 2)  # Some values are outside.
+    raw, y = 2 * normal(2, 11), 2.5 * normal(50, 2)  # Some values are outside the bounds.
     theirs = tfb.RationalQuadraticSpline(
         softmax_bins(raw[:, :4], 4, 2., .01), softmax_bins(raw[:, 4:8], 4, 2., .01),
         .02 + np.log1p(np.exp(raw[:, 8:] + np.log(np.expm1(.98)))), range_min=-2.)
@@ -44,7 +44,7 @@ def test_spline_of_zeros_is_the_identity(assert_close):
 
 @pytest.mark.parametrize('direction', ['forward', 'inverse'])
 def test_spline_at_and_beyond_its_bounds(direction):
-    """The identity outside, smooth at the bounds, and no NaN from the branch that is dropped."""
+    """The spline is the identity outside, is smooth at the bounds, and never gives NaN."""
     spline = tgb.Spline(tf.constant(normal(8), tf.float32), bound=2.)
     value = tf.constant([-1e30, -5., -2., 2., 5., 1e30, np.inf])
     raw = tf.constant(normal(7, 8), tf.float32)
@@ -81,7 +81,7 @@ def mixture_of(logits, means, log_scales, dtype=tf.float64, **options):
 
 
 def logit_cdf(y, logits, means, log_scales):
-    """The paper's formula, in float64."""
+    """Computes the paper's formula in float64."""
     z = (y[..., np.newaxis] - means) / np.exp(log_scales)
     weights = special.softmax(logits, -1)
     return (special.logsumexp(-np.logaddexp(0, -z), -1, weights)
@@ -104,7 +104,7 @@ def test_mixture_against_scipy_and_tfp(assert_close):
 
 
 def test_one_component_is_affine():
-    """Also in the far tails, where the CDF itself is 0 or 1 in float32."""
+    """It is affine in the far tails too, where the CDF itself is 0 or 1 in float32."""
     mixture = mixture_of([0.], [1.], [np.log(.25)], tf.float32)
     y = tf.constant([-1e4, -200., -1., 0., 1., 3., 500., 1e4])
     np.testing.assert_allclose(mixture.inverse(y), (y - 1) * 4, 1e-5)
@@ -113,7 +113,8 @@ def test_one_component_is_affine():
     np.testing.assert_allclose(mixture.forward(x), y, 1e-5, 1e-6)
 
 
-HARD = {  # Far apart and narrow: the CDF is flat between; one wide, one narrow; weights near 0.
+# The CDF is flat between narrow components; others have unlike widths or weights near 0.
+HARD = {
     'flat': ([0., 0., 0.], [-6., 0., 6.], [-2., -2., -2.]),
     'narrow': ([0., 0.], [0., .5], [1., -6.]),
     'light': ([0., -15.], [-1., 8.], [-1., 0.]),
@@ -124,10 +125,10 @@ HARD = {  # Far apart and narrow: the CDF is flat between; one wide, one narrow;
 @pytest.mark.parametrize('name', HARD)
 @pytest.mark.parametrize('dtype', [tf.float32, tf.float64])
 def test_mixture_inverse_converges(name, dtype):
-    """To 1e-6 of the root that SciPy finds in float64, or, where it is flat, to 1e-6 in logits."""
+    """It is within 1e-6 of the root that SciPy finds in float64, or within 1e-6 in logits."""
     x = np.linspace(-20., 20., 101)
     mixture = mixture_of(*HARD[name], dtype)
-    # SciPy's root for the parameters as float32 has them.
+    # SciPy gets the parameters as `dtype` rounds them.
     parameters = [np.float64(tf.constant(p, dtype)) for p in HARD[name]]
     x = np.float64(tf.constant(x, dtype))
     y = np.float64(mixture.forward(tf.constant(x, dtype)))
@@ -149,12 +150,12 @@ def test_mixture_says_when_it_does_not_converge():
     with pytest.raises(tf.errors.InvalidArgumentError, match='did not converge to 1e-06 in 2'):
         tf.function(mixture.forward)(x)
     assert np.isnan(tf.function(mixture.forward, jit_compile=True)(x))
-    assert np.isnan(mixture.forward([np.nan]))  # What was NaN before is not its fault.
+    assert np.isnan(mixture.forward([np.nan]))  # A NaN in the input raises no error.
 
 
 @pytest.mark.parametrize('output', [0, 1], ids=['value', 'log_det'])
 def test_mixture_gradients(output):
-    """Of the searched direction, by all parameters and the input, against finite differences."""
+    """Gradients of the search, by the parameters and the input, equal finite differences."""
     parameters = [tf.constant(v) for v in normal(3, 2, 3)]
 
     def forward(x, *parameters):
@@ -168,20 +169,20 @@ def test_mixture_gradients(output):
 
 
 def test_mixture_inner_is_the_papers(assert_close):
-    """Blocks of the network's output by parameter: shift, scale, logits, means, log-scales."""
+    """The network's output has a block per parameter: shift, scale, logits, means, log-scales."""
     raw, y = normal(5, 2 * 11), 2 * normal(5, 2)
     inner = tgb.MixtureCDFInner(3, tgb.scale_maps.exponential())
     assert inner.outputs_per_channel == 11
     shift, s, *rest = np.split(raw, 11, -1)
     logits, means, log_scales = (np.stack(rest[i:i + 3], -1) for i in (0, 3, 6))
-    means += .4 * np.sqrt(1.5) * np.array([-1, 0, 1])  # Of standard deviation 0.4.
+    means += .4 * np.sqrt(1.5) * np.array([-1, 0, 1])  # Their standard deviation is 0.4.
     expected = (logit_cdf(y, logits, means, 7 * np.tanh(log_scales / 7)) + shift) * np.exp(s)
-    found = inner(tf.constant(raw)).inverse(y)
-    assert_close(found, expected, 1e-10)
+    x = inner(tf.constant(raw)).inverse(y)
+    assert_close(x, expected, 1e-10)
 
 
 def test_mixture_starts_with_unlike_components():
-    """Else a network whose last layer is zero would give all of them the same gradient."""
+    """Like components would get the same gradient from a network whose last layer is zero."""
     raw = tf.zeros([1, 1 * 11])
     with tf.GradientTape() as tape:
         tape.watch(raw)
@@ -193,7 +194,7 @@ def test_mixture_starts_with_unlike_components():
 
 @pytest.mark.parametrize('components', [2, 8])
 def test_mixture_starts_near_the_identity(components):
-    """Else a deep flow would contract its data, before it learns, to less than float32 resolves."""
+    """A deep flow would otherwise contract its data, at first, to less than float32 resolves."""
     y = np.linspace(-9., 9., 181)
     mixture = tgb.MixtureCDFInner(components)(tf.zeros([181, 2 + 3 * components], tf.float64))
     log_slope = mixture.inverse_log_det_jacobian(tf.constant(y[:, np.newaxis]), 0)
@@ -205,7 +206,7 @@ def test_mixture_starts_near_the_identity(components):
 
 @pytest.mark.parametrize('dtype', [tf.float32, tf.float64])
 def test_mixture_rebuilds_to_rounding(dtype):
-    """What the slope makes of the latent's last digits, not the 1e-6 of the search, adds up."""
+    """The error is the rounding of the latent, divided by the slope, not the 1e-6 of the search."""
     parameters = normal(3, 2, 4)
     y = tf.constant(2 * normal(100, 2), dtype)
     mixture = mixture_of(*parameters, dtype)
@@ -228,7 +229,7 @@ def test_spline_inner_takes_blocks_by_parameter(assert_close):
     tgb.AffineInner(tgb.scale_maps.clamped_exp(1.))], ids=lambda i: type(i).__name__)
 @pytest.mark.parametrize('direction', ['forward', 'inverse'])
 def test_gradients_in_repeat(inner, direction, assert_close):
-    """From slices in a loop, at constant memory, against backprop through the loop."""
+    """Constant memory, with slices in a loop, gives the gradients of backprop."""
     kernel = tf.Variable(normal(3, 1, inner.outputs_per_channel))
     value = tf.constant(normal(4, 1, 2, 2))
 

@@ -1,4 +1,4 @@
-"""Bijectors of a user's own answer `diagnose` and `initialize` by the documented methods."""
+"""Users' own bijectors work with `diagnose` and `initialize` by the documented methods."""
 
 import faulty
 import numpy as np
@@ -13,7 +13,7 @@ from tfp_glow import testing
 
 
 class Fan(tgb.OnePassBijector):
-    """inverse(y) = [y_0, y_1 exp(rate * y_0)] of vectors, with faults to order."""
+    """inverse(y) = [y_0, y_1 exp(rate * y_0)] of vectors; `slope` adds a fault."""
 
     def __init__(self, rate=1., slope=1., name='fan'):
         parameters = dict(locals())
@@ -33,7 +33,7 @@ class Fan(tgb.OnePassBijector):
 
 
 class Mirrored(tgb.OnePassBijector):
-    """A container: inverse(y) = -part.inverse(y) of vectors; `shift` is a fault to order."""
+    """A container: inverse(y) = -part.inverse(y) of vectors; `shift` adds a fault."""
 
     def __init__(self, part, shift=0., name='mirrored'):
         parameters = dict(locals())
@@ -51,7 +51,7 @@ class Mirrored(tgb.OnePassBijector):
 
 
 class Plain(tfb.Bijector):
-    """A TFP bijector that is no `OnePassBijector`: forward(x) = x R of vectors, R a matrix."""
+    """A TFP bijector that is not a `OnePassBijector`: forward(x) = x R of vectors, R a matrix."""
 
     def __init__(self, matrix, wrong=1.):
         parameters = dict(locals())
@@ -166,7 +166,7 @@ def test_answers_of_a_wrong_size_are_named():
 
 
 def test_leading_dimensions_and_conditions():
-    """Slopes keep the leading dimensions; a condition of one row is for all."""
+    """Slopes keep the leading dimensions; a condition of one row applies to all rows."""
     y = np.random.default_rng(2).standard_normal([3, 4, 2]).astype(np.float32)
     assert Fan().log_slopes(y).numpy().tolist() == y[..., :1].tolist()
     coupling = tgb.Coupling(lambda kept, condition: kept * condition[:, tf.newaxis],

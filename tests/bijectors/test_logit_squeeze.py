@@ -1,4 +1,4 @@
-"""`Logit` against NumPy and TFP's `Sigmoid`; the orders of `Squeeze`."""
+"""Tests `Logit` against NumPy and TFP's `Sigmoid`, and the orders of `Squeeze`."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_logit_contract(alpha):
 
 @pytest.mark.parametrize('alpha', [0., 1e-6, .05])
 def test_logit_against_numpy(alpha, assert_close):
-    """Within float32's precision also beside the ends of [0, 1]."""
+    """It has the precision of float32 beside the ends of [0, 1] too."""
     near = np.float32(10.)**-np.arange(1, 31, dtype=np.float32)
     y = np.concatenate([near, .5 - near[:6], .5 + near[:6], 1 - near[:7]])
     if alpha:
@@ -34,8 +34,8 @@ def test_logit_against_numpy(alpha, assert_close):
     np.testing.assert_allclose(bijector.inverse_log_det_jacobian(y, 0), log_det, 1e-6, 1e-6)
     x = x.astype(np.float32)
     np.testing.assert_allclose(bijector.forward(tf.constant(x)), y, 1e-5, 1e-7)
-    found = bijector.forward_log_det_jacobian(tf.constant(x), 0)
-    np.testing.assert_allclose(found, -log_det, 1e-5, 1e-5)
+    forward_log_det = bijector.forward_log_det_jacobian(tf.constant(x), 0)
+    np.testing.assert_allclose(forward_log_det, -log_det, 1e-5, 1e-5)
 
 
 def test_logit_of_images_without_alpha_is_tfp_sigmoid(assert_close):
@@ -52,21 +52,21 @@ def test_logit_of_images_without_alpha_is_tfp_sigmoid(assert_close):
 
 
 def test_logit_of_realnvp():
-    """Published: y -> logit(.05 + .9 y), finite for all grey levels."""
+    """The published map, y -> logit(.05 + .9 y), is finite for all grey levels."""
     y = np.arange(257) / 256
     np.testing.assert_allclose(tgb.Logit(.05).inverse(y), np.log(.05 + .9 * y)
                                - np.log(.95 - .9 * y), 1e-5, 1e-6)
 
 
 def glow_order(y, f):
-    """The reference's reshape and transposition."""
+    """Reshapes and transposes as the reference does."""
     n, height, width, channels = y.shape
     y = y.reshape(n, height // f, f, width // f, f, channels).transpose(0, 1, 3, 5, 2, 4)
     return y.reshape(n, height // f, width // f, channels * f * f)
 
 
 def realnvp_order(y, f):
-    """By a mask: pixels of the even colour of the checkerboard first, each colour row by row."""
+    """Sorts by a mask: the even colour of the checkerboard first, each colour row by row."""
     even = np.add.outer(np.arange(f), np.arange(f)) % 2 == 0
     n, height, width, channels = y.shape
     blocks = y.reshape(n, height // f, f, width // f, f, channels).transpose(0, 1, 3, 2, 4, 5)
@@ -90,7 +90,7 @@ def test_orders_against_numpy(order, oracle, factor, height, width, channels):
 
 
 def test_realnvp_order_by_hand():
-    """The reference's matrix for two channels: pixels 1 and 4 first, then 2 and 3."""
+    """The reference puts pixels 1 and 4 first, then 2 and 3, here for two channels."""
     block = np.array([[[1., 10.], [2., 20.]], [[3., 30.], [4., 40.]]])
     np.testing.assert_array_equal(
         np.ravel(tgb.Squeeze(2, 'realnvp').inverse(block[np.newaxis])),
@@ -107,7 +107,7 @@ def test_realnvp_halves_are_the_colours_of_the_checkerboard(factor):
 
 
 def test_glow_order_is_that_of_tfb_glow():
-    """Its `Expand`, of TFP's public parts."""
+    """The order equals its `Expand`, made of TFP's public parts."""
     expand = tfb.Chain([tfb.Reshape([4, 6, 2], [2, 2, 3, 2, 2]), tfb.Transpose([0, 3, 1, 4, 2]),
                         tfb.Reshape([2, 3, 2, 2, 2], [2, 3, 8])])
     x = tf.constant(RNG.standard_normal([5, 2, 3, 8]))

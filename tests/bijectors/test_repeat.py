@@ -1,4 +1,4 @@
-"""`Repeat`: K steps in a loop equal K steps in a chain, and so do their gradients."""
+"""K steps in `Repeat`'s loop equal K steps in a chain, and so do their gradients."""
 
 import catalogue
 import numpy as np
@@ -18,13 +18,13 @@ def glow(dtype, times, reversible=True, **options):
 
 
 def unrolled(flow):
-    """The flow's level with its `Repeat` as an ordinary chain of its steps."""
+    """Returns the flow's level with its `Repeat` as an ordinary chain of its steps."""
     squeeze, repeat = flow.bijector.levels[0].parts
     return tgb.Chain([squeeze, *[repeat.step(i) for i in range(repeat.times)]])
 
 
 def gradients(make_bijector, variables, value, direction):
-    """Value, log-det, and gradients of a function of both, of the variables and the input."""
+    """Returns value, log-det, and gradients of a function of both by the input and variables."""
     @tf.function
     def run(value):
         with tf.GradientTape() as tape:
@@ -33,8 +33,8 @@ def gradients(make_bijector, variables, value, direction):
             output = getattr(bijector, direction)(value)
             log_det = getattr(bijector, f'{direction}_log_det_jacobian')(value, 3)
             loss = tf.reduce_sum(tf.cos(output) * output) + tf.reduce_sum(tf.sin(log_det))
-        found = tape.gradient(loss, [value, *variables])
-        return [output, log_det, *map(tf.convert_to_tensor, found)]
+        derivatives = tape.gradient(loss, [value, *variables])
+        return [output, log_det, *map(tf.convert_to_tensor, derivatives)]
     return run(value)
 
 
@@ -46,16 +46,16 @@ def check(dtype, times, direction, assert_close, **options):
         lambda: unrolled(kept), kept.bijector.trainable_variables, value, direction)
     for flow in (loop, kept):
         level = flow.bijector.levels[0]
-        found = gradients(lambda level=level: level, flow.bijector.trainable_variables, value,
+        actual = gradients(lambda level=level: level, flow.bijector.trainable_variables, value,
                           direction)
-        assert_close(found, expected, TOLERANCE[dtype])
+        assert_close(actual, expected, TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize('dtype, direction', [
     (tf.float32, 'inverse'), (tf.float64, 'inverse'), (tf.float64, 'forward'),
     pytest.param(tf.float32, 'forward', marks=pytest.mark.slow)])
 def test_gradients(dtype, direction, assert_close):
-    """Reversible, ordinary backprop through the loop, and the unrolled chain agree."""
+    """The reversible loop, backprop through the loop and the unrolled chain agree."""
     check(dtype, 8, direction, assert_close)
 
 

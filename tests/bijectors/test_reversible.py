@@ -1,4 +1,4 @@
-"""`Reversible`: ordinary backprop's gradients for whole flows, with nothing kept on the way."""
+"""`Reversible` keeps no activations, and gives whole flows the gradients of backprop."""
 
 import catalogue
 import numpy as np
@@ -16,7 +16,7 @@ NAMES = [name for name in catalogue.CATALOGUE
 
 
 def gradients(bijector, direction, value, variables, traced=True):
-    """Of a function of value and log-det, by the input and the variables."""
+    """Returns value, log-det, and gradients of a function of both by the input and variables."""
     def run(value):
         with tf.GradientTape() as tape:
             tape.watch(value)
@@ -26,9 +26,9 @@ def gradients(bijector, direction, value, variables, traced=True):
             loss = tf.reduce_sum(tf.sin(log_det))
             for part in tf.nest.flatten(output):
                 loss += tf.reduce_sum(tf.cos(part) * part)
-        found = tape.gradient(loss, [*tf.nest.flatten(value), *variables],
+        derivatives = tape.gradient(loss, [*tf.nest.flatten(value), *variables],
                               unconnected_gradients='zero')
-        return [output, log_det, *map(tf.convert_to_tensor, found)]
+        return [output, log_det, *map(tf.convert_to_tensor, derivatives)]
     return tf.function(run)(value) if traced else run(value)
 
 
@@ -41,13 +41,13 @@ def test_gradients(name, direction, assert_close):
         value = tf.nest.map_structure(tf.identity, bijector.inverse(value))
     variables = bijector.trainable_variables
     expected = gradients(bijector, direction, value, variables, traced=False)
-    found = gradients(tgb.Reversible(bijector), direction, value, variables)
-    for a, b in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+    actual = gradients(tgb.Reversible(bijector), direction, value, variables)
+    for a, b in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
         assert_close(a, b, 1e-8)
 
 
 def test_nothing_is_kept():
-    """A chain of unlike steps: the backward pass reads no activation of the forward pass."""
+    """The backward pass of a chain of unlike steps reads no activation of the forward pass."""
     steps = [tgb.ActNorm(tf.Variable(tf.zeros(4)), tf.Variable(tf.zeros(4))),
              tgb.Coupling(tfp_glow.networks.conv_network((2, 2, 2), 4, 4)), tfb.Shift(1.),
              tgb.Coupling(tf.sin, tgb.Additive())]
@@ -59,7 +59,7 @@ def test_nothing_is_kept():
                     bijector.inverse(y), bijector.inverse_log_det_jacobian(y, 3))))
             return tape.gradient(loss, bijector.trainable_variables)
         counts.append(operations(step, tf.TensorSpec([2, 2, 2, 4])))
-    assert counts[1]['Conv2D'] == 2 * counts[0]['Conv2D']  # Each network once more, backward.
+    assert counts[1]['Conv2D'] == 2 * counts[0]['Conv2D']  # Each network runs once more.
 
 
 @pytest.mark.parametrize('direction', ['inverse', 'forward'])
@@ -85,7 +85,7 @@ def test_whole_conditional_flow(options, condition, direction, assert_close):
 
 
 def test_tensors_as_parameters(assert_close):
-    """Held tensors, such as a slice of a variable or another network's output, are trained."""
+    """Gradients reach tensors that a bijector holds, such as functions of a variable."""
     v = tf.Variable([.5, .25])
     y = tf.ones([1, 1, 1, 2])
 
@@ -93,20 +93,20 @@ def test_tensors_as_parameters(assert_close):
         chain = tgb.Chain([tgb.ActNorm(v**2, tf.zeros(2)), tgb.Reverse(2),
                            tgb.ActNorm(tf.zeros(2), tf.sin(v))])
         return tf.reduce_sum(wrap(chain).inverse(y)**2)
-    found = []
+    results = []
     for wrap in (tgb.Reversible, lambda chain: chain):
         with tf.GradientTape() as tape:
             total = loss(wrap)
-        found.append(tape.gradient(total, v))
+        results.append(tape.gradient(total, v))
 
         @tf.function
         def traced(wrap=wrap):
             with tf.GradientTape() as tape:
                 total = loss(wrap)
             return tape.gradient(total, v)
-        found.append(traced())
-    for gradient in found[1:]:
-        assert_close(gradient, found[0])
+        results.append(traced())
+    for gradient in results[1:]:
+        assert_close(gradient, results[0])
 
 
 def shifted_by(w):
@@ -118,7 +118,7 @@ def shifted_by(w):
     lambda w: tgb.Repeat(lambda p: tgb.Chain([shifted_by(p), shifted_by(w)]), tf.zeros([2, 1]), 2)],
     ids=['reversible', 'repeat'])
 def test_hidden_tensors_are_refused(of):
-    """Not left without a gradient: in eager mode, in a function, and around one."""
+    """Eager mode, a function and a tape around one all raise, rather than give no gradient."""
     v = tf.Variable([.5])
     y = tf.ones([1, 1, 1, 2])
 
@@ -147,14 +147,14 @@ def test_xla(direction, assert_close):
     reversible = tgb.Reversible(bijector)
 
     def step():
-        found = gradients(reversible, direction, value, bijector.trainable_variables, traced=False)
-        return tf.nest.flatten(found)
+        values = gradients(reversible, direction, value, bijector.trainable_variables, traced=False)
+        return tf.nest.flatten(values)
     for a, b in zip(tf.function(step, jit_compile=True)(), step(), strict=True):
         assert_close(a, b, 1e-8)
 
 
 def test_mixed_precision():
-    """Networks in bfloat16, flow and log-dets in float32: the gradients are ordinary backprop's."""
+    """Networks in bfloat16 and flow and log-dets in float32 get the gradients of backprop."""
     flow = tfp_glow.flows.glow((4, 4, 1), 2, 2, width=8, network_dtype='mixed_bfloat16')
     catalogue.perturb(flow, scale=.05)
     y = tf.constant(RNG.standard_normal([4, 4, 4, 1]), tf.float32)

@@ -1,16 +1,16 @@
 """`tfb.Glow` and our bijectors with the same weights give the same numbers.
 
-What is matched, of two levels of two steps each:
+The tests match these parts of two levels of two steps each:
 
-* the squeeze: `tfb.Glow` goes channel by channel, our order 'glow';
-* actnorm: scale * (y + m) there, (y - shift) * exp(-log_scale) here;
-* the 1x1 convolution: W v for each pixel v, W as lower_upper and permutation, there; v @ W', in the
-  PLU form of W', here;
-* the coupling: the network is one function. It gives [s, shift] there and [shift, s] here; scale *
-  y2 + shift there, (y2 + shift) * scale here, the scale sigmoid(s + 2) on both sides;
-* the exit of half of the channels: the same with the scale exp(s + 2);
-* the latents: one vector there, each pixel of the coarsest image with its last latent first and
-  then what has left before, squeezed along; a list here.
+* the squeeze: `tfb.Glow` goes channel by channel, which is our order 'glow';
+* actnorm: TFP computes scale * (y + m); ours is (y - shift) * exp(-log_scale);
+* the 1x1 convolution: TFP computes W v for each pixel v, with W as lower_upper and permutation;
+  ours is v @ W', with W' in the PLU form;
+* the coupling: both have one network. TFP's gives [s, shift], ours gives [shift, s]. TFP computes
+  scale * y2 + shift, ours (y2 + shift) * scale. Both have the scale sigmoid(s + 2);
+* the exit of half of the channels: it is the same with the scale exp(s + 2);
+* the latents: TFP has one vector. Each pixel of the coarsest image has its last latent first, then
+  the squeezed latents that left before. Ours is a list.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ RNG = np.random.default_rng(11)
 
 
 class Network(tf.Module):
-    """A convolution and tanh. `tfb.Glow` takes its dtype from that of the variables."""
+    """A convolution and tanh. `tfb.Glow` takes its dtype from the variables."""
 
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -73,7 +73,7 @@ def coupling(network, log_scale):
 
 
 def level(block):
-    """Ours of a `GlowBlock`: its parts are actnorm, convolution, coupling, ... and an identity."""
+    """Returns our level for a `GlowBlock` of actnorm, convolution, coupling, ..., identity."""
     parts = [tgb.Squeeze(2, 'glow')]
     for actnorm, conv, real_nvp in zip(*[iter(block.bijectors[:-1])] * 3):
         parts += [act_norm(actnorm), convolution(conv.bijector),
@@ -107,7 +107,7 @@ def test_inverse(theirs, ours):
     close(as_vector(ours.inverse(y)), theirs.inverse(y))
     log_det = ours.inverse_log_det_jacobian(y, 3)
     close(log_det, theirs.inverse_log_det_jacobian(tf.constant(y), 3))
-    assert np.ptp(log_det) > 1  # The couplings' part in it depends on the image.
+    assert np.ptp(log_det) > 1  # The couplings' log-det depends on the image.
 
 
 def test_forward(theirs, ours):

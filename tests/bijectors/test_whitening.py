@@ -1,4 +1,4 @@
-"""`Whitening` and `fit_whitening` against NumPy, SciPy and scikit-learn."""
+"""Tests `Whitening` and `fit_whitening` against NumPy, SciPy and scikit-learn."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_whitened_covariance_is_the_identity(kind, assert_close):
 
 
 def test_pca_against_scikit_learn(assert_close):
-    """Also the order: its components have falling variances."""
+    """The order is the same too: the components have falling variances."""
     theirs = decomposition.PCA(whiten=True).fit(DATA)
     bijector = fit()
     signs = np.sign(np.sum(theirs.components_.T * bijector.axes.numpy(), 0))
@@ -58,7 +58,7 @@ def test_epsilon_is_added_to_the_variances(kind, assert_close):
 
 
 def test_constant_directions_and_few_samples():
-    """Allowed with an epsilon."""
+    """An epsilon allows them."""
     bijector = tgb.fit_whitening(DATA[:3] * [1., 1., 1., 0.])
     x = bijector.inverse(DATA[:3] * [1., 1., 1., 0.])
     assert x.dtype == tf.float32 and np.all(np.isfinite(x))
@@ -66,15 +66,15 @@ def test_constant_directions_and_few_samples():
 
 
 def test_streamed(assert_close):
-    """Batches of any size, far from zero, from any iterable, give what one array gives."""
+    """Batches of any size, far from zero, from any iterable, give the result of one array."""
     shifted = DATA + 1e6
     expected = fit(shifted)
     batches = [shifted[:1], shifted[1:1], shifted[1:20], shifted[20:]]
     for given in (batches, iter(batches), tf.data.Dataset.from_tensor_slices(shifted).batch(7)):
-        found = fit(given)
-        assert_close(found.mean, shifted.mean(0), 1e-12)
-        assert_close(found.axes, expected.axes, 1e-5)
-        assert_close(found.log_scale, expected.log_scale, 1e-5)
+        fitted = fit(given)
+        assert_close(fitted.mean, shifted.mean(0), 1e-12)
+        assert_close(fitted.axes, expected.axes, 1e-5)
+        assert_close(fitted.log_scale, expected.log_scale, 1e-5)
     assert_close(expected.log_scale, fit().log_scale, 1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Bad input is refused by name, rule and value: shapes always, values if `validate_args`."""
+"""Errors for bad input give name, rule and value: shapes always, values if `validate_args`."""
 
 import inspect
 
@@ -26,7 +26,7 @@ def rotated(**parameters):
                             'log_scale': [0., 0.], **parameters})
 
 
-# Of every class: how it is made from keywords, and the event shape of its data.
+# Class -> (function that makes it from keywords, event shape of its data).
 VALID = {
     tgb.ActNorm: (lambda **k: tgb.ActNorm([0., 1.], [1., 0.], **k), (1, 2, 2)),
     tgb.BatchNorm: (lambda **k: normal(event_ndims=1, **k), (1,)),
@@ -84,11 +84,11 @@ def test_inputs_must_be_finite_with_validate_args(cls):
     with pytest.raises(tf.errors.InvalidArgumentError,
                        match=r'(?s)x(\[0\])? must be finite; got x(\[0\])?=.*nan'):
         strict.forward_log_det_jacobian(bad, **given(cls))
-    if cls is not tgb.MixtureLogisticCDF:  # Which looks for a root, and says that there is none.
+    if cls is not tgb.MixtureLogisticCDF:  # It looks for a root, and raises.
         plain.inverse(y * NAN, **given(cls))
 
 
-# What makes a bijector of a parameter's value, a good one, a bad one, and what is said of it.
+# Name -> (function of a parameter's value, a good value, a bad value, two parts of the error).
 PARAMETERS = {
     'act_norm': (lambda v, **k: tgb.ActNorm(v, [0., 0.], **k), [0., 1.], [0., NAN],
                  'shift must be finite', r'\[nan\]'),
@@ -113,7 +113,7 @@ PARAMETERS = {
     'repeat': (lambda v, **k: tgb.Repeat(lambda p: tgb.ShiftScale(p), v, 2, **k),
                [[0.], [1.]], [[0.], [NAN]], 'params must be finite', r'\[nan\]'),
 }
-ALWAYS = {'batch_norm', 'shuffle', 'axes'}  # Checked where known, asked for or not.
+ALWAYS = {'batch_norm', 'shuffle', 'axes'}  # These are checked where known, flag or not.
 
 
 @pytest.mark.parametrize('name', PARAMETERS)
@@ -129,7 +129,7 @@ def test_known_parameters_are_checked_at_construction(name):
 
 @pytest.mark.parametrize('name', PARAMETERS)
 def test_variables_are_checked_by_each_evaluation(name):
-    """Traced, and within another bijector, which does not call the public methods."""
+    """Traced functions check them too, and so do bijectors within other bijectors."""
     make, good, bad, rule, _ = PARAMETERS[name]
     variable = tf.Variable(good, trainable=False)
     bijector = make(variable, validate_args=True)
@@ -203,7 +203,7 @@ def test_inputs_must_be_floating(cls, dtype):
 def test_inputs_must_be_of_the_parameters_dtype(cls):
     make, shape = VALID[cls]
     bijector = make()
-    if bijector.dtype is None:  # Of any floating dtype.
+    if bijector.dtype is None:  # It takes any floating dtype.
         x = tf.nest.flatten(bijector.inverse(tf.fill([1, *shape], tf.constant(.5, tf.float64)),
                                              **given(cls)))
         assert {z.dtype for z in x} == {tf.float64}

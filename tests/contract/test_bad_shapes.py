@@ -1,4 +1,4 @@
-"""Shapes, dtypes and parts that do not fit are refused by name, rule and value."""
+"""Errors for shapes, dtypes and parts that do not fit give name, rule and value."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def flow():
 
 @pytest.mark.parametrize('shape', [(2, 2, 2, 1), (2, 16, 16, 1), (4, 8, 1), (2, 8, 8, 3)])
 def test_a_flow_refuses_other_images(flow, shape):
-    """Of which the smallest would broadcast in the base, to a wrong number."""
+    """The smallest of them would broadcast in the base and give a wrong number."""
     with pytest.raises(ValueError, match=r'y must have the event shape \(8, 8, 1\) of glow; '
                                          rf'got event_shape=\({str(shape[-3:])[1:-1]}\)'):
         flow.log_prob(tf.zeros(shape))

@@ -1,4 +1,4 @@
-"""`condition=` reaches each network, is differentiated, and is asked for where it is needed."""
+"""`condition=` reaches each network, has gradients, and is required where it is needed."""
 
 import catalogue
 import keras
@@ -51,8 +51,8 @@ def test_round_trip_and_log_det(kind, assert_close):
         flat = tf.concat([tf.reshape(part, [3, 16, -1]) for part in z], 2)
         rows = tf.reduce_sum(tf.linalg.trace(flat))
     expected = np.linalg.slogdet(tf.reshape(tape.gradient(rows, copies), [3, 16, 16]))[1]
-    found = flow.bijector.inverse_log_det_jacobian(y, 3, condition=condition)
-    assert_close(found, expected, 1e-10)
+    log_det = flow.bijector.inverse_log_det_jacobian(y, 3, condition=condition)
+    assert_close(log_det, expected, 1e-10)
 
 
 def test_every_network_is_reached():
@@ -64,14 +64,14 @@ def test_every_network_is_reached():
                if 'condition_bias' in v.name or 'class_prior' in v.name]
     assert len(kernels) == 3
     for gradient in tape.gradient(loss, kernels):
-        assert np.all(np.any(gradient, -1))  # Of each step and class.
+        assert np.all(np.any(gradient, -1))  # Every step and class has a gradient.
 
 
 @pytest.mark.parametrize('direction', ['log_prob', 'forward'])
 def test_gradient_of_the_condition(direction, assert_close):
-    """At constant memory, traced, as by ordinary backprop."""
+    """A traced function at constant memory gives the gradient of backprop."""
     y = images()
-    found = []
+    both_gradients = []
     for reversible in (True, False):
         flow, maps = flow_of('maps', reversible=reversible)
         z = flow.bijector.inverse(y, condition=maps)
@@ -85,29 +85,29 @@ def test_gradient_of_the_condition(direction, assert_close):
                     loss = tf.reduce_sum(flow.bijector.forward(z, condition=maps)**2)
             return tape.gradient(loss, [maps, *flow.trainable_variables],
                                  unconnected_gradients='zero')
-        found.append((tf.function(gradients) if reversible else gradients)())
-    assert np.any(found[0][0])
-    for a, b in zip(*found, strict=True):
+        both_gradients.append((tf.function(gradients) if reversible else gradients)())
+    assert np.any(both_gradients[0][0])
+    for a, b in zip(*both_gradients, strict=True):
         assert_close(a, b, 1e-8)
 
 
 def test_leading_dimensions(assert_close):
     flow, labels = flow_of('classes')
     y = tf.reshape(images(6), [2, 3, 4, 4, 1])
-    found = flow.log_prob(y, condition=labels)
+    log_probs = flow.log_prob(y, condition=labels)
     for s in range(2):
-        assert_close(found[s], flow.log_prob(y[s], condition=labels), 1e-10)
-    one = flow.log_prob(y[0], condition=labels[1])  # One for all.
+        assert_close(log_probs[s], flow.log_prob(y[s], condition=labels), 1e-10)
+    one = flow.log_prob(y[0], condition=labels[1])  # One label applies to all.
     assert_close(one, flow.log_prob(y[0], condition=tf.fill([3], labels[1])), 1e-10)
-    assert_close(flow.log_prob(y[0, 0], condition=labels[0]), found[0, 0], 1e-10)
+    assert_close(flow.log_prob(y[0, 0], condition=labels[0]), log_probs[0, 0], 1e-10)
     unknown = tf.function(lambda y, c: flow.log_prob(y, condition=c), [
         tf.TensorSpec([None, None, 4, 4, 1], tf.float64), tf.TensorSpec([None], tf.int32)])
-    assert_close(unknown(y, labels), found, 1e-10)
+    assert_close(unknown(y, labels), log_probs, 1e-10)
     assert flow.sample([2, 3], seed=1, condition=labels).shape == [2, 3, 4, 4, 1]
 
 
 def test_the_same_tensor_under_two_conditions():
-    """TFP's cache must not answer for one condition with what it knows of another."""
+    """TFP's cache must not return the result of one condition for another."""
     flow, labels = flow_of('classes')
     y = images()
 
@@ -135,8 +135,8 @@ def functional_network():
 def test_kinds_of_networks(make):
     coupling = tgb.Coupling(make(), tgb.Additive())
     y = tf.constant(RNG.standard_normal([3, 2, 2, 2]))
-    found = [coupling.inverse(y, condition=tf.constant(c, tf.float64, [3])) for c in (0., 1.)]
-    np.testing.assert_allclose((found[1] - found[0])[..., 1], 1, 1e-6)
+    latents = [coupling.inverse(y, condition=tf.constant(c, tf.float64, [3])) for c in (0., 1.)]
+    np.testing.assert_allclose((latents[1] - latents[0])[..., 1], 1, 1e-6)
 
 
 class UsersOwn(tfb.Bijector):

@@ -1,4 +1,4 @@
-"""Every bijector of the catalogue keeps the contract, and every kind of condition does."""
+"""Every bijector of the catalogue keeps the contract, also under every kind of condition."""
 
 import catalogue
 import numpy as np
@@ -14,13 +14,13 @@ LABELS = tf.constant([0, 2, 1])
 MAPS = tf.constant(RNG.standard_normal([3, 2, 2, 2]))
 
 
-# Splines and mixtures take XLA long, and what is in a Repeat or a MAF here is compiled by itself
-# too; of the others here, those that are not slow are much like them.
+# XLA takes long for splines and mixtures, and other tests compile what is in a Repeat or a MAF
+# here. The other names here are much like bijectors that are not slow.
 SLOW = {'repeat_spline', 'repeat_mixture', 'iaf_repeat', 'maf_repeat', 'maf_spline',
         'checkerboard_mixture', 'flattened_maf', 'iaf_image', 'coupling_plain',
         'coupling_position', 'shuffle_vector', 'reverse_sequence', 'chain_mixed', 'glow_dense',
         'glow_shuffle', 'glow_odd', 'repeat_backprop', 'maf_additive'}
-# XLA and SavedModel of whole flows have tests of their own, under conditions too: see
+# Whole flows have tests of their own of XLA and SavedModel, under conditions too: see
 # test_flows, test_serving, test_dequantized_flows and test_vector_bundles.
 
 
@@ -35,7 +35,7 @@ def test_contract(name, monkeypatch):
         monkeypatch.setattr(catalogue, 'DTYPE', dtype)
         return catalogue.build(name)[0]
     double_dtype = catalogue.DTYPE
-    # XLA and SavedModel of whole flows have tests of their own.
+    # Whole flows have tests of their own of XLA and SavedModel.
     part = name != 'idf' and ('glow' not in name or 'squeeze' in name)
     testing.assert_bijector_contract(make, event_shape, jit_compile=part, saved_model=part)
 
@@ -91,11 +91,11 @@ def test_contract_under_a_condition(name, compiled, saved):
 def test_catalogue_is_complete():
     classes = {v for v in vars(tgb).values() if isinstance(v, type)}
     wanted = {c for c in classes if issubclass(c, tgb.OnePassBijector)} - {tgb.OnePassBijector}
-    found = set()
+    covered = set()
     for bijector, *_ in (*map(catalogue.template, catalogue.CATALOGUE),
                          *(make() for make in CONDITIONS.values())):
-        found |= {type(part) for part in (bijector, *bijector.submodules)}
-    assert wanted <= found
+        covered |= {type(part) for part in (bijector, *bijector.submodules)}
+    assert wanted <= covered
 
 
 def test_tfp_bijectors_with_a_domain():

@@ -1,4 +1,4 @@
-"""Round trips, log-dets and shapes under sizes, seeds and fractions that hypothesis draws."""
+"""Tests round trips, log-dets and shapes at sizes and seeds that hypothesis draws."""
 
 import typing
 
@@ -15,7 +15,7 @@ from tfp_glow import networks, testing
 
 
 class Drawn(typing.NamedTuple):
-    """Sizes of an image, and where its parameters come from."""
+    """The sizes of an image, and the seed of its parameters."""
     height: int
     width: int
     channels: int
@@ -28,7 +28,7 @@ class Drawn(typing.NamedTuple):
         return self.height, self.width, self.channels
 
     def normal(self, *shape, stream=0):
-        """Numbers of size 0.3; another `stream` gives others."""
+        """Draws Normal numbers of standard deviation 0.3; each `stream` gives its own."""
         return tf.constant(.3 * np.random.default_rng([self.seed, stream]).standard_normal(shape))
 
     @property
@@ -59,7 +59,7 @@ def coupling(d, inner, channels=None):
 
 
 def masked(d):
-    """A coupling that keeps a drawn fraction of the pixels, at least one and not all."""
+    """Returns a coupling that keeps a drawn fraction of the pixels, at least one and not all."""
     pixels = d.height * d.width
     kept = min(max(round(d.fraction * pixels), 1), pixels - 1)
     order = np.random.default_rng(d.seed).permutation(pixels)
@@ -127,7 +127,7 @@ def multi_scale(d):
     return tgb.MultiScale([level, act_norm(d, channels // 2)], [exit_])
 
 
-# Family -> (bijector, event shape of its data) from sizes.
+# Family -> function of the drawn sizes that returns (bijector, event shape of its data).
 FAMILIES = {
     'act_norm': lambda d: (act_norm(d), d.shape),
     'conv1x1': lambda d: (conv1x1(d), d.shape),

@@ -1,4 +1,4 @@
-"""The contract catches what breaks it, and says what is wrong."""
+"""The contract catches every fault, and its error says what is wrong."""
 
 import faulty
 import keras
@@ -99,7 +99,7 @@ def test_without_the_fault(make):
     (faulty.NoEventShapeTensor, (4, 2, 1), 'inverse_event_shape_tensor')])
 @pytest.mark.parametrize('assert_', [check, testing.assert_invertible])
 def test_faults_of_images(make, event_shape, complaint, assert_):
-    """The cheap part catches them as well."""
+    """The cheap part of the contract catches them as well."""
     with pytest.raises(AssertionError, match=complaint):
         assert_(make(), event_shape)
 
@@ -145,7 +145,7 @@ def test_conditions_without_the_fault():
 
 
 def test_what_only_looks_repeated():
-    """One matrix on two inputs, two matrices on one, and one transposed."""
+    """One matrix on two inputs, two on one input and a transposed one are no repetition."""
     first, second = tf.Variable(np.ones([2, 2])), tf.Variable(np.ones([2, 2]))
 
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float64)])

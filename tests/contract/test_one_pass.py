@@ -1,4 +1,4 @@
-"""Traced flows hold each network once, and do not grow with their depth."""
+"""Traced flows hold each network once, and their graphs do not grow with their depth."""
 
 import pytest
 import tensorflow as tf
@@ -25,7 +25,7 @@ def flow_of(times=2, **options):
 
 @pytest.fixture(scope='module')
 def expected():
-    """Networks, exits and mixings of `flow_of()`: one network and one folded 1x1 a level."""
+    """Counts the convolutions of `flow_of()`: each level has one network and one folded 1x1."""
     prior = tfp_glow.networks.ScaledConv2D(4, 3, 'zeros', rate=3., edge_indicator=True)
     networks = network_convolutions((4, 4, 2), 4) + network_convolutions((2, 2, 4), 8)
     return {'networks': networks, 'exits': convolutions(prior, [None, 4, 4, 2]), 'mixings': 2}
@@ -49,7 +49,7 @@ def test_log_prob_and_sample(expected):
 
 @pytest.mark.parametrize('reversible', [True, False])
 def test_training_step(expected, reversible):
-    """Constant memory runs each network once more and each mixing twice more; backprop none."""
+    """Constant memory runs networks once and mixings twice more; backprop runs none again."""
     step = training_step(flow_of(reversible=reversible))
     counted = convolutions(step, [4, 8, 8, 1])
     if reversible:
@@ -86,7 +86,7 @@ def test_graph_does_not_grow_with_the_steps():
     few, many = (operations(training_step(flow_of(times)), tf.TensorSpec([4, 8, 8, 1]))
                  for times in (2, 8))
     changed = {op for op in few | many if few[op] != many[op]}
-    assert changed <= {'Const', 'Fill'}  # Zeros become a Fill from 1000 elements on.
+    assert changed <= {'Const', 'Fill'}  # Zeros become a Fill at 1000 elements.
     assert abs(many.total() - few.total()) < 10
 
 

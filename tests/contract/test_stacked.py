@@ -1,4 +1,4 @@
-"""Every bijector inside `Repeat` and `Reversible`: gradients as by ordinary backprop, deep too."""
+"""`Repeat` and `Reversible` give every bijector the gradients of backprop, also when deep."""
 
 import copy
 
@@ -14,27 +14,27 @@ TOLERANCE = {tf.float32: 1e-4, tf.float64: 1e-10}
 
 
 def _repeatable(name):
-    """Whether K copies can be chained, and rebuilt from slices of their variables."""
+    """Returns whether K copies can be chained and rebuilt from slices of their variables."""
     bijector, event_shape = catalogue.template(name)
     return (not tf.nest.is_nested(bijector.forward_min_event_ndims)
             and bijector.inverse_event_shape(event_shape) == tf.TensorShape(event_shape)
             and bool(bijector.trainable_variables)
-            and 'repeat' not in name and 'glow' not in name  # They are a Repeat already.
+            and 'repeat' not in name and 'glow' not in name  # They hold a Repeat already.
             and name not in ('logit', 'chain_tfp'))  # tfb.Invert cannot be copied.
 
 
 NAMES = [name for name in catalogue.CATALOGUE if _repeatable(name)]
 SLOW = {'spline', 'checkerboard_spline', 'maf_spline', 'checkerboard_mixture', 'mask_vector',
         'iaf_image', 'coupling_plain', 'coupling_position',
-        'checkerboard_keras'}  # Others are much like them.
+        'checkerboard_keras'}  # Others are much like these.
 
 
 def stacked(name, times, scale, rng):
-    """`Repeat`s of the bijector `name`, reversible and not; each step has its own variables."""
+    """Returns a reversible and an ordinary `Repeat` of `name`; each step has its own variables."""
     template, event_shape = catalogue.CATALOGUE[name]()
     if template.inverse_min_event_ndims == 0:
         event_shape = (*[1] * (3 - len(event_shape)), *event_shape)  # Alone, they act on images.
-    # Trainable or not, what is a variable may be a slice; what is none stays as it is.
+    # Every variable, trainable or not, may be a slice; everything else stays as it is.
     params = []
     for v in template.variables:
         noise = scale * rng.standard_normal([times, *v.shape]) * v.trainable
@@ -54,7 +54,7 @@ def stacked(name, times, scale, rng):
 
 
 def gradients(bijector, direction, value, params, traced=True):
-    """Of a function of value and log-det, by the input and by the parameters that learn."""
+    """Returns gradients of a function of value and log-det by the input and trained parameters."""
     ndims = len(value.shape) - 1
     variables = [p for p in params if p.trainable]
 
@@ -68,8 +68,8 @@ def gradients(bijector, direction, value, params, traced=True):
     return tf.function(run)(value) if traced else run(value)
 
 
-def check(found, expected, tolerance):
-    for a, b in zip(found, expected, strict=True):
+def check(actual, expected, tolerance):
+    for a, b in zip(actual, expected, strict=True):
         a, b = tf.convert_to_tensor(a), tf.convert_to_tensor(b)
         scale = max(float(tf.reduce_max(tf.abs(b))), 1e-3)
         assert float(tf.reduce_max(tf.abs(a - b))) <= tolerance * scale
@@ -95,7 +95,7 @@ def test_three_steps(name):
 @pytest.mark.parametrize('direction', ['inverse', 'forward'])
 @pytest.mark.parametrize('name', NAMES)
 def test_64_steps(name, direction, dtype, monkeypatch):
-    """Of steps near where training starts; what they contract beyond rounding is lost to any."""
+    """Steps are near the start of training; stronger ones contract values beyond rounding."""
     monkeypatch.setattr(catalogue, 'DTYPE', dtype)
     if name == 'maf':  # Its gate, 0.88 at first, is 3e-4 after 64 steps; forward overflows.
         monkeypatch.setitem(catalogue.CATALOGUE, name, lambda: (tgb.MaskedAutoregressive(

@@ -1,4 +1,4 @@
-"""`diagnose`: its figures against NumPy, TFP and autodiff."""
+"""Tests the figures of `diagnose` against NumPy, TFP and autodiff."""
 
 import catalogue
 import numpy as np
@@ -18,12 +18,12 @@ def paths(bijector, batch):
     base = tfd.JointDistributionSequential([
         tfd.Sample(tfd.Normal(0., 1.), s) for s in shapes]) if isinstance(
             shapes, list) else tfd.Sample(tfd.Normal(0., 1.), shapes)
-    found = tfp_glow.diagnose(tfd.TransformedDistribution(base, bijector), batch)
-    return [layer.path for layer in found.layers]
+    diagnosis = tfp_glow.diagnose(tfd.TransformedDistribution(base, bijector), batch)
+    return [layer.path for layer in diagnosis.layers]
 
 
 def test_figures_of_a_chain(assert_close):
-    """All of them again in NumPy, layer by layer."""
+    """All figures equal those of NumPy, layer by layer."""
     rng = np.random.default_rng(1)
     shift, log_scale = rng.standard_normal([2, 4])
     kernel = rng.standard_normal([4, 4])
@@ -33,8 +33,8 @@ def test_figures_of_a_chain(assert_close):
         tgb.Coupling(lambda kept: kept @ weights, tgb.AffineInner(tgb.scale_maps.exponential())),
         tgb.Squeeze(2)])
     y = normal_batch(6, 2, 2, 4)
-    found = tfp_glow.diagnose(flow_of(chain, [1, 1, 16], tf.float64), y)
-    assert [(layer.path, layer.kind) for layer in found.layers] == [
+    diagnosis = tfp_glow.diagnose(flow_of(chain, [1, 1, 16], tf.float64), y)
+    assert [(layer.path, layer.kind) for layer in diagnosis.layers] == [
         ('act_norm', 'ActNorm'), ('dense_conv1x1', 'DenseConv1x1'), ('coupling', 'Coupling'),
         ('squeeze', 'Squeeze')]
 
@@ -43,7 +43,7 @@ def test_figures_of_a_chain(assert_close):
     singular = np.sqrt(np.linalg.eigvalsh(kernel.T @ kernel))
     log_dets = np.array([-4 * log_scale.sum(), 4 * np.linalg.slogdet(kernel)[1],
                          raw[..., 2:].sum((1, 2, 3)).mean(), 0.])
-    act_norm, conv, coupling, squeeze = found.layers
+    act_norm, conv, coupling, squeeze = diagnosis.layers
     slopes = np.exp(raw[..., 2:])
     for layer, scales in ((act_norm, np.exp(-log_scale)), (conv, singular), (coupling, slopes)):
         assert_close([layer.least_scale, layer.greatest_scale], [scales.min(), scales.max()], 1e-9)
@@ -51,13 +51,13 @@ def test_figures_of_a_chain(assert_close):
     assert conv.condition_number == pytest.approx(np.linalg.cond(kernel), rel=1e-9)
     assert act_norm.condition_number is coupling.condition_number is squeeze.condition_number
     assert squeeze.condition_number is None
-    assert_close([layer.log_det for layer in found.layers], list(log_dets), 1e-9)
-    assert_close([layer.log_det_share for layer in found.layers],
+    assert_close([layer.log_det for layer in diagnosis.layers], list(log_dets), 1e-9)
+    assert_close([layer.log_det_share for layer in diagnosis.layers],
                  list(np.abs(log_dets) / np.abs(log_dets).sum()), 1e-9)
-    assert found.log_det == pytest.approx(log_dets.sum())
+    assert diagnosis.log_det == pytest.approx(log_dets.sum())
 
     z = np.concatenate([mixed[..., :2], (mixed[..., 2:] + raw[..., :2]) * slopes], -1)
-    level, = found.levels
+    level, = diagnosis.levels
     assert (level.path, level.mean, level.std) == (
         'latents', pytest.approx(z.mean()), pytest.approx(z.std()))
 
@@ -67,7 +67,7 @@ def test_figures_of_a_chain(assert_close):
     'coupling_tfp', 'even_odd_images', 'iaf', 'maf_additive', 'maf_image', 'maf_spline',
     'mask_entries', 'scale', 'spline', 'whitening_pca'])
 def test_scales_by_autodiff(name, assert_close):
-    """The diagonal of the Jacobian at the entries that move; for whitening, singular values."""
+    """Scales are the Jacobian's diagonal where entries move, or whitening's singular values."""
     bijector, event_shape = catalogue.build(name)
     y = tf.constant(normal_batch(3, *event_shape))
     with tf.GradientTape(persistent=True) as tape:
@@ -87,7 +87,7 @@ def test_scales_by_autodiff(name, assert_close):
 
 
 def test_a_layer_of_vectors_within_images():
-    """Each pixel is an event of the coupling's."""
+    """Each pixel is an event of the coupling."""
     coupling = tgb.Coupling(lambda kept: kept, tgb.Multiplicative(lambda raw: raw), event_ndims=1)
     chain = tgb.Chain([tgb.ActNorm(tf.zeros([2]), tf.zeros([2])), coupling])
     batch = normal_batch(3, 2, 2, 2)
@@ -108,24 +108,25 @@ def test_inner_transforms_that_are_not_elementwise_have_no_scale():
 def test_a_glow_from_the_data_to_the_latents(make_flow, data, assert_close):
     flow = make_flow(reversible=False)
     before = [v.numpy() for v in flow.variables]
-    found = tfp_glow.diagnose(flow, data)
+    diagnosis = tfp_glow.diagnose(flow, data)
     steps = [f'repeat[{k}]/{layer}' for k in range(2)
              for layer in ('act_norm', 'invertible_conv1x1', 'coupling')]
-    assert [layer.path for layer in found.layers] == [
+    assert [layer.path for layer in diagnosis.layers] == [
         *(f'level_0/{layer}' for layer in ('squeeze', *steps, 'exit')),
         *(f'level_1/{layer}' for layer in ('squeeze', *steps))]
     expected = np.mean(flow.bijector.inverse_log_det_jacobian(tf.identity(data), 3))
-    assert_close([found.log_det, sum(layer.log_det for layer in found.layers)], [expected] * 2)
-    assert sum(layer.log_det_share for layer in found.layers) == pytest.approx(1)
-    assert 0 < found.round_trip_error < 1e-5
-    assert all(0 <= layer.round_trip_error < 1e-5 for layer in found.layers)
+    assert_close([diagnosis.log_det, sum(layer.log_det for layer in diagnosis.layers)],
+                 [expected] * 2)
+    assert sum(layer.log_det_share for layer in diagnosis.layers) == pytest.approx(1)
+    assert 0 < diagnosis.round_trip_error < 1e-5
+    assert all(0 <= layer.round_trip_error < 1e-5 for layer in diagnosis.layers)
 
     latents = [z.numpy() for z in flow.bijector.inverse(tf.identity(data))]
     loc, log_scale = (next(v.numpy() for v in flow.variables if v.name.startswith(
         f'glow/top_prior/{name}')) for name in ('loc', 'log_scale'))
     latents[1] = (latents[1] - loc) / np.exp(log_scale)
-    assert [level.path for level in found.levels] == ['level_0', 'level_1']
-    assert_close([(level.mean, level.std) for level in found.levels],
+    assert [level.path for level in diagnosis.levels] == ['level_0', 'level_1']
+    assert_close([(level.mean, level.std) for level in diagnosis.levels],
                  [(z.mean(), z.std()) for z in latents], 1e-4)
     for old, v in zip(before, flow.variables, strict=True):
         np.testing.assert_array_equal(old, v)
@@ -150,7 +151,7 @@ def test_paths_of_other_containers(data):
 
 
 def test_a_base_that_does_not_know_its_moments(data, assert_close):
-    """Then the latents are as they are."""
+    """The latents are then not standardised."""
     dependent = tfd.JointDistributionSequential([
         tfd.Sample(tfd.Normal(0., 1.), [4, 4, 2]),
         lambda z: tfd.Sample(tfd.Normal(tf.reduce_mean(z), 5.), [2, 2, 8])])
@@ -178,10 +179,10 @@ def test_a_base_that_does_not_know_its_moments(data, assert_close):
 def test_conditional_flow(data):
     flow = tfp_glow.flows.glow((8, 8, 1), 1, 1, width=4, classes=3)
     tfp_glow.initialize(flow, data, tf.zeros([32], tf.int32))
-    found = tfp_glow.diagnose(flow, data, condition=np.arange(32) % 3)
-    assert found.layers[-1].path == 'level_0/class_prior'
-    assert (found.layers[-1].least_scale, found.layers[-1].greatest_scale) == (1., 1.)
-    assert found.warnings == ()
+    diagnosis = tfp_glow.diagnose(flow, data, condition=np.arange(32) % 3)
+    assert diagnosis.layers[-1].path == 'level_0/class_prior'
+    assert (diagnosis.layers[-1].least_scale, diagnosis.layers[-1].greatest_scale) == (1., 1.)
+    assert diagnosis.warnings == ()
     with pytest.raises(ValueError, match='condition must be given to glow'):
         tfp_glow.diagnose(flow, data)
 

@@ -1,4 +1,4 @@
-"""`diagnose`: each warning on a planted defect."""
+"""Each warning of `diagnose` appears for a planted defect."""
 
 import dataclasses
 import json
@@ -21,8 +21,8 @@ def about(path, warnings):
 def test_healthy_flows_have_no_warnings(data):
     flow = tfp_glow.flows.glow((8, 8, 1), levels=2, steps_per_level=1, width=4)
     tfp_glow.initialize(flow, data)
-    found = tfp_glow.diagnose(flow, data)
-    assert found.warnings == () and str(found).endswith('\nno warnings')
+    diagnosis = tfp_glow.diagnose(flow, data)
+    assert diagnosis.warnings == () and str(diagnosis).endswith('\nno warnings')
     made = tfp_glow.networks.made(8, outputs_per_dim=2, hidden=[16])
     maf = tgb.Chain([tgb.MaskedAutoregressive(made), tfb.Scale(tf.ones(8))])
     assert tfp_glow.diagnose(flow_of(maf, [8]), normal_batch(64, 8)).warnings == ()
@@ -53,8 +53,8 @@ def test_extreme_scales():
 def test_ill_conditioned_and_singular_convolutions():
     def warnings(singular_values):
         conv = tgb.DenseConv1x1(tf.linalg.diag(singular_values)[:, ::-1])
-        found = tfp_glow.diagnose(flow_of(conv, [1, 1, 2]), normal_batch(64, 1, 1, 2))
-        return about('dense_conv1x1', found.warnings)
+        diagnosis = tfp_glow.diagnose(flow_of(conv, [1, 1, 2]), normal_batch(64, 1, 1, 2))
+        return about('dense_conv1x1', diagnosis.warnings)
     assert warnings([1., 1.]) == []
     assert warnings([100., .01]) == [
         'dense_conv1x1: condition number 1e+04 is above 1000; the matrix is nearly singular.']
@@ -69,12 +69,12 @@ def test_round_trips_that_fail():
         forward_fn=lambda x: x + .5, inverse_fn=lambda y: y, name='broken',
         inverse_log_det_jacobian_fn=tf.zeros_like, forward_min_event_ndims=0)
     batch = np.linspace(-1.5, 1.5, 64)[:, np.newaxis] * [1., 1.]
-    found = tfp_glow.diagnose(flow_of(tfb.Chain([broken, tfb.Scale(1.)]), [2]), batch / 1.5)
-    assert [layer.round_trip_error for layer in found.layers] == [pytest.approx(.5), 0]
-    assert found.warnings == ('broken: round-trip error 0.5 is above 0.001.',
+    diagnosis = tfp_glow.diagnose(flow_of(tfb.Chain([broken, tfb.Scale(1.)]), [2]), batch / 1.5)
+    assert [layer.round_trip_error for layer in diagnosis.layers] == [pytest.approx(.5), 0]
+    assert diagnosis.warnings == ('broken: round-trip error 0.5 is above 0.001.',
                               'whole flow: round-trip error 0.5 is above 0.001.')
-    found = tfp_glow.diagnose(flow_of(broken, [2]), 20 / 1.5 * batch)  # In units of max |y|.
-    assert found.round_trip_error == pytest.approx(.5 / 20)
+    diagnosis = tfp_glow.diagnose(flow_of(broken, [2]), 20 / 1.5 * batch)  # The unit is max |y|.
+    assert diagnosis.round_trip_error == pytest.approx(.5 / 20)
     mixture = tgb.MixtureLogisticCDF([0., 0.], [-9., 9.], [0., 0.], max_iterations=1)
     assert tfp_glow.diagnose(flow_of(mixture, [2]), batch).round_trip_error == np.inf
 
@@ -84,13 +84,13 @@ def test_weights_that_are_not_finite(data):
     tfp_glow.initialize(flow, data)
     shift = next(v for v in flow.variables if v.name.startswith('glow/level_0/act_norm/shift'))
     shift.assign(tf.tensor_scatter_nd_update(shift, [[1, 2]], [np.nan]))
-    found = tfp_glow.diagnose(flow, data)
-    assert found.warnings == (
+    diagnosis = tfp_glow.diagnose(flow, data)
+    assert diagnosis.warnings == (
         f'1 of {len(flow.variables)} variables must be finite and hold NaN or infinity: '
         'glow/level_0/act_norm/shift.',
         'level_0/repeat[1]/act_norm: values must be finite and are not, from this layer on.')
-    assert np.isfinite(found.layers[3].round_trip_error)
-    plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert np.isfinite(diagnosis.layers[3].round_trip_error)
+    plain = json.loads(json.dumps(diagnosis.to_dict(), allow_nan=False))
     assert plain['layers'][4]['round_trip_error'] == plain['round_trip_error'] == 'nan'
     assert plain['layers'][0]['least_scale'] is None and plain['layers'][1]['log_det'] > 0
     for v in flow.trainable_variables:

@@ -1,4 +1,4 @@
-"""Images as chains of pixels: masses, samples, and sampling with and without what is kept."""
+"""Tests images as chains of pixels: masses, samples, and sampling with and without caching."""
 
 import itertools
 import time
@@ -15,7 +15,7 @@ SEED = [1, 2]
 
 
 def image(side=(2, 2), pixel=None, condition=None, scale=.7, seed=3, **options):
-    """A perturbed distribution over images; `caching=` goes to it, the rest to its network."""
+    """Returns a perturbed distribution; `caching=` goes to it, the rest to its network."""
     pixel = pixel or distributions.BernoulliPixel(1)
     kept = {'caching': options.pop('caching')} if 'caching' in options else {}
     network = networks.gated_pixelcnn((*side, pixel.channels), pixel.outputs, **dict(
@@ -65,14 +65,14 @@ def test_frequencies_of_samples(name):
 
 
 def test_mixture_of_pixels_by_its_definition(assert_close):
-    """PixelCNN++'s: components of the whole pixel, means linear in the channels before."""
+    """PixelCNN++'s components are whole pixels; means are linear in the channels before."""
     pixel = distributions.LogisticMixturePixel(3, bins=16, components=2)
     assert pixel.outputs == 20
     raw, x = RNG.standard_normal([5, 20]), RNG.integers(0, 16, [5, 3]).astype(float)
     x[0], x[1] = 0, 15
     parts = raw.reshape(5, 2, 10)
     logits, means, log_scales = parts[..., 0], parts[..., 1:4].copy(), parts[..., 4:7]
-    coefficients = parts[..., 7:]  # Of green on red, blue on red, blue on green.
+    coefficients = parts[..., 7:]  # Green on red, blue on red, blue on green.
     means += np.array([.25, .75])[:, None]
     earlier = x[:, None] / 16
     means[..., 1] += coefficients[..., 0] * earlier[..., 0]
@@ -82,12 +82,12 @@ def test_mixture_of_pixels_by_its_definition(assert_close):
     lower = special.expit((x[:, None] - .5 - (16 * means - .5)) / scale)
     mass = np.where(x[:, None] == 15, 1., upper) - np.where(x[:, None] == 0, 0., lower)
     expected = np.log(np.sum(special.softmax(logits, -1) * mass.prod(-1), -1))
-    found = sum(pixel(tf.constant(raw), x[:, :c]).log_prob(x[:, c]) for c in range(3))
-    assert_close(found, expected, 1e-8)
+    log_prob = sum(pixel(tf.constant(raw), x[:, :c]).log_prob(x[:, c]) for c in range(3))
+    assert_close(log_prob, expected, 1e-8)
 
 
 def test_log_prob_is_a_chain(assert_close):
-    """Bernoulli pixels by hand from one run of the network, of integers and of floats."""
+    """One run of the network gives the Bernoulli pixels, of integers and of floats."""
     maps = tf.constant(RNG.standard_normal([3, 2, 2, 2]), tf.float32)
     ours = image(condition=maps, condition_channels=2)
     x = RNG.integers(0, 2, [5, 3, 2, 2, 1])
@@ -128,25 +128,25 @@ def test_same_pixels_with_and_without_caching(name, condition, monkeypatch):
     monkeypatch.setattr(networks.GatedPixelCNN, 'call', no_run)
     assert expected.shape == [3, *([2] if condition else []), 3, 2, pixel.channels]
     assert alike.shape == expected.shape[1:]
-    found = ours.sample(3, seed=SEED)
-    np.testing.assert_array_equal(found, expected)
+    samples = ours.sample(3, seed=SEED)
+    np.testing.assert_array_equal(samples, expected)
     np.testing.assert_array_equal(ours.from_noise(noise), alike)
-    assert len(np.unique(found)) > 1 and not np.array_equal(found[0], found[1])
+    assert len(np.unique(samples)) > 1 and not np.array_equal(samples[0], samples[1])
 
 
 def test_noise_becomes_quantiles():
-    """Of the first pixel's masses and of the second's given the first, all listed."""
+    """They are quantiles of the first pixel, and of the second given the first."""
     ours = image((1, 2), distributions.LogisticMixturePixel(1, 4, 2))
     mass = np.exp(ours.log_prob(all_images((1, 2), 1, 4))).reshape(4, 4)
     for noise in itertools.product([0., .2, .4, .6, .8, .999], repeat=2):
         first = np.searchsorted(np.cumsum(mass.sum(1)), noise[0], 'right')
         second = np.searchsorted(np.cumsum(mass[first]) / mass[first].sum(), noise[1], 'right')
-        found = ours.from_noise(np.reshape(noise, [1, 2, 1])).numpy()
-        np.testing.assert_array_equal(found.ravel(), [first, second])
+        pixels = ours.from_noise(np.reshape(noise, [1, 2, 1])).numpy()
+        np.testing.assert_array_equal(pixels.ravel(), [first, second])
 
 
 def test_compiled_and_saved(tmp_path):
-    """Within XLA; and in a SavedModel, of any number of images. Pixels here are all but certain."""
+    """It works in XLA, and in a SavedModel for any number of images. Pixels are nearly certain."""
     vectors = tf.constant(np.random.default_rng(12).standard_normal([2, 3]), tf.float32)
     ours = image((2, 2), condition=vectors, condition_size=3, blocks=1, scale=40., seed=15)
     certain = ours.from_noise(np.full(ours.event_shape, .5)).numpy()
@@ -167,7 +167,7 @@ def test_compiled_and_saved(tmp_path):
 
 
 def test_any_callable_is_run_once_a_pixel():
-    """Each pixel is the one before it plus one, for a network that says so."""
+    """The network makes each pixel the one before it plus one."""
     def network(x):
         flat = tf.reshape(x, [-1, 6])
         before = tf.pad(flat[:, :-1], [[0, 0], [1, 0]], constant_values=-1.)
@@ -215,7 +215,7 @@ def test_mixtures_compiled():
 
 @pytest.mark.slow
 def test_caching_is_ten_times_faster():
-    """28x28, one image and four: the same pixels in a tenth of the time."""
+    """Caching samples one or four 28x28 images, the same pixels, in a tenth of the time."""
     pixel = distributions.LogisticMixturePixel(1)
     for count in (1, 4):
         seconds, images = [], []

@@ -1,4 +1,4 @@
-"""Dequantization against integer probabilities that are differences of a CDF."""
+"""Tests dequantization against integer probabilities, which are differences of a CDF."""
 
 import math
 
@@ -16,7 +16,7 @@ from tfp_glow.distributions import Dequantized, VariationalNoise
 BINS = 4
 SHAPE = (2, 1, 1)
 LOC, SCALE = .05, .12
-IMAGES = np.stack(np.meshgrid(*2 * [np.arange(BINS)]), -1).reshape(-1, *SHAPE)  # All 16.
+IMAGES = np.stack(np.meshgrid(*2 * [np.arange(BINS)]), -1).reshape(-1, *SHAPE)  # These are all 16.
 SEED = tf.constant([1, 2])
 
 
@@ -29,12 +29,12 @@ def density(y):
 
 
 EXACT = np.log(cdf((IMAGES + 1) / BINS - .5) - cdf(IMAGES / BINS - .5)).sum((1, 2, 3))
-# Of u, at the middles of 400 parts of each cell: [16, 2, 1, 1, 400].
+# Densities of u at the middles of 400 parts of each cell: [16, 2, 1, 1, 400].
 DENSITIES = density((IMAGES[..., np.newaxis] + (np.arange(400) + .5) / 400) / BINS - .5) / BINS
 
 
 class Recorder(tfd.Distribution):
-    """Independent Logistics, which keep the data they were asked about."""
+    """Independent Logistics, which record the data that they are given."""
 
     def __init__(self, dtype=tf.float64):
         super().__init__(dtype, tfd.FULLY_REPARAMETERIZED, False, True, {})
@@ -61,14 +61,14 @@ class Recorder(tfd.Distribution):
 
 
 class Ones(Recorder):
-    """Noise at the edge: what a sigmoid gives in float32 for 20."""
+    """Noise at the edge, 1, which a sigmoid gives in float32 for 20."""
 
     def _sample_and_log_prob(self, shape, seed, condition):
         return tf.ones([*shape, *SHAPE]), tf.zeros(shape)
 
 
 class Optimal(tfb.Bijector):
-    """Standard Logistic noise to v such that sigmoid(v) has the density p(u|x) of `Recorder`."""
+    """Maps standard Logistic noise to v; sigmoid(v) has the density p(u|x) of `Recorder`."""
 
     def __init__(self):
         super().__init__(forward_min_event_ndims=0)
@@ -90,7 +90,7 @@ class Optimal(tfb.Bijector):
 
 
 class ByImage(tfb.Bijector):
-    """v = 2 z + 3 x."""
+    """Computes v = 2 z + 3 x."""
 
     def __init__(self):
         super().__init__(forward_min_event_ndims=0)
@@ -116,7 +116,7 @@ def dequantized(noise=None, **options):
 
 
 def draws(model, copies, samples):
-    """Bounds `[copies, 16]` of all images, each with noise of its own."""
+    """Returns bounds `[copies, 16]` of all images, each with its own noise."""
     images = tf.constant(np.broadcast_to(IMAGES, (copies, *IMAGES.shape)))
     return tf.function(lambda: model.log_prob_lower_bound(images, SEED, samples))().numpy()
 
@@ -126,13 +126,13 @@ def mean_and_error(values):
 
 
 def test_one_draw_is_a_bound_and_its_exponential_unbiased():
-    found = draws(dequantized(), 4000, 1)
-    mean, error = mean_and_error(found)
+    bounds = draws(dequantized(), 4000, 1)
+    mean, error = mean_and_error(bounds)
     expected = np.log(DENSITIES).mean(-1).sum((1, 2, 3))
     assert np.all(np.abs(mean - expected) < 5 * error)
-    assert np.all(mean + 5 * error < EXACT)  # Loose, so that more draws have work to do.
+    assert np.all(mean + 5 * error < EXACT)  # The bound is loose: more draws help.
     assert np.exp(mean).sum() < np.exp(EXACT).sum() < 1
-    mean, error = mean_and_error(np.exp(found))
+    mean, error = mean_and_error(np.exp(bounds))
     assert np.all(np.abs(mean - np.exp(EXACT)) < 5 * error)
 
 
@@ -145,7 +145,7 @@ def test_the_bound_rises_to_the_likelihood(noise):
         assert np.all(mean < EXACT + 5 * error)
         assert mean.sum() > np.sum(before)
         before = mean
-    if noise is None:  # The log of a mean is below that of its expectation by about var / 2k.
+    if noise is None:  # The log of a mean is too low by about var / 2k.
         second = ((DENSITIES**2).mean(-1) / DENSITIES.mean(-1)**2).prod((1, 2, 3))
         bias = (second - 1) / 2000
         assert np.all(np.abs(mean + bias - EXACT) < 5 * error + .1 * bias)
@@ -154,7 +154,7 @@ def test_the_bound_rises_to_the_likelihood(noise):
 
 @pytest.mark.parametrize('samples', [1, 3])
 def test_the_best_noise_gives_the_likelihood(samples, assert_close):
-    """For every seed, so also for those that XLA draws otherwise."""
+    """Every seed gives it, so XLA, which draws other numbers, does too."""
     model = Dequantized(Recorder(), BINS, noise_of(Optimal(), tfd.Logistic), samples)
     for seed in ([1, 2], [3, 4]):
         assert_close(model.log_prob(IMAGES, seed=seed), EXACT, 1e-10)
@@ -171,7 +171,7 @@ def test_noise_integrates_to_one():
 
 @pytest.mark.parametrize('noise', [None, ByImage])
 def test_numpy_rederivation(noise, assert_close):
-    """From the data that the flow was asked about."""
+    """NumPy derives the bound from the data that the flow was given."""
     model = dequantized(noise)
     bound = model.log_prob_lower_bound(IMAGES, SEED, importance_samples=3)
     asked = list(model.flow.asked)
@@ -211,7 +211,7 @@ def test_noise_of_one_stays_in_its_cell(bins):
 
 
 def test_samples_follow_the_probabilities():
-    """Of an inner grey level; the outer ones also get the mass beyond them."""
+    """Inner grey levels have their own mass; the outer ones also get the mass beyond them."""
     x = dequantized().sample(20_000, seed=SEED).numpy()
     inner = cdf(.25) - cdf(0)
     error = .5 / math.sqrt(x.size)

@@ -1,4 +1,4 @@
-"""A conditional Glow over integers whose noise is another Glow."""
+"""Tests a conditional Glow over integers whose noise is another Glow."""
 
 import catalogue
 import keras
@@ -32,12 +32,12 @@ def model():
 def test_lists_the_variables_of_both(model):
     parts = [model.flow, model.noise.flow]
     listed = {id(v) for v in model.trainable_variables}
-    assert len(listed) == sum(len(p.trainable_variables) for p in parts) + 2  # The features'.
+    assert len(listed) == sum(len(p.trainable_variables) for p in parts) + 2  # The features have 2.
     assert all(id(v) in listed for part in parts for v in part.trainable_variables)
 
 
 def test_gradients_reach_all_variables(model, assert_close):
-    """And are finite differences in a random direction, the noise being the same."""
+    """They equal finite differences in a random direction with the same noise."""
     variables = model.trainable_variables
     rng = np.random.default_rng(2)
     directions = [rng.standard_normal(v.shape) for v in variables]
@@ -57,10 +57,10 @@ def test_gradients_reach_all_variables(model, assert_close):
         for v, d in zip(variables, directions):
             v.assign_sub(step * d)
         return value
-    value, found = gradients()
-    assert all(g is not None and np.any(g) for g in found)
-    assert_close(tf.function(gradients)(), (value, found), 1e-8)
-    slope = sum(np.sum(g * d) for g, d in zip(found, directions))
+    value, derivatives = gradients()
+    assert all(g is not None and np.any(g) for g in derivatives)
+    assert_close(tf.function(gradients)(), (value, derivatives), 1e-8)
+    slope = sum(np.sum(g * d) for g, d in zip(derivatives, directions))
     assert_close(slope, (moved(1e-6) - moved(-1e-6)) / 2e-6, 1e-5)
 
 
@@ -93,13 +93,13 @@ def test_compiled(model):
         return bound, tape.gradient(bound, model.trainable_variables)
     several = tf.function(lambda x: model.log_prob_lower_bound(
         x, SEED, 3, condition=LABELS), jit_compile=True)
-    bound, found = gradients(IMAGES)
+    bound, derivatives = gradients(IMAGES)
     drawn = model.log_prob(tf.stack(20 * [IMAGES]), seed=[0, 0], condition=LABELS)
     for compiled in (bound, several(IMAGES)):
         assert np.all(np.abs(compiled - np.mean(drawn, 0)) < 8 * np.std(drawn, 0))
-    # The one draw is among the three.
+    # The three draws include the one.
     assert np.all(several(IMAGES) > bound - np.log(3) - 1e-6)
-    assert all(np.all(np.isfinite(g)) and np.any(g) for g in found)
+    assert all(np.all(np.isfinite(g)) and np.any(g) for g in derivatives)
 
 
 def test_leading_dimensions_and_seeds(model, assert_close):
@@ -126,7 +126,7 @@ def test_samples(model):
     x = model.sample([2, 3], seed=SEED, condition=LABELS)
     assert x.dtype == tf.int32 and x.shape == [2, 3, 4, 4, 1]
     y = model.flow.sample([2, 3], seed=SEED, condition=LABELS).numpy()
-    assert y.min() < -.5 and y.max() > .5  # So that clipping is seen.
+    assert y.min() < -.5 and y.max() > .5  # Clipping matters here.
     np.testing.assert_array_equal(x, np.clip(np.floor((y + .5) * 17), 0, 16))
     value, bound = model.experimental_sample_and_log_prob(3, seed=SEED, condition=LABELS)
     assert value.shape == [3, 4, 4, 1] and bound.shape == [3]

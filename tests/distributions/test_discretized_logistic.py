@@ -1,4 +1,4 @@
-"""Discretised logistics against decimal arithmetic of 60 digits, far into the tails."""
+"""Tests discretised logistics against decimals of 60 digits, far into the tails."""
 
 import decimal
 
@@ -16,10 +16,10 @@ WEIGHTS, LOCS, SCALES = [.2, .5, .3], [3., 120.4, 300.], [.3, 5., 40.]
 
 
 def log_mass(k, loc, scale, low=None, high=None):
-    """log P(k) in decimals; `exp` there reaches 10^-999999."""
+    """Computes log P(k) in decimals, whose `exp` reaches 10^-999999."""
     loc, scale, half = decimal.Decimal(loc), decimal.Decimal(scale), decimal.Decimal('.5')
     edges = [(k + sign * half - loc) / scale for sign in (-1, 1)]
-    if edges[0] > 0:  # The same mass, mirrored, so that 60 digits are enough.
+    if edges[0] > 0:  # The mirrored mass is equal, and 60 digits are enough for it.
         return log_mass(-k, -loc, scale, *([None, None] if low is None else [-high, -low]))
 
     def cdf(t):
@@ -30,7 +30,7 @@ def log_mass(k, loc, scale, low=None, high=None):
 
 
 def slope(k, loc, scale, step=decimal.Decimal('1e-20')):
-    """d log P(k) / d loc."""
+    """Computes d log P(k) / d loc."""
     loc = decimal.Decimal(loc)
     return (log_mass(k, loc + step, scale) - log_mass(k, loc - step, scale)) / (2 * step)
 
@@ -47,10 +47,10 @@ def test_masses_are_exact_far_in_the_tails(low, high):
         ks += [-30000, 30000]
     for dtype, tolerance in ((np.float32, 2e-6), (np.float64, 1e-14)):
         loc, scale = (np.array(v, dtype)[:, np.newaxis] for v in zip(*CASES))
-        found = DiscretizedLogistic(loc, scale, low, high).log_prob(np.array(ks, dtype)).numpy()
+        log_prob = DiscretizedLogistic(loc, scale, low, high).log_prob(np.array(ks, dtype)).numpy()
         expected = [[float(log_mass(k, float(loc), float(scale), low, high)) for k in ks]
                     for loc, scale in zip(loc[:, 0], scale[:, 0])]
-        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(log_prob, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_gradients_are_finite_and_right_far_away():
@@ -123,9 +123,9 @@ def test_samples_come_as_often_as_their_mass():
     distribution = DiscretizedLogistic(LOC, SCALE, 99, 103)
     for drawn, mass in ((samples[:, 0], distribution.prob(ks)),
                         (mixture(99, 103).sample(count, seed=[3, 4]), mixture(99, 103).prob(ks))):
-        found = np.mean(np.asarray(drawn)[:, np.newaxis] == ks, 0)
-        assert found.sum() == 1  # All are integers from 99 to 103.
-        np.testing.assert_allclose(found, mass, atol=5 * np.sqrt(.25 / count))
+        shares = np.mean(np.asarray(drawn)[:, np.newaxis] == ks, 0)
+        assert shares.sum() == 1  # All are integers from 99 to 103.
+        np.testing.assert_allclose(shares, mass, atol=5 * np.sqrt(.25 / count))
 
 
 def test_mixtures_of_a_batch_choose_for_each_entry():

@@ -1,4 +1,4 @@
-"""Temperature per level: of conditional flows, of vectors, of bases that are not structured."""
+"""Tests temperature per level of conditional flows, vectors and unstructured bases."""
 
 import math
 
@@ -31,7 +31,7 @@ def top(flow, name):
 
 
 def test_latents_vary_as_each_level_is_told(flow):
-    """Samples of a tempered flow, brought back to latents by the flow itself."""
+    """The flow itself inverts the samples of the tempered flow."""
     labels = tf.repeat(LABELS, 500)
     tempered = tfp_glow.with_temperature(flow, [.5, .25])
     x = tempered.sample(1500, seed=SEED, condition=labels)
@@ -52,8 +52,8 @@ def test_density_of_a_tempered_flow(flow, assert_close):
         expected += (-.5 * ((part - mean) / scale)**2
                      - np.log(scale * np.ones_like(part)) - .5 * math.log(2 * math.pi)
                      ).sum((1, 2, 3))
-    found = tfp_glow.with_temperature(flow, [.5, .25]).log_prob(y, condition=LABELS)
-    assert_close(found, expected, 1e-10)
+    log_prob = tfp_glow.with_temperature(flow, [.5, .25]).log_prob(y, condition=LABELS)
+    assert_close(log_prob, expected, 1e-10)
 
 
 @pytest.mark.parametrize('options, condition', [
@@ -72,11 +72,11 @@ def test_the_condition_still_arrives(options, condition, assert_close):
 
 
 def test_zero_is_the_mode(flow, assert_close):
-    """Of the class: the latents where the density of the base is greatest, whatever the seed."""
+    """Temperature zero gives the mode of the base for each class, whatever the seed."""
     frozen = tfp_glow.with_temperature(flow, 0)
     x = frozen.sample(3, seed=SEED, condition=LABELS)
     assert_close(frozen.sample(3, seed=[5, 6], condition=LABELS), x, 1e-12)
-    assert np.min(np.abs(x[0] - x[1])) > 1e-6  # Each class has its own.
+    assert np.min(np.abs(x[0] - x[1])) > 1e-6  # Each class has its own mode.
     z = flow.bijector.inverse(tf.identity(x), condition=LABELS)
     with tf.GradientTape() as tape:
         tape.watch(z)

@@ -1,4 +1,4 @@
-"""The latent tools, where the answer is known: affine flows in closed form, levels by inversion."""
+"""Tests the latent tools against closed forms of affine flows and inversion of levels."""
 
 import math
 
@@ -23,7 +23,7 @@ SEED = tf.constant([1, 2])
 
 @pytest.fixture(scope='module')
 def affine():
-    """x = MATRIX z + SHIFT over flattened images, z ~ N(LOC, SCALE^2)."""
+    """Returns x = MATRIX z + SHIFT over flattened images, z ~ N(LOC, SCALE^2)."""
     matrix = tfb.Chain([tfb.Shift(tf.constant(SHIFT)), tfb.ScaleMatvecTriL(tf.constant(MATRIX))])
     base = tfd.Independent(tfd.Normal(tf.constant(LOC), tf.constant(SCALE)), 3)
     flatten = tfb.Reshape([6], SHAPE)
@@ -32,7 +32,7 @@ def affine():
 
 @pytest.fixture(scope='module')
 def scaled():
-    """Two levels over 4x4 images, not linear, given a label, with a prior that is not standard."""
+    """Returns two nonlinear levels over 4x4 images, given a label, with a nonstandard prior."""
     kernels = RNG.uniform(-.5, .5, [2, 4, 8])
     by_label = tf.constant(RNG.uniform(-.3, .3, [3, 8]))
 
@@ -52,7 +52,7 @@ def scaled():
 
 
 def latents_of(images):
-    """What `affine` makes of images `[..., 2, 3, 1]`, in NumPy."""
+    """Computes the latents of `affine` for images `[..., 2, 3, 1]`, in NumPy."""
     flat = np.reshape(images, [-1, 6]) - SHIFT
     return np.linalg.solve(MATRIX, flat.T).T.reshape(np.shape(images))
 
@@ -70,16 +70,16 @@ def levels_of(flow, images, condition=LABELS):
 
 
 def test_interpolation_of_an_affine_flow_is_linear(affine, assert_close):
-    found = editing.interpolate(affine, FIRST, SECOND, steps=5)
+    images = editing.interpolate(affine, FIRST, SECOND, steps=5)
     weights = np.linspace(0, 1, 5)[:, None, None, None]
-    assert_close(found, (1 - weights) * FIRST[:, None] + weights * SECOND[:, None], 1e-10)
+    assert_close(images, (1 - weights) * FIRST[:, None] + weights * SECOND[:, None], 1e-10)
 
 
 def test_spherical_interpolation(affine, assert_close):
-    found = editing.interpolate(affine, FIRST, SECOND, steps=4, spherical=True)
-    assert_close(found[:, 0], FIRST, 1e-8)
-    assert_close(found[:, -1], SECOND, 1e-8)
-    u = ((latents_of(found) - LOC) / SCALE).reshape(4, 4, 6)
+    images = editing.interpolate(affine, FIRST, SECOND, steps=4, spherical=True)
+    assert_close(images[:, 0], FIRST, 1e-8)
+    assert_close(images[:, -1], SECOND, 1e-8)
+    u = ((latents_of(images) - LOC) / SCALE).reshape(4, 4, 6)
     u0, u1 = u[:, 0], u[:, -1]
     lengths = [np.linalg.norm(v, axis=-1) for v in (u0, u1)]
     angle = np.arccos(np.sum(u0 * u1, -1) / (lengths[0] * lengths[1]))
@@ -88,29 +88,29 @@ def test_spherical_interpolation(affine, assert_close):
                     ) / np.sin(angle)[:, None]
         assert_close(u[:, i], expected, 1e-8)
     same = editing.interpolate(affine, FIRST, FIRST, steps=3, spherical=True)
-    assert_close(same, np.repeat(FIRST[:, None], 3, 1), 1e-8)  # No angle to divide by.
+    assert_close(same, np.repeat(FIRST[:, None], 3, 1), 1e-8)  # The angle is zero here.
 
 
 @pytest.mark.parametrize('index', [4, (1, 1, 0)])
 def test_traversal_sets_one_entry(affine, assert_close, index):
-    found = editing.traverse(affine, FIRST, 0, index, [-1., 0., 2.])
+    images = editing.traverse(affine, FIRST, 0, index, [-1., 0., 2.])
     expected = np.repeat(latents_of(FIRST)[:, None], 3, 1)
     expected[:, :, 1, 1, 0] = LOC[1, 1, 0] + SCALE[1, 1, 0] * np.array([-1, 0, 2])
-    assert_close(latents_of(found), expected, 1e-8)
+    assert_close(latents_of(images), expected, 1e-8)
 
 
 def test_traversal_along_a_direction(affine, assert_close):
     direction = RNG.standard_normal(SHAPE)
-    found = editing.traverse(affine, FIRST, 0, direction, [1.5])
+    images = editing.traverse(affine, FIRST, 0, direction, [1.5])
     unit = (direction / np.linalg.norm(direction)).ravel()
-    u, before = (((latents_of(x) - LOC) / SCALE).reshape(4, 6) for x in (found[:, 0], FIRST))
+    u, before = (((latents_of(x) - LOC) / SCALE).reshape(4, 6) for x in (images[:, 0], FIRST))
     assert_close(u @ unit, np.full(4, 1.5), 1e-8)
     project = np.eye(6) - np.outer(unit, unit)
     assert_close(u @ project, before @ project, 1e-8)
 
 
 def test_editing_adds_the_difference_of_the_means(affine, assert_close):
-    """Of latents; so, where the flow is affine, MATRIX times it, the difference in the data."""
+    """Latents get the difference; for an affine flow, the data get MATRIX times it."""
     batches = tf.data.Dataset.from_tensor_slices(FIRST).batch(3)
     direction = editing.attribute_direction(affine, batches, SECOND)
     difference = FIRST.mean(0) - SECOND.mean(0)
@@ -122,13 +122,13 @@ def test_editing_adds_the_difference_of_the_means(affine, assert_close):
 
 
 def test_means_of_a_conditional_flow(scaled, assert_close):
-    found = editing.attribute_direction(scaled, [(IMAGES, LABELS)], iter([(-IMAGES, LABELS)]))
-    for d, a, b in zip(found, levels_of(scaled, IMAGES), levels_of(scaled, -IMAGES)):
+    direction = editing.attribute_direction(scaled, [(IMAGES, LABELS)], iter([(-IMAGES, LABELS)]))
+    for d, a, b in zip(direction, levels_of(scaled, IMAGES), levels_of(scaled, -IMAGES)):
         assert_close(d, np.mean(a, 0) - np.mean(b, 0), 1e-8)
 
 
 def test_tools_pass_the_condition(scaled, assert_close):
-    """Row by row, as one image alone with its own label."""
+    """Each row gives the result of one image alone with its own label."""
     x, labels = IMAGES[:2], tf.constant([0, 2])
     direction = [tf.ones(shape, tf.float64) for shape in scaled.distribution.event_shape]
     mask = np.arange(4)[:, None, None] < 2
@@ -142,8 +142,8 @@ def test_tools_pass_the_condition(scaled, assert_close):
         for i in range(2):
             assert_close(tool(x[i:i + 1], labels[i:i + 1]), both[i:i + 1], 1e-8)
         assert np.max(np.abs(tool(x, labels[::-1]) - both)) > 1e-3
-    found = editing.inpaint(scaled, x, mask, 1, 1e-3, SEED, condition=labels)
-    assert_close(found.log_prob[:, -1], scaled.log_prob(found.images, condition=labels))
+    inpainted = editing.inpaint(scaled, x, mask, 1, 1e-3, SEED, condition=labels)
+    assert_close(inpainted.log_prob[:, -1], scaled.log_prob(inpainted.images, condition=labels))
 
 
 def test_resampling_changes_its_levels_only(scaled, assert_close):
@@ -168,12 +168,12 @@ def test_reconstruction_from_part_of_the_latents(scaled, assert_close):
     def reconstruct(kept):
         return editing.reconstruct(scaled, IMAGES, kept, condition=LABELS)
     z = levels_of(scaled, IMAGES)
-    modes = [part.mean() for part in scaled.distribution.model]  # Those of Normals.
+    modes = [part.mean() for part in scaled.distribution.model]  # A Normal's mode is its mean.
     for kept, left_out in ((1, 0), (0, 1)):
-        found = levels_of(scaled, reconstruct(kept))
-        assert_close(found[kept], z[kept], 1e-8)
+        latents = levels_of(scaled, reconstruct(kept))
+        assert_close(latents[kept], z[kept], 1e-8)
         np.testing.assert_allclose(
-            found[left_out], np.broadcast_to(modes[left_out], z[left_out].shape), atol=1e-8)
+            latents[left_out], np.broadcast_to(modes[left_out], z[left_out].shape), atol=1e-8)
     assert_close(reconstruct([0, 1]), IMAGES, 1e-8)
     assert_close(reconstruct([]), tfp_glow.with_temperature(scaled, 0.).sample(
         200, seed=SEED, condition=LABELS), 1e-8)
@@ -189,32 +189,32 @@ def test_a_sweep_scales_one_noise(scaled, assert_close):
 
 
 def moments():
-    """Mean and covariance of an image under `affine`, flattened."""
+    """Returns the mean and covariance of a flattened image under `affine`."""
     mean = MATRIX @ LOC.ravel() + SHIFT
     return mean, MATRIX @ np.diag(SCALE.ravel()**2) @ MATRIX.T
 
 
 def test_inpainting_finds_the_conditional_mode(affine, assert_close):
-    """Of a Gaussian: its conditional mean, in closed form."""
+    """The mode of a Gaussian is its conditional mean, in closed form."""
     hidden = np.array([True, False, False, True, False, True])
     mean, covariance = moments()
     gain = covariance[np.ix_(hidden, ~hidden)] @ np.linalg.inv(covariance[np.ix_(~hidden, ~hidden)])
     known = FIRST.reshape(4, 6)[:, ~hidden]
     expected = FIRST.reshape(4, 6).copy()
     expected[:, hidden] = np.clip(mean[hidden] + (known - mean[~hidden]) @ gain.T, -.5, .5)
-    found = editing.inpaint(affine, FIRST, hidden.reshape(SHAPE), 200, 1e-3, SEED, noise=0.)
+    inpainted = editing.inpaint(affine, FIRST, hidden.reshape(SHAPE), 200, 1e-3, SEED, noise=0.)
     inside = np.all(np.abs(expected) < .5, axis=1)
-    assert inside.sum() >= 2  # Of a mode that the range cuts off, no part need be its clipped self.
-    assert_close(found.images.numpy().reshape(4, 6)[inside], expected[inside], 1e-3)
-    assert np.all(np.diff(found.log_prob, axis=1) >= 0)
-    assert_close(found.log_prob[:, -1], affine.log_prob(found.images), 1e-8)
+    assert inside.sum() >= 2  # If the range cuts a mode off, its parts are not just clipped.
+    assert_close(inpainted.images.numpy().reshape(4, 6)[inside], expected[inside], 1e-3)
+    assert np.all(np.diff(inpainted.log_prob, axis=1) >= 0)
+    assert_close(inpainted.log_prob[:, -1], affine.log_prob(inpainted.images), 1e-8)
 
 
 def test_inpainting_as_the_paper_writes_it(affine, assert_close):
-    """The update with its own step sizes and no noise, in NumPy, from the start that it drew."""
+    """Updates without noise equal NumPy's with the same step sizes, from the same start."""
     mask = np.array([True, False, True]).reshape(1, 3, 1)
     options = {'mask': mask, 'steps': 4, 'step_size': 2e-3, 'seed': SEED, 'backtrack': False}
-    found = editing.inpaint(affine, FIRST, noise=0., frames=4, **options)
+    inpainted = editing.inpaint(affine, FIRST, noise=0., frames=4, **options)
     mean, covariance = moments()
     precision = np.linalg.inv(covariance)
     start = editing.inpaint(affine, FIRST, noise=0., **{**options, 'steps': 1, 'step_size': 1e-20})
@@ -223,11 +223,11 @@ def test_inpainting_as_the_paper_writes_it(affine, assert_close):
     for i in range(4):
         gradient = (-(x.reshape(4, 6) - mean) @ precision).reshape(x.shape)
         x = np.where(mask, np.clip(x + 2e-3 * 100 / (100 + i) * gradient, -.5, .5), x)
-        assert_close(found.frames[:, i], x, 1e-8)
-        assert_close(found.log_prob[:, i + 1], affine.log_prob(x), 1e-8)
-    assert_close(found.images, x, 1e-8)
+        assert_close(inpainted.frames[:, i], x, 1e-8)
+        assert_close(inpainted.log_prob[:, i + 1], affine.log_prob(x), 1e-8)
+    assert_close(inpainted.images, x, 1e-8)
     noisy = editing.inpaint(affine, FIRST, noise=10., **{**options, 'steps': 1})
-    difference = (noisy.images - found.frames[:, 0]).numpy()
+    difference = (noisy.images - inpainted.frames[:, 0]).numpy()
     assert np.all(difference[:, :, 1] == 0)
     assert .3 < np.std(difference[:, :, ::2]) / (2e-3 * 10) < 2
 
@@ -241,15 +241,15 @@ def test_frames_of_inpainting_are_evenly_spaced(affine, assert_close):
 
 
 def test_tools_can_be_traced(affine, assert_close):
-    """With a batch of unknown size."""
+    """The batch may have an unknown size."""
     tools = (lambda x: editing.interpolate(affine, x, -x, 3),
              lambda x: editing.resample(affine, x, 0, SEED),
              lambda x: editing.traverse(affine, x, 0, 3, [0., 1.]),
              lambda x: editing.inpaint(affine, x, [[True], [False], [True]], 2, 1e-4, SEED).images)
     traced = tf.function(lambda x: [tool(x) for tool in tools],
                          [tf.TensorSpec([None, *SHAPE], tf.float64)])
-    for found, tool in zip(traced(FIRST), tools):
-        assert_close(found, tool(FIRST), 1e-8)
+    for images, tool in zip(traced(FIRST), tools):
+        assert_close(images, tool(FIRST), 1e-8)
 
 
 X = np.zeros([2, *SHAPE])

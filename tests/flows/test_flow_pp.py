@@ -1,4 +1,4 @@
-"""Flow++: its network against NumPy, its flow, its noise, its recipes."""
+"""Tests Flow++: its network against NumPy, its flow, its noise and its recipes."""
 
 import dataclasses
 import itertools
@@ -33,12 +33,12 @@ def tiny_noise(event_shape=(2, 2, 1), **options):
 
 
 def grid(points):
-    """All images (2, 2, 1) of the given values."""
+    """Returns all images (2, 2, 1) of the given values."""
     return np.array(list(itertools.product(points, repeat=4))).reshape(-1, 2, 2, 1)
 
 
 def in_logits():
-    """Noise u = sigmoid(v) over a grid of v, and the volume that each node stands for.
+    """Returns noise u = sigmoid(v) over a grid of v, and the volume of each node.
 
     The density of v is smooth and falls off, so that a plain sum is an accurate integral.
     """
@@ -48,7 +48,7 @@ def in_logits():
 
 
 def numpy_network(x, weights, blocks, heads, label=None):
-    """The definition in the network's docstring, position by position."""
+    """Computes the definition in the network's docstring, position by position."""
     def convolve(h, name):
         kernel, (_, height, width, _) = weights[f'{name}/kernel'], h.shape
         h = np.pad(h, [(0, 0), (1, 1), (1, 1), (0, 0)])
@@ -72,13 +72,13 @@ def numpy_network(x, weights, blocks, heads, label=None):
     def attend(h, name):
         mixed = dense(h + weights[f'{name}/position'], f'{name}/attend')
         query, key, value = np.split(mixed.reshape(*h.shape[:1], -1, 3 * h.shape[-1]), 3, -1)
-        size, found = h.shape[-1] // heads, []
+        size, mixtures = h.shape[-1] // heads, []
         for b, head in itertools.product(range(len(h)), range(heads)):
             own = np.s_[:, head * size:(head + 1) * size]
             scores = np.exp(query[b][own] @ key[b][own].T / np.sqrt(size))
-            found.append(scores / scores.sum(1, keepdims=True) @ value[b][own])
-        found = np.array(found).reshape(len(h), heads, -1, size).transpose(0, 2, 1, 3)
-        return dense(found.reshape(h.shape), f'{name}/mix')
+            mixtures.append(scores / scores.sum(1, keepdims=True) @ value[b][own])
+        mixtures = np.array(mixtures).reshape(len(h), heads, -1, size).transpose(0, 2, 1, 3)
+        return dense(mixtures.reshape(h.shape), f'{name}/mix')
 
     h = convolve(x, 'conv_in')
     if label is not None:
@@ -126,7 +126,7 @@ def test_copies_of_the_network_are_drawn_apart():
 
 
 def test_coupling_starts_as_an_even_mixture(assert_close):
-    """Components of scale 1, their means of deviation 0.4, whatever is kept; then nothing more."""
+    """Components have scale 1 and means of deviation 0.4, for any input; the rest does nothing."""
     flow = tiny((2, 2, 1), checkerboards=0, first_checkerboards=0, components=3)
     y = RNG.standard_normal([5, 2, 2, 1])
     mixing = flow.bijector.levels[0].parts[1].step(0).parts[1]
@@ -144,7 +144,7 @@ def test_log_det_and_inverse(options, assert_close):
     flow = catalogue.perturb(tiny(**options), 1, .1)
     y = tf.repeat(tf.constant(RNG.standard_normal([1, 4, 4, 1])), 16, 0)
     given = {'condition': tf.fill([16], 2)} if 'classes' in options else {}
-    with tf.GradientTape() as tape:  # Each of the copies gives a row of the Jacobian.
+    with tf.GradientTape() as tape:  # Each copy gives a row of the Jacobian.
         tape.watch(y)
         z = flow.bijector.inverse(y, **given)
         rows = tf.linalg.trace(tf.concat([tf.reshape(part, [16, -1]) for part in z], 1))
@@ -158,7 +158,7 @@ def test_log_det_and_inverse(options, assert_close):
 
 
 def test_condition():
-    """And squeezed images of an odd width."""
+    """The flow takes a condition, and squeezed images of an odd width."""
     flow = catalogue.perturb(tiny((2, 6, 1), condition_channels=2, first_checkerboards=0), 2)
     y, maps = tf.zeros([2, 2, 6, 1], tf.float64), RNG.standard_normal([2, 1, 3, 2])
     log_prob = flow.log_prob(y, condition=maps)
@@ -183,7 +183,7 @@ def test_noise_is_a_density_over_the_unit_cube():
 
 
 def test_bound_against_the_exact_probability():
-    """Of an image of two grey levels, by quadrature over its cell."""
+    """Quadrature over the cell of an image of two grey levels gives the probability."""
     flow = catalogue.perturb(tiny((2, 2, 1), checkerboards=0, first_checkerboards=0), 4, .1)
     noise = catalogue.perturb(tiny_noise(), 5, .05)
     image = np.array([0., 1., 1., 0.]).reshape(1, 2, 2, 1)
@@ -260,9 +260,9 @@ def test_recipes_take_a_step(name):
     images = tf.constant(RNG.integers(0, 256, [2, *shape]))
     with tf.GradientTape() as tape:
         bound = model.log_prob(images, seed=[1, 2])
-    found = tape.gradient(bound, variables)
-    assert np.all(np.isfinite(bound)) and all(np.all(np.isfinite(g)) for g in found)
-    assert [v.name for v, g in zip(variables, found) if not np.any(g)] == []
+    gradients = tape.gradient(bound, variables)
+    assert np.all(np.isfinite(bound)) and all(np.all(np.isfinite(g)) for g in gradients)
+    assert [v.name for v, g in zip(variables, gradients) if not np.any(g)] == []
 
 
 def test_uniform_noise_and_an_unknown_network():

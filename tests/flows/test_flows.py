@@ -1,4 +1,4 @@
-"""Flows as distributions: densities, samples, latents, initialisation, checkpoints."""
+"""Tests flows as distributions: densities, samples, latents, initialisation, checkpoints."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_log_prob_is_change_of_variables(flow, data, assert_close):
 
 
 def test_density_integrates_to_one():
-    """Importance sampling over 2x2x1 images, with a wider Normal as proposal."""
+    """Importance sampling over 2x2x1 images uses a wider Normal as its proposal."""
     flow = catalogue.perturb(catalogue.glow((2, 2, 1), levels=1), seed=3, scale=.2)
     center = np.mean(flow.sample(2000, seed=1), 0)
     spread = 1.5 * np.std(flow.sample(2000, seed=1), 0)
@@ -67,7 +67,7 @@ def test_sample_shapes(flow):
 
 
 def test_samples_follow_the_density(flow, assert_close):
-    """The latents of samples are noise: mean 0 and variance 1, up to the top prior's scale."""
+    """Latents of samples have mean 0 and variance 1, up to the scale of the top prior."""
     seed = tf.constant([1, 2])
     x = flow.sample(500, seed=seed)
     assert_close(flow.sample(500, seed=seed), x)

@@ -1,4 +1,4 @@
-"""IDF: its networks against NumPy, training without dequantization, bundles, recipes, programs."""
+"""Tests IDF: networks against NumPy, training on integers, bundles, recipes, programs."""
 
 import dataclasses
 import json
@@ -64,7 +64,7 @@ def test_network_is_its_formula(refined, project, assert_close):
     network = networks.dense_network((4, 3, 2), 3, width=5, depth=2, dtype='float64',
                                      project=project, **options)
     x = RNG.standard_normal([2, 4, 3, 2])
-    np.testing.assert_array_equal(network(x), np.zeros([2, 4, 3, 3]))  # Where it starts.
+    np.testing.assert_array_equal(network(x), np.zeros([2, 4, 3, 3]))  # It starts at zero.
     catalogue.perturb(keras_bridge.as_module(network), scale=.5)
 
     def act(h):
@@ -80,7 +80,7 @@ def test_network_is_its_formula(refined, project, assert_close):
     if project is not None:
         expected += numpy_convolution(network.bypass, x)
     expected = expected * (network.gate.numpy() if refined else 1.)
-    assert [block.conv.filters for block in network.blocks] == [2, 3]  # 5 in all.
+    assert [block.conv.filters for block in network.blocks] == [2, 3]  # They have 5 in all.
     assert_close(network(x), expected, 1e-10)
     assert_close(keras_bridge.clone(network)(x), expected, 1e-10)
 
@@ -97,8 +97,8 @@ def test_training_takes_the_integers_as_they_are():
     history = model.fit(data, batch_size=16, epochs=8, verbose=0).history
     assert history['bits_per_dim'][-1] < history['bits_per_dim'][0] - .5
     np.testing.assert_allclose(history['loss'][-1], history['bits_per_dim'][-1] * math.log(2)
-                               * 12 / 16, 1e-5)  # Nats, by all 16.
-    # No further than the entropy of these data, which are independent.
+                               * 12 / 16, 1e-5)  # The loss is in nats by all 16.
+    # The entropy of these data, which are independent, is the lower bound.
     counts = np.bincount(data.ravel()) / data.size
     entropy = -np.sum(counts * np.log2(counts, where=counts > 0, out=np.zeros(len(counts))))
     assert entropy - .1 < history['bits_per_dim'][-1] * 12 / 16 < entropy + .3
@@ -123,7 +123,7 @@ def test_refused_beside_a_discrete_flow(flow):
 
 
 def test_bundle(tmp_path):
-    """Its answers are the flow's, of images that are padded to the flow's size."""
+    """The bundle gives the results of the flow for images padded to the flow's size."""
     flow, x = catalogue.perturb(tiny()), images(3, 4, 3, 1)
     path = serving.export(flow, tmp_path, BINS, (4, 3, 1), x)
     about = json.loads((path / 'bundle.json').read_text())
@@ -149,18 +149,18 @@ def test_bundle(tmp_path):
 
 def test_bits_of_each_pixel_sum_to_those_of_the_image(flow):
     model, x = tfp_glow.FlowModel(flow, bins=BINS), images(3, 4, 4, 1)
-    found = likelihoods.bits_per_pixel(model, x, [1, 2])
-    assert found.shape == (3, 4, 4)
-    np.testing.assert_allclose(tf.reduce_sum(found, [1, 2]), 16 * model.bits(x, [1, 2]), 1e-5)
+    bits = likelihoods.bits_per_pixel(model, x, [1, 2])
+    assert bits.shape == (3, 4, 4)
+    np.testing.assert_allclose(tf.reduce_sum(bits, [1, 2]), 16 * model.bits(x, [1, 2]), 1e-5)
     corner = tf.reduce_sum(flow.prior(1).log_prob(flow.decompose(x)[1]), -1)[:, 0, 0]
     stays = flow.merge(1, flow.decompose(x)[1])
     fine = tf.reduce_sum(flow.prior(0, stays).log_prob(flow.decompose(x)[0]), -1)[:, 0, 0]
-    np.testing.assert_allclose(found[:, 0, 0], -(corner / 16 + fine / 4) / math.log(2), 1e-5)
+    np.testing.assert_allclose(bits[:, 0, 0], -(corner / 16 + fine / 4) / math.log(2), 1e-5)
 
 
 @pytest.mark.parametrize('name', registry.spec('idf').recipes)
 def test_recipes_build_and_take_a_step(name):
-    """As they are but for the number of levels and the size of the networks."""
+    """Only the number of levels and the size of the networks differ from the recipes."""
     model = registry.spec('idf')
     config = registry.recipe('idf', name, 'none').config
     config = dataclasses.replace(config, width=1, depth=1, steps_per_level=1, levels=1,
@@ -208,7 +208,7 @@ def test_programs(tmp_path, capsys):
     ({'factor_outs': (3, 2), 'stay_share': .75}, [(4, 1), (4, 1), (4, 1), (2, 1), (2, 3)]),
     ({'factor_outs': 2, 'leaving': (1, 3)}, [(4, 1), (4, 1), (2, 3), (2, 5)])])
 def test_channels_leave_a_level_several_times(options, channels, assert_close):
-    """The likelihood, level by level in NumPy's terms: sums of masses; the image comes back."""
+    """The likelihood is the sum of log-masses, level by level, and the image comes back."""
     flow = catalogue.perturb(tiny((8, 8, 1), levels=2, exit_components=2, **options), scale=.1)
     shapes = [(side, side, count) for side, count in channels]
     assert [tuple(shape) for shape in flow.latent_shapes] == shapes

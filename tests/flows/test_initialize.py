@@ -1,4 +1,4 @@
-"""Data-dependent initialisation of a whole flow: layer by layer, once, and remembered."""
+"""Tests data-dependent initialisation of a flow: by layer, once, and saved."""
 
 import catalogue
 import numpy as np
@@ -18,7 +18,7 @@ def values(flow):
 
 
 def test_each_act_norm_normalises_what_reaches_it(data, assert_close):
-    """Walks the level's steps by hand: what leaves each ActNorm has mean 0 and variance 1."""
+    """The output of every ActNorm, step by step, has mean 0 and variance 1."""
     flow = fresh(levels=1)
     assert not tfp_glow.is_initialized(flow)
     tfp_glow.initialize(flow, data)
@@ -32,7 +32,7 @@ def test_each_act_norm_normalises_what_reaches_it(data, assert_close):
         np.testing.assert_allclose(np.var(h, (0, 1, 2)), np.ones(4), atol=1e-3)
         h = mixing.inverse(h)
         flags = [w for w in coupling.conditioner._weights if w.shape == ()]
-        assert len(flags) == 2 and all(np.all(f) for f in flags)  # The network's two as well.
+        assert len(flags) == 2 and all(np.all(f) for f in flags)  # The network has two too.
         h = coupling.inverse(h)
 
 

@@ -1,4 +1,4 @@
-"""Integer discrete flows: exactly invertible, their masses, sampling, decoding, saving."""
+"""Tests integer discrete flows: exact inversion, masses, sampling, decoding, saving."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def flow():
 
 
 def every_eight_bit_image(shape):
-    """Each value at each place, the extremes side by side, and noise."""
+    """Returns images of every value, images of the extremes side by side, and noise."""
     constant = np.broadcast_to(np.arange(256)[:, None, None, None], (256, *shape))
     extremes = 255 * (np.indices(shape).sum(0) % 2)
     return np.concatenate([constant, [extremes, 255 - extremes],
@@ -42,7 +42,7 @@ def test_coupling_undoes_every_pair_of_bytes():
     x = coupling.inverse(y)
     shifts = np.rint(np.float32(256) * (
         3 * np.sin(40 * pairs[..., 0] / 256) + pairs[..., 0] / 256))
-    np.testing.assert_allclose(y[..., 1] - x[..., 1], shifts, atol=1)  # Ties are float32's.
+    np.testing.assert_allclose(y[..., 1] - x[..., 1], shifts, atol=1)  # float32 decides ties.
     assert np.ptp(shifts) > 1000 and np.all(x.numpy() == np.rint(x))
     np.testing.assert_array_equal(coupling.forward(tf.identity(x)), pairs)
 
@@ -69,14 +69,14 @@ def test_every_image_comes_back_bit_for_bit(options):
     assert flow.dtype == tf.float32
     assert all(np.all(z.numpy() == np.rint(z)) for z in latents)
     moved = np.concatenate([z.numpy().ravel() for z in latents])
-    assert np.abs(moved).max() > 256 and np.unique(moved).size > 300  # It is no identity.
+    assert np.abs(moved).max() > 256 and np.unique(moved).size > 300  # It is not the identity.
     np.testing.assert_array_equal(back([tf.constant(z.numpy()) for z in latents]), images)
     again = flow.bijector.forward(flow.bijector.inverse(tf.constant(images[250:], tf.float32)))
     np.testing.assert_array_equal(again, images[250:])
 
 
 def test_round_trip_and_log_det_on_integers():
-    """The kit's data rounded to integers, which the latents then are as well."""
+    """The test kit's data are rounded to integers, and so the latents are integers too."""
     bijector, shape = catalogue.build('integer')
     testing.assert_invertible(bijector, shape, catalogue.DTYPE, domain=lambda v: tf.round(9 * v))
 
@@ -92,18 +92,18 @@ def test_straight_through_gradient():
 
 def test_reversible_training_gives_the_gradients_of_ordinary_backprop(assert_close):
     images = every_eight_bit_image((4, 4, 1))[::37]
-    found = []
+    results = []
     for reversible in (True, False):
         flow = tiny(levels=1, reversible=reversible)
         with tf.GradientTape() as tape:
             value = flow.log_prob(images)
-        found.append((value, tape.gradient(value, flow.trainable_variables)))
-        assert all(np.any(g.numpy()) for g in found[-1][1])
-    assert_close(found[0], found[1], 1e-4)
+        results.append((value, tape.gradient(value, flow.trainable_variables)))
+        assert all(np.any(g.numpy()) for g in results[-1][1])
+    assert_close(results[0], results[1], 1e-4)
 
 
 def test_masses_sum_to_one():
-    """Over a grid that holds nearly all, of a flow whose network depends on its input."""
+    """The grid holds nearly all the mass of a flow whose network depends on its input."""
     def shift(kept):
         return .1 * kept**2
 
@@ -132,7 +132,7 @@ def test_masses_sum_to_one():
 
 
 def test_a_decoder_needs_only_what_it_has_decoded(flow):
-    """Priors given what has been merged are those of log_prob, and the loop ends at the image."""
+    """Priors given merged levels are those of log_prob, and the loop ends at the image."""
     images = tf.constant(every_eight_bit_image((4, 4, 1))[::71])
     latents, stays, total = flow.decompose(images), None, 0.
     assert flow.num_levels == 2 and [z.shape[1:] for z in latents] == flow.latent_shapes
@@ -196,7 +196,7 @@ def test_steps_have_their_own_permutations_and_networks():
     assert permutation.shape == (3, 4) and len(np.unique(permutation, axis=0)) > 1
     kernels = next(v for v in flow.trainable_variables if 'mix/kernel' in v.name).numpy()
     assert not np.allclose(kernels[0], kernels[1])
-    # The last convolutions start at zero: the flow only sorts channels, and counts from 128.
+    # The last convolutions start at zero: the flow only sorts channels and subtracts 128.
     z, = flow.decompose(np.full([1, 4, 4, 1], 200))
     np.testing.assert_array_equal(z, np.full([1, 2, 2, 4], 72.))
 
@@ -236,29 +236,29 @@ def test_values_are_checked_if_asked_for(flow):
 
 
 def test_colour_is_ycocg_for_every_pixel_and_comes_back():
-    """Against NumPy, on every value of R and B with some G."""
+    """It equals NumPy for every value of R and B with some values of G."""
     red, green, blue = (v.ravel().astype(np.float32) for v in np.meshgrid(
         np.arange(256), [0, 1, 100, 255], np.arange(256)))
     pixels = np.stack([red, green, blue], -1).reshape([1, 512, -1, 3])
     colour = tgb.reversible_colour()
-    found = colour.inverse(pixels).numpy()
+    converted = colour.inverse(pixels).numpy()
     co = red - blue
     t = blue + np.round(co / 2)
     cg = green - t
     y = t + np.round(cg / 2)
-    np.testing.assert_array_equal(found, np.stack([y, co, cg], -1).reshape(pixels.shape))
-    np.testing.assert_array_equal(colour.forward(tf.constant(found)), pixels)
-    grey = found[0].reshape(-1, 3)[(red == green) & (green == blue)]
+    np.testing.assert_array_equal(converted, np.stack([y, co, cg], -1).reshape(pixels.shape))
+    np.testing.assert_array_equal(colour.forward(tf.constant(converted)), pixels)
+    grey = converted[0].reshape(-1, 3)[(red == green) & (green == blue)]
     assert not grey[:, 1:].any()
     with pytest.raises(ValueError, match='colour must be False for images that are not RGB'):
         tfp_glow.flows.idf((8, 8, 1), 1, 1, 4, 2, colour=True)
 
 
 def test_priors_are_relative_to_the_nearest_channel_of_the_same_colour():
-    """Where networks still give zeros: middles about it, one component narrow."""
+    """Networks that give zeros put the middles near that channel, with one narrow component."""
     flow = tfp_glow.flows.idf((8, 8, 3), levels=2, steps_per_level=1, width=4, depth=2, bins=64,
                               factor_outs=(5, 1), stay_share=.67, relative=True, exit_components=3)
-    near = iter([(6, 7, 8), (4, 5), (2, 3), (1,), (0,)])  # Of pixels of Y, Co, Cg; one by one.
+    near = iter([(6, 7, 8), (4, 5), (2, 3), (1,), (0,)])  # Channels are Y, Co, Cg.
     for level in range(flow.num_levels - 1):
         kept = {0: 9, 1: 7, 2: 5, 3: 4, 4: 3}[level]
         stays = RNG.integers(-32, 32, [2, 4, 4, kept]).astype(np.float32)

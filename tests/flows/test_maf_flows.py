@@ -1,4 +1,4 @@
-"""MADE, MAF and IAF as flows: against autodiff Jacobians and TFP's densities, and their recipes."""
+"""Tests MADE, MAF and IAF flows against autodiff and TFP's densities, and their recipes."""
 
 import dataclasses
 import math
@@ -23,7 +23,7 @@ SEED = tf.constant([1, 2])
 
 
 def build(builder, event_shape, *args, **options):
-    """A perturbed flow in float64, the statistics of its batch norms not those of the data."""
+    """Returns a perturbed flow in float64; its batch norms have other statistics than the data."""
     flow = catalogue.perturb(builder(event_shape, *args, **dict(
         {'hidden': [8], 'dtype': tf.float64}, **options)))
     for v in flow.variables:
@@ -33,7 +33,7 @@ def build(builder, event_shape, *args, **options):
 
 
 def jacobian(function, y):
-    """`[B, D, D]`, one gradient for each output."""
+    """Returns `[B, D, D]`, one gradient for each output."""
     y = tf.constant(y)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(y)
@@ -48,12 +48,12 @@ def normal(z):
 
 @pytest.mark.parametrize('inner', ['affine', 'spline', 'mixture'])
 def test_density_is_that_of_the_triangle(inner, assert_close):
-    """Layers of one order: the whole Jacobian is triangular, with the log-det on its diagonal."""
+    """Layers of one order have a triangular Jacobian, whose diagonal gives the log-det."""
     flow = build(maf, (4,), 2, order='natural', inner=inner, components=2, bins=3)
     y = RNG.uniform(-1., 1., [3, 4])
-    found = jacobian(flow.bijector.inverse, y)
-    assert np.all(np.triu(found, 1) == 0) and np.any(np.tril(found, -1))
-    diagonal = np.diagonal(found, axis1=1, axis2=2)
+    jacobians = jacobian(flow.bijector.inverse, y)
+    assert np.all(np.triu(jacobians, 1) == 0) and np.any(np.tril(jacobians, -1))
+    diagonal = np.diagonal(jacobians, axis1=1, axis2=2)
     assert np.all(diagonal > 0)
     z = flow.bijector.inverse(y).numpy()
     assert_close(flow.log_prob(y), normal(z) + np.log(diagonal).sum(-1), 1e-9)
@@ -64,19 +64,19 @@ def test_orders_alternate(assert_close):
     first, second, third = flow.bijector.parts
     y = RNG.standard_normal([2, 3])
     for layer, triangle in ((first, np.triu), (second, np.tril), (third, np.triu)):
-        found = jacobian(layer.inverse, y)
-        assert np.all(triangle(found, 1 if triangle is np.triu else -1) == 0)
-    found = jacobian(flow.bijector.inverse, y)
-    assert np.all(found != 0)
+        jacobians = jacobian(layer.inverse, y)
+        assert np.all(triangle(jacobians, 1 if triangle is np.triu else -1) == 0)
+    jacobians = jacobian(flow.bijector.inverse, y)
+    assert np.all(jacobians != 0)
     assert_close(flow.log_prob(y), normal(flow.bijector.inverse(y).numpy())
-                 + np.linalg.slogdet(found)[1], 1e-9)
+                 + np.linalg.slogdet(jacobians)[1], 1e-9)
     orders = [part.network.layer.order.tolist()
               for part in maf((9,), 3, [4], order='random', batch_norm=False).bijector.parts]
     assert len(set(map(tuple, orders))) == 3 and all(sorted(o) == list(range(9)) for o in orders)
 
 
 def test_a_layer_is_made_and_batch_norm(assert_close):
-    """u = (x - mu) exp(-alpha), batch norm after it, on the network's own outputs."""
+    """It is u = (x - mu) exp(-alpha) of the network's own outputs, then batch norm."""
     flow = build(maf, (3,), 1)
     values = {v.name.split('/')[-1]: v.numpy() for v in flow.variables if 'batch_norm' in v.name}
     y = RNG.standard_normal([5, 3])
@@ -96,7 +96,7 @@ def test_the_affine_scale_is_bounded(builder, least, most):
 
 
 def test_mixture_and_logistic_prior_are_a_mixture_density(assert_close):
-    """Of doubled images; at the start, with scale 1 and even means of standard deviation 0.4."""
+    """The density is that of doubled images; scales start at 1, even means have deviation 0.4."""
     flow = made((2, 1, 2), [4], inner='mixture', components=3, prior='logistic', dtype=tf.float64)
     mixture = tfd.MixtureSameFamily(
         tfd.Categorical(probs=tf.constant([1 / 3] * 3, tf.float64)),
@@ -133,7 +133,7 @@ def test_images_are_sampled_step_by_step(inner, assert_close, monkeypatch):
                  network_options={'direct': True})
     labels = tf.constant([0, 2, 1, 1, 0])
     z = flow.distribution.sample(5, seed=SEED)
-    with monkeypatch.context() as patch:  # Each hidden unit once: the network itself never runs.
+    with monkeypatch.context() as patch:  # Hidden units run once, the network never.
         patch.setattr(networks.MaskedDenseNetwork, 'call', no_run)
         y = flow.sample(5, seed=SEED, condition=labels)
     assert y.shape == [5, 2, 1, 2]
@@ -146,11 +146,11 @@ def test_images_are_sampled_step_by_step(inner, assert_close, monkeypatch):
 def test_convolutions_see_images_as_they_are(assert_close):
     flow = build(maf, (3, 2, 2), 2, hidden=None, network=networks.masked_conv,
                  network_options={'width': 4, 'blocks': 1})
-    assert flow.bijector.parts[2].mean.shape == [2]  # Batch norm by channel.
+    assert flow.bijector.parts[2].mean.shape == [2]  # Batch norm is by channel.
     y = RNG.uniform(-.5, .5, [3, 3, 2, 2])
-    found = jacobian(flow.bijector.inverse, y)
+    jacobians = jacobian(flow.bijector.inverse, y)
     z = flow.bijector.inverse(y)
-    expected = normal(z.numpy().reshape(3, 12)) + np.linalg.slogdet(found)[1]
+    expected = normal(z.numpy().reshape(3, 12)) + np.linalg.slogdet(jacobians)[1]
     assert_close(flow.log_prob(y), expected, 1e-9)
     assert_close(flow.bijector.forward(tf.identity(z)), y, 1e-9)
 
@@ -191,7 +191,7 @@ def test_bad_arguments_are_named(arguments, message):
     (model, name) for model in (zoo_made, zoo_maf, zoo_iaf) for name in model.RECIPES],
     ids=lambda value: getattr(value, '__name__', value))
 def test_recipes_take_a_step(model, name):
-    """The recipe's own flow with narrow networks, as vectors or as tiny images."""
+    """The recipe's flow, with narrow networks, takes a step on vectors or tiny images."""
     config, training = model.RECIPES[name].config, model.RECIPES[name].training
     assert model.SPEC.divisor(config) == 1
     layers = getattr(config, 'layers', 1)

@@ -1,4 +1,4 @@
-"""Flows that normalise by the batch: training and evaluation, and their statistics."""
+"""Tests training, evaluation and statistics of flows that normalise by the batch."""
 
 import catalogue
 import numpy as np
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(31)
 
 
 def flow(container):
-    """Two batch norms, one in a container, and a coupling between them."""
+    """Builds two batch norms, one in a container, and a coupling between them."""
     first, second = (tgb.BatchNorm(**catalogue.statistics(2), event_ndims=3) for _ in range(2))
     coupling = tgb.Coupling(catalogue.dense(1, 1), tgb.Additive())
     catalogue.perturb(coupling)
@@ -44,7 +44,7 @@ def test_statistics_are_those_of_what_reaches_each_part(container):
 
 @pytest.mark.parametrize('container', CONTAINERS)
 def test_modes_agree_on_the_batch_of_the_statistics(container):
-    """Once the statistics are those of a batch, both modes say the same of that batch."""
+    """Both modes give a batch the same values once the statistics are its own."""
     model = flow(CONTAINERS[container])[0]
     training = tfp_glow.with_training(model)
     y = tf.constant(RNG.normal(3., 2., [20, 1, 2, 2]))

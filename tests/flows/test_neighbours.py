@@ -1,4 +1,4 @@
-"""What priors of integers that leave are told relative to, against the image's own pixels."""
+"""Tests the means that priors of leaving integers are relative to on the image's pixels."""
 
 import catalogue
 import numpy as np
@@ -17,7 +17,7 @@ def test_means_are_of_the_pixels_around(colours):
     x = RNG.integers(0, 256, [2, 6, 8, colours]).astype(np.float32)
     squeezed = tgb.Squeeze(2).inverse(tf.constant(x)).numpy()
 
-    def at(i, j):  # Beyond the last square, what it has.
+    def at(i, j):  # Beyond the last square, it repeats.
         return x[:, i - 2 * (i >= 6), j - 2 * (j >= 8)]
     means = {1: lambda i, j: (at(i, j - 1) + at(i, j + 1)) / 2,
              2: lambda i, j: (at(i - 1, j) + at(i + 1, j)) / 2,
@@ -26,30 +26,30 @@ def test_means_are_of_the_pixels_around(colours):
         kept = pixel * colours
         near = [neighbours.nearest_channels(kept + c, kept, colours, between=True)
                 for c in range(colours)]
-        found = neighbours.means(tf.constant(squeezed[..., :kept]), near).numpy()
+        near_means = neighbours.means(tf.constant(squeezed[..., :kept]), near).numpy()
         for i, j in np.ndindex(3, 4):
             row, column = 2 * i + pixel // 2, 2 * j + pixel % 2
-            np.testing.assert_allclose(found[:, i, j], mean(row, column), rtol=1e-6)
+            np.testing.assert_allclose(near_means[:, i, j], mean(row, column), rtol=1e-6)
 
 
 @pytest.mark.parametrize('channel, kept, colours, between, expected', [
     (3, 3, 1, False, [(2, 0, 0)]), (11, 9, 3, False, [(8, 0, 0)]), (9, 7, 3, False, [(6, 0, 0)]),
     (4, 4, 3, False, [(1, 0, 0)]), (2, 1, 3, False, [(0, 0, 0)]), (2, 1, 3, True, [(0, 0, 0)]),
-    (3, 2, 1, True, [(1, 0, 0), (1, 1, 0)]),  # Of those on four sides two have left.
+    (3, 2, 1, True, [(1, 0, 0), (1, 1, 0)]),  # Of four neighbours two have left.
     (8, 7, 3, True, [(2, 0, 0), (2, 1, 0)]), (5, 4, 1, True, [(3, 0, 0)])])
 def test_which_is_near(channel, kept, colours, between, expected):
     assert neighbours.nearest_channels(channel, kept, colours, between) == expected
 
 
 def test_without_permutations_what_stays_are_pixels():
-    """A quarter of them, whatever the couplings do; priors start out about means."""
+    """A quarter of the pixels stay, whatever the couplings do; priors start near means."""
     options = {'levels': 1, 'steps_per_level': 1, 'width': 4, 'depth': 2, 'factor_outs': 4,
                'stay_share': .75, 'relative': True, 'bins': 64}
     flow = catalogue.perturb(tfp_glow.flows.idf((8, 8, 1), permute=False, **options), scale=.5)
     x = RNG.integers(0, 64, [2, 8, 8, 1])
     latents = flow.decompose(x)
     np.testing.assert_array_equal(latents[-1], x[:, ::2, ::2] - 32)
-    assert np.any(latents[0] != x[:, 1::2, 1::2] - 32)  # Which couplings shift.
+    assert np.any(latents[0] != x[:, 1::2, 1::2] - 32)  # Couplings shift these.
     fresh = tfp_glow.flows.idf((8, 8, 1), permute=False, **options)
     stays = RNG.integers(-32, 32, [2, 4, 4, 1]).astype(np.float32)
     right = np.concatenate([stays[:, :, 1:], stays[:, :, -1:]], 2)
@@ -57,10 +57,10 @@ def test_without_permutations_what_stays_are_pixels():
 
 
 def test_pixels_have_the_channels_that_the_level_before_left():
-    """A level that begins with six of them has such squares of six each: both sides of each."""
+    """A level that begins with six channels has pixels of six, and means of both sides of each."""
     flow = tfp_glow.flows.idf((8, 8, 3), 2, 1, width=4, depth=2, factor_outs=(1, 3),
                               stay_share=.5, relative=True, permute=False)
-    stays = RNG.integers(-99, 99, [1, 2, 2, 6]).astype(np.float32)  # Of the first of each square.
+    stays = RNG.integers(-99, 99, [1, 2, 2, 6]).astype(np.float32)  # They are the first pixels.
     right = np.concatenate([stays[:, :, 1:], stays[:, :, -1:]], 2)
     np.testing.assert_allclose(flow.prior(2, stays).loc, (stays + right) / 2)
 

@@ -1,4 +1,4 @@
-"""NICE: against NumPy on its own weights, its shapes and priors, its recipes."""
+"""Tests NICE against NumPy with the same weights, its shapes, priors and recipes."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ def by_name(flow):
 
 
 def numpy_nice(flow, y, depths, shift, rate):
-    """Latents and log-det from the paper's equations and the flow's variables."""
+    """Computes latents and log-det by the paper's equations from the flow's variables."""
     values = by_name(flow)
     h = y.reshape(len(y), -1) + shift
     for k, depth in enumerate(depths):
@@ -63,7 +63,7 @@ def test_equals_numpy(event_shape, hidden, depths, shift, rate, prior, assert_cl
 
 @pytest.mark.parametrize('place', ['data', 'prior'])
 def test_a_mixture_of_logistics(place, assert_close):
-    """Of the prior it is the density of the scaled entries; of the data, the first map."""
+    """In the prior it is the density of the scaled entries; in the data it is the first map."""
     flow = build((2, 3, 1), 2, [4], mixture=place, components=3, scaling_rate=2.)
     y = RNG.uniform(-.5, .5, [5, 2, 3, 1])
     logits, means, log_scales = (
@@ -91,7 +91,7 @@ def test_a_mixture_of_logistics(place, assert_close):
 
 
 def test_the_range_of_the_data(assert_close):
-    """The networks see it: the same weights give the same latents for equally placed data."""
+    """Networks see data relative to the range, so equally placed data have the same latents."""
     wide = build((2, 2, 1), 2, [4], data_range=(-1., 1.))
     plain = build((4,), 2, [4])
     y = RNG.uniform(-.5, .5, [3, 2, 2, 1])
@@ -199,7 +199,7 @@ def test_bad_sizes_of_an_mlp(arguments, message):
 
 @pytest.mark.parametrize('name', zoo_nice.RECIPES)
 def test_recipes_train(name):
-    """The recipe's own shape of network, narrow; on images one step by Keras."""
+    """The recipe's network, made narrow, trains; on images it takes one step by Keras."""
     config, training = zoo_nice.RECIPES[name].config, zoo_nice.RECIPES[name].training
     assert training.batch_size and zoo_nice.SPEC.divisor(config) == 1
     config = dataclasses.replace(config, width=3)

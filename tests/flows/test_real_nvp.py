@@ -1,4 +1,4 @@
-"""RealNVP: its network against NumPy, its couplings, density, modes and recipes."""
+"""Tests RealNVP: its network against NumPy, its couplings, density, modes and recipes."""
 
 import dataclasses
 import math
@@ -37,7 +37,7 @@ def flow():
 
 
 def numpy_convolution(layer, x):
-    """'Same' convolution with gain * v / ||v||, by its definition."""
+    """Computes a 'same' convolution with gain * v / ||v||, by its definition."""
     kernel, pad = layer.kernel.numpy(), layer.kernel_size // 2
     kernel = kernel * layer.gain.numpy() / np.sqrt((kernel**2).sum((0, 1, 2)))
     (_, height, width, _), size = x.shape, layer.kernel_size
@@ -81,7 +81,7 @@ def test_network_initialisation(assert_close):
     np.testing.assert_allclose(output[..., 1:].std((0, 1, 2)), [1, 1], rtol=1e-3)
     assert np.abs(network(x, 1 - labels) - output).max() > 1e-3
     network.initialize(10 * x, labels)
-    assert_close(network(x, labels), output)  # Once.
+    assert_close(network(x, labels), output)  # It initialises once.
 
 
 def test_reduced_precision_is_close(assert_close):
@@ -101,7 +101,7 @@ def test_starts_as_the_identity_after_the_logit(assert_close):
     logits = np.log(p / (1 - p))
 
     def normalised(h, count):
-        """By `count` batch norms, each of the channels of what it is given."""
+        """Applies `count` batch norms, each by channel to the output of the one before."""
         for _ in range(count):
             h = (h - h.mean((0, 1, 2))) / np.sqrt(h.var((0, 1, 2)) + 1e-4)
         return h
@@ -109,7 +109,7 @@ def test_starts_as_the_identity_after_the_logit(assert_close):
     h = normalised(logits, 3)
     pixels = normalised(h.reshape(16, 2, 2, 2, 2).transpose(0, 1, 3, 2, 4).reshape(16, 2, 2, 4), 3)
     top, bottom = pixels[..., :2], pixels[..., 2:]
-    stays = np.stack([top[..., 0], bottom[..., 1]], -1)  # One colour of the checkerboard.
+    stays = np.stack([top[..., 0], bottom[..., 1]], -1)  # This is one colour of the board.
     leaves = np.stack([top[..., 1], bottom[..., 0]], -1)
     assert_close(flow.bijector.inverse(y), [leaves, normalised(stays, 4)], 1e-9)
 
@@ -125,15 +125,15 @@ def test_splits_alternate_and_networks_see_the_board(halves):
     masks = [c.conditioner.layer.get_config()['mask'] for c in couplings(flow)]
     assert masks[3:6] == [None] * 3
     for split, mask in zip(splits[:3], masks[:3]):
-        pixels = tf.reshape(tf.range(1., 65.), [1, 8, 8, 1])  # Odd numbers in even columns.
+        pixels = tf.reshape(tf.range(1., 65.), [1, 8, 8, 1])  # Even columns are odd.
         kept = split.apart(pixels)[0][0, ..., 0].numpy()
-        # Of halves, the rows whose first pixel conditions; else the pixels that do.
+        # Halves give the rows whose first pixel conditions; other splits give the pixels.
         np.testing.assert_array_equal(mask, kept % 2 == 1 if halves else kept > 0)
 
 
 def test_log_det_is_that_of_the_jacobian(flow, assert_close):
-    """And every latent depends on every pixel: nothing is left out, nor parted from the rest."""
-    y = tf.repeat(images(1, 4, 4, 1), 16, 0)  # A row of the Jacobian from each copy.
+    """Every latent also depends on every pixel: nothing is left out or separate."""
+    y = tf.repeat(images(1, 4, 4, 1), 16, 0)  # Each copy gives a row of the Jacobian.
     with tf.GradientTape() as tape:
         tape.watch(y)
         latents = flow.bijector.inverse(y)
@@ -149,7 +149,7 @@ def test_log_det_is_that_of_the_jacobian(flow, assert_close):
 
 
 def test_modes(flow, assert_close):
-    """A step of the training twin, then statistics; evaluation agrees with it on that batch."""
+    """After a training step and a fit of statistics, evaluation agrees with training."""
     y = images(32, 4, 4, 1)
     twin = tfp_glow.with_training(flow)
     with tf.GradientTape() as tape:
@@ -173,7 +173,7 @@ def test_checkpoint(flow, tmp_path, assert_close):
 
 
 def test_options(assert_close):
-    """Odd sides at the last scale, act norm, an injected network, labels."""
+    """The options work together: odd last sides, act norm, an injected network, labels."""
     def network(input_shape, outputs, *, width, seed, dtype, classes, **_):
         return networks.conv_network(input_shape, outputs, width, seed=seed, dtype=dtype,
                                      classes=classes)
@@ -213,7 +213,7 @@ def test_bad_arguments_are_named(make, message):
     pytest.param(name, marks=pytest.mark.slow if name.startswith('paper') else ())
     for name in registry.spec('real_nvp').recipes])
 def test_recipes_build_and_take_a_step(name):
-    """As they are but for the size of their networks."""
+    """Only the size of the networks differs from the recipes."""
     model = registry.spec('real_nvp')
     config = registry.recipe('real_nvp', name, 'none').config
     config = dataclasses.replace(config, width=2, blocks=0)

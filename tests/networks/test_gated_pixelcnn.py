@@ -1,4 +1,4 @@
-"""The gated PixelCNN: what it sees, what it computes, and that it computes nothing twice."""
+"""Tests what the gated PixelCNN sees and computes, and that it computes nothing twice."""
 
 import keras
 import numpy as np
@@ -36,10 +36,10 @@ def data(net, count=2):
 
 
 def seen(net, condition=None):
-    """`[P, P]`: whether pixel p's outputs react, all of them and to all channels, to pixel q.
+    """Returns `[P, P]`: whether all outputs of pixel p react to all channels of pixel q.
 
-    By the Jacobian at some images, of which one gradient makes all rows: each has its own copy.
-    Fails if one output reacts to a channel and another does not.
+    One gradient gives all rows of the Jacobian at some images, since each row has its own copy.
+    It fails if one output reacts to a channel and another does not.
     """
     height, width, channels = net.event_shape
     pixels, images = height * width, 4
@@ -53,13 +53,13 @@ def seen(net, condition=None):
         total = tf.reduce_sum(tf.linalg.diag_part(raw))
     jacobian = tf.reshape(tape.gradient(total, x),
                           [images, pixels, net.outputs, pixels, channels])
-    found = np.any(np.abs(jacobian) > 0, axis=0)
-    assert np.array_equal(found.all((1, 3)), found.any((1, 3)))
-    return found.any((1, 3))
+    reacts = np.any(np.abs(jacobian) > 0, axis=0)
+    assert np.array_equal(reacts.all((1, 3)), reacts.any((1, 3)))
+    return reacts.any((1, 3))
 
 
 def before(height, width, rows, columns):
-    """`[P, P]`: q in the rectangle of so many rows above p, or to its left, in raster order."""
+    """Returns `[P, P]`: whether q is in the `rows` above p or left of it, in raster order."""
     y, x = np.divmod(np.arange(height * width), width)
     up, aside = y[:, None] - y, x - x[:, None]
     return (((up > 0) & (up <= rows) & (abs(aside) <= columns))
@@ -67,7 +67,7 @@ def before(height, width, rows, columns):
 
 
 def test_sees_all_pixels_before_and_no_other():
-    """Before and after Adam's steps on real gradients, and after any assignment."""
+    """This holds before and after steps of Adam, and after any assignment."""
     options, condition = CONDITIONS['maps']
     net, x = network(**options), data(network())
     assert not seen(net, condition).any()  # The last layer starts at zero.
@@ -76,7 +76,7 @@ def test_sees_all_pixels_before_and_no_other():
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.square(net(x, **given(condition)) - x[..., :1]))
         optimizer.apply(tape.gradient(loss, net.trainable_weights), net.trainable_weights)
-    every = np.tri(12, k=-1, dtype=bool)  # Raster order; all 4x3 pixels are within reach.
+    every = np.tri(12, k=-1, dtype=bool)  # In raster order, all 4x3 pixels are within reach.
     np.testing.assert_array_equal(seen(net, condition), every)
     np.testing.assert_array_equal(seen(randomise(net, .5), condition), every)
     assert not np.any(seen(randomise(net, 3.), condition) & ~every)
@@ -84,21 +84,21 @@ def test_sees_all_pixels_before_and_no_other():
 
 @pytest.mark.parametrize('blocks, first, reach', [(1, 3, 1), (2, 3, 2), (2, 5, 3)])
 def test_reach(blocks, first, reach):
-    """A full rectangle: without a blind spot to the right above."""
+    """The network reaches a full rectangle, without a blind spot above to the right."""
     net = randomise(network((5, 6, 1), 1, width=8, blocks=blocks, first_kernel_size=first), .5)
     np.testing.assert_array_equal(seen(net), before(5, 6, reach, reach))
 
 
 def masked(x, kernel, rows, columns):
-    """NumPy: the kernel's taps at these offsets from the pixel, zero outside of the image."""
-    found = np.zeros([*x.shape[:3], kernel.shape[-1]])
+    """Applies the kernel at these offsets from each pixel in NumPy; outside is zero."""
+    sums = np.zeros([*x.shape[:3], kernel.shape[-1]])
     for i, down in enumerate(rows):
         for j, right in enumerate(columns):
             for y in range(x.shape[1]):
                 for z in range(x.shape[2]):
                     if 0 <= y + down < x.shape[1] and 0 <= z + right < x.shape[2]:
-                        found[:, y, z] += x[:, y + down, z + right] @ kernel[i, j]
-    return found
+                        sums[:, y, z] += x[:, y + down, z + right] @ kernel[i, j]
+    return sums
 
 
 def gated(hidden):
@@ -107,7 +107,7 @@ def gated(hidden):
 
 
 def test_by_its_definition(assert_close):
-    """Figure 2 of the paper, pixel after pixel; the condition is added before each gate."""
+    """The network equals figure 2 of the paper; the condition is added before each gate."""
     options, condition = CONDITIONS['maps']
     net = randomise(network(**options), .5)
     value = {w.path.split('/', 1)[1]: w.numpy() for w in net.weights}
@@ -140,9 +140,9 @@ def test_one_pixel_at_a_time_computes_each_once(name, assert_close, monkeypatch)
     computed, call = {}, networks.PastConv2D.call
 
     def counted(self, inputs):
-        found = call(self, inputs)
-        computed[id(self)] = computed.get(id(self), 0) + found.shape[1] * found.shape[2]
-        return found
+        outputs = call(self, inputs)
+        computed[id(self)] = computed.get(id(self), 0) + outputs.shape[1] * outputs.shape[2]
+        return outputs
     monkeypatch.setattr(networks.PastConv2D, 'call', counted)
     rows, next_row, start, next_pixel = net.incremental(2, **given(condition))
     above = tf.zeros([2, width, channels], x.dtype)
@@ -153,7 +153,7 @@ def test_one_pixel_at_a_time_computes_each_once(name, assert_close, monkeypatch)
             pixels, raw = next_pixel(pixels, state, tf.constant(j), left)
             assert_close(raw, expected[:, i, j], 1e-10)
             left = x[:, i, j]
-    assert list(computed.values()) == [height * width] * 4  # Two stacks in two blocks.
+    assert list(computed.values()) == [height * width] * 4  # There are two stacks in two blocks.
 
 
 @pytest.mark.parametrize('name', ['classes', 'vectors', 'maps'])

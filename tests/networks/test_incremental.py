@@ -1,4 +1,4 @@
-"""The serial direction with each hidden unit computed once, against whole runs of the network."""
+"""Tests the serial direction, which computes each hidden unit once, against whole runs."""
 
 import math
 
@@ -29,7 +29,7 @@ CASES = {
 
 
 class Whole:
-    """A network of which nothing but whole runs can be had."""
+    """A network that offers nothing but whole runs."""
 
     def __init__(self, network):
         layer = getattr(network, 'layer', network)
@@ -46,7 +46,7 @@ def made(event_size=5, outputs=2, dtype='float64', **options):
 
 
 def pair(network, inner=None, of=tgb.MaskedAutoregressive):
-    """The bijector by increments, and the same one by whole runs."""
+    """Returns the bijector by increments and the same one by whole runs."""
     return catalogue.perturb(of(network, inner), seed=2), of(Whole(network), inner)
 
 
@@ -66,7 +66,7 @@ def data(size=5):
 
 
 def serial(bijector, value, **condition):
-    """Value and log-det of the serial direction."""
+    """Returns the value and the log-det of the serial direction."""
     direction = 'inverse' if isinstance(bijector, tgb.InverseAutoregressive) else 'forward'
     value = tf.identity(value)
     log_det = getattr(bijector, f'{direction}_log_det_jacobian')(value, 1, **condition)
@@ -76,9 +76,9 @@ def serial(bijector, value, **condition):
 def gradients(bijector, value, variables, **condition):
     with tf.GradientTape() as tape:
         tape.watch([value, *variables])
-        found, log_det = serial(bijector, value, **condition)
-        loss = tf.reduce_sum(tf.sin(found)) + tf.reduce_sum(tf.cos(log_det))
-    return [found, log_det, *map(tf.convert_to_tensor, tape.gradient(
+        output, log_det = serial(bijector, value, **condition)
+        loss = tf.reduce_sum(tf.sin(output)) + tf.reduce_sum(tf.cos(log_det))
+    return [output, log_det, *map(tf.convert_to_tensor, tape.gradient(
         loss, [value, *variables], unconnected_gradients='zero'))]
 
 
@@ -107,9 +107,9 @@ def test_gradients_equal_those_of_whole_runs(case, compiled, assert_close):
     if compiled is not None:
         run = tf.function(run, [tf.TensorSpec([3 if compiled else None, 5], tf.float64)],
                           jit_compile=compiled)
-    for found, wanted in zip(run(value), expected, strict=True):
+    for actual, wanted in zip(run(value), expected, strict=True):
         assert np.any(wanted)
-        assert_close(found, wanted, 1e-10)
+        assert_close(actual, wanted, 1e-10)
 
 
 def test_spline_as_the_inner_transform(assert_close):
@@ -119,7 +119,7 @@ def test_spline_as_the_inner_transform(assert_close):
 
 
 def test_equals_whole_runs_after_training(assert_close):
-    """Steps that change the kernels under the mask as well, as weight decay does."""
+    """The steps change the kernels under the mask as well, as weight decay does."""
     ours, whole = pair(made(order='random', direct=True))
     value = data()
     for _ in range(3):
@@ -151,18 +151,18 @@ def test_in_repeat(of, assert_close, monkeypatch):
         def both(value):
             with tf.GradientTape() as tape:
                 tape.watch(value)
-                found = getattr(bijector, direction)(value, condition=LABELS)
+                output = getattr(bijector, direction)(value, condition=LABELS)
                 log_det = getattr(bijector, f'{direction}_log_det_jacobian')(
                     value, 1, condition=LABELS)
-                loss = tf.reduce_sum(tf.sin(found)) + tf.reduce_sum(tf.cos(log_det))
+                loss = tf.reduce_sum(tf.sin(output)) + tf.reduce_sum(tf.cos(log_det))
             sources = [value, *stacked.weights]
-            return [found, log_det, *map(tf.convert_to_tensor, tape.gradient(loss, sources))]
+            return [output, log_det, *map(tf.convert_to_tensor, tape.gradient(loss, sources))]
         return tf.function(both)(value)
     expected = run(whole)
     monkeypatch.setattr(networks.MaskedDenseNetwork, 'call', no_run)
-    for found, wanted in zip(run(ours), expected, strict=True):
+    for actual, wanted in zip(run(ours), expected, strict=True):
         assert np.any(wanted)
-        assert_close(found, wanted, 1e-10)
+        assert_close(actual, wanted, 1e-10)
 
 
 def test_every_unit_has_its_turn_once():
@@ -175,7 +175,7 @@ def test_every_unit_has_its_turn_once():
 
 
 def test_work_of_one_run(monkeypatch):
-    """All products of the D steps together, against those of one run, at D = 200."""
+    """The products of all D = 200 steps together cost little more than those of one run."""
     maf = tgb.MaskedAutoregressive(made(200, hidden=(100, 100)))
     shapes, matmul = [], keras.ops.matmul
     monkeypatch.setattr(keras.ops, 'matmul', lambda a, b: shapes.append(b.shape) or matmul(a, b))
@@ -187,7 +187,7 @@ def test_work_of_one_run(monkeypatch):
 
 
 def test_eager_mode_traces_many_steps(assert_close):
-    """From 64 dimensions on: the values and gradients of the steps one by one."""
+    """At 64 dimensions or more, values and gradients equal those of the traced steps."""
     ours, _ = pair(made(64))
     value, variables, steps = data(64), ours.trainable_variables, []
 
@@ -195,16 +195,16 @@ def test_eager_mode_traces_many_steps(assert_close):
         steps.append(tf.executing_eagerly())
         return wrapped(raw)
     ours._inner = inner
-    found = gradients(ours, value, variables)
+    actual = gradients(ours, value, variables)
     assert 0 < len(steps) < 20 and not any(steps)
     expected = tf.function(gradients, autograph=False)(ours, value, variables)
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(actual, expected, strict=True):
         assert np.any(other)
         assert_close(one, other, 1e-8)
 
 
 def test_half_precision_is_by_whole_runs():
-    """Where each run rounds, the two directions agree only if both run the network."""
+    """Every run rounds, so the two directions agree only if both run the whole network."""
     network = made(dtype='mixed_bfloat16')
     assert network.incremental(3) is None
     maf = catalogue.perturb(tgb.MaskedAutoregressive(network), seed=1)
@@ -219,7 +219,7 @@ def test_condition_is_checked():
 
 
 def test_incremental_of_any_module(assert_close):
-    """The method is all that counts: the shift is the sum of what came before."""
+    """Any module with the method works; here the shift is the sum of the earlier dimensions."""
     class Sums(tf.Module):
         order, event_shape, outputs_per_dim = np.array([2, 0, 1]), (3,), 1
 

@@ -1,4 +1,4 @@
-"""The networks of a ladder VAE against TensorFlow's own operations."""
+"""Tests the networks of a ladder VAE against TensorFlow's own operations."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def image(side, channels):
 
 
 def convolution(layer, x):
-    """What a `WeightNormConv2D` computes, by its weights."""
+    """Computes a `WeightNormConv2D` from its weights."""
     kernel = layer.kernel.numpy()
     kernel = kernel / np.sqrt((kernel**2).sum((0, 1, 2))) * layer.gain.numpy()
     bias = layer.bias.numpy() + (layer.bias_map.numpy() if layer.position_bias else 0)
@@ -74,7 +74,7 @@ def test_ladder_layer(factor, assert_close):
 
 def test_top(assert_close):
     up, *_ = networks.ladder_layer((4, 4), 6, latent_channels=3, factor=2, top=True)
-    assert [w.shape[-1] for w in up.trainable_weights] == [6, 6, 6]  # One convolution.
+    assert [w.shape[-1] for w in up.trainable_weights] == [6, 6, 6]  # One convolution has these.
     x = image(4, 6)
     features, mean, log_sd, context = up(x)
     assert_close(features, x.reshape(3, 2, 2, 2, 2, 6).mean((2, 4)))

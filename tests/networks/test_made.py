@@ -1,4 +1,4 @@
-"""Masked networks: nothing sees what comes after it, whatever happens to the weights."""
+"""No output of a masked network sees later inputs, whatever happens to the weights."""
 
 import keras
 import numpy as np
@@ -37,7 +37,7 @@ def randomise(network):
 
 
 def given(network, count=3):
-    """A valid `condition=`, where the network takes one."""
+    """Returns a valid `condition=` if the network takes one."""
     if not network.takes_condition:
         return {}
     if 'event_shape' in network.get_config():
@@ -46,29 +46,29 @@ def given(network, count=3):
 
 
 def jacobian(network):
-    """`[B, D, k, D]`: of the outputs by the inputs, both sorted from first to last."""
+    """Returns `[B, D, k, D]`, outputs by inputs, both sorted from first to last."""
     x = tf.constant(RNG.standard_normal([3, *network.event_shape]))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         outputs = network(x, **given(network))
     size, order = len(network.order), network.order
     assert sorted(order) == list(range(size))
-    found = tf.reshape(tape.batch_jacobian(outputs, x, experimental_use_pfor=False),
+    derivatives = tf.reshape(tape.batch_jacobian(outputs, x, experimental_use_pfor=False),
                        [3, size, network.outputs_per_dim, size])
-    return found.numpy()[:, order][..., order]
+    return derivatives.numpy()[:, order][..., order]
 
 
 def assert_autoregressive(network, all_before):
-    found = jacobian(network)
-    before = np.tri(found.shape[1], k=-1, dtype=bool)[:, np.newaxis]
-    assert not np.any(np.where(before, 0., found))  # Exactly zero: on the diagonal as well.
+    derivatives = jacobian(network)
+    before = np.tri(derivatives.shape[1], k=-1, dtype=bool)[:, np.newaxis]
+    assert not np.any(np.where(before, 0., derivatives))  # The diagonal is exactly zero as well.
     if all_before:
-        assert np.all(found[np.broadcast_to(before, found.shape)])
+        assert np.all(derivatives[np.broadcast_to(before, derivatives.shape)])
 
 
 @pytest.mark.parametrize('name', NETWORKS)
 def test_autoregressive_whatever_the_weights(name):
-    """Before and after Adam's steps on real gradients, and after any assignment."""
+    """This holds before and after steps of Adam, and after any assignment."""
     network = NETWORKS[name]()
     flow = tgb.MaskedAutoregressive(network)
     y = tf.constant(RNG.standard_normal([3, *network.event_shape]).cumsum(-1))
@@ -85,13 +85,13 @@ def test_autoregressive_whatever_the_weights(name):
     assert any(np.any(w != s) for w, s in zip(network.trainable_weights, start))
     assert_autoregressive(network, all_before=True)
     assert_autoregressive(randomise(network), all_before=True)
-    for weight in network.weights:  # What is masked out may hold anything.
+    for weight in network.weights:  # Masked weights may hold any value.
         weight.assign(1e6 * RNG.standard_normal(weight.shape))
     assert_autoregressive(network, all_before=False)
 
 
 def test_masked_weights_do_not_count(assert_close):
-    """Not even infinite ones: as a diverged average or a foreign file may leave."""
+    """Not even infinite ones count, which a diverged average or a foreign file may leave."""
     network = randomise(made())
     x = RNG.standard_normal([2, 4])
     expected = network(x)
@@ -108,7 +108,7 @@ def test_masked_weights_do_not_count(assert_close):
 
 
 def numpy_made(network, x, order, hidden):
-    """Two hidden layers, by the definition, one unit after the other."""
+    """Computes two hidden layers by the definition, one unit after the other."""
     degree = {dimension: place + 1 for place, dimension in enumerate(order)}
     inputs = [degree[d] for d in range(len(order))]
     outputs = np.repeat(inputs, network.outputs_per_dim)
@@ -131,13 +131,13 @@ def test_made_by_its_definition(order, expected, assert_close):
     network = randomise(made(hidden=[6, 5], order=order))
     np.testing.assert_array_equal(network.order, expected)
     x = RNG.standard_normal([3, 4])
-    hidden = [[1, 1, 2, 2, 3, 3], [1, 1, 2, 3, 3]]  # Equal shares of 1 .. D-1.
+    hidden = [[1, 1, 2, 2, 3, 3], [1, 1, 2, 3, 3]]  # 1 .. D-1 have equal shares.
     assert_close(network(x), numpy_made(network, x, expected, hidden), 1e-12)
 
 
 @pytest.mark.parametrize('kind', ['classes', 'vectors', 'image'])
 def test_condition_reaches_all_outputs(kind):
-    """Those of the first dimension too, which see nothing else."""
+    """It reaches the outputs of the first dimension too, which see nothing else."""
     conditions = {'classes': np.array([0, 1, 2]), 'vectors': RNG.standard_normal([3, 2]),
                   'image': RNG.standard_normal([3, 2, 2, 1])}
     network = randomise({'classes': lambda: made(classes=3),
@@ -184,7 +184,7 @@ def test_clone_and_stacked(name, assert_close):
 
 
 def test_saved_by_keras(tmp_path, assert_close):
-    """The weights of a flow's network can be kept as Keras keeps them."""
+    """Keras can save and load the weights of a flow's network."""
     network, other = randomise(made(direct=True)), made(direct=True)
     network.save_weights(tmp_path / 'made.weights.h5')
     other.load_weights(tmp_path / 'made.weights.h5')

@@ -1,4 +1,4 @@
-"""Keras conditioners against NumPy, and the bridge that makes their weights visible."""
+"""Tests Keras conditioners against NumPy, and the bridge that makes their weights visible."""
 
 import copy
 
@@ -23,7 +23,7 @@ def randomised(layer):
 
 
 def numpy_convolution(x, kernel, edge_kernel):
-    """'Same' convolution by its definition; the indicator is 1 in the padding and 0 inside."""
+    """Computes a 'same' convolution by its definition; the indicator is 1 only in the padding."""
     size, (_, height, width, _) = len(kernel), x.shape
     pad = size // 2
     indicator = np.zeros_like(x[..., :1])

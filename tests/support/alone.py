@@ -1,4 +1,4 @@
-"""Source of Python processes in which some packages are as if they were not installed."""
+"""Makes source of Python processes in which some packages seem not to be installed."""
 
 import textwrap
 
@@ -25,5 +25,5 @@ sys.meta_path.insert(0, Blocked())
 
 
 def without(names, source):
-    """`source`, run where the packages in `names`, a set, cannot be imported."""
+    """Returns `source` such that the packages in `names`, a set, cannot be imported."""
     return _BLOCKED.format(names=sorted(names)) + textwrap.dedent(source)

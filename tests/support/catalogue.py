@@ -1,4 +1,4 @@
-"""Every bijector of the library, one line each: name -> (bijector, event shape of its data)."""
+"""Lists every bijector of the library, one a line: name -> (bijector, event shape of its data)."""
 
 import functools
 import zlib
@@ -11,7 +11,7 @@ import tfp_glow
 from tfp_glow import bijectors as tgb
 from tfp_glow.internal import keras_bridge
 
-DTYPE = tf.float64  # So that Jacobians and round trips can be compared to many digits.
+DTYPE = tf.float64  # Jacobians and round trips agree to many digits.
 
 
 def variable(*shape):
@@ -30,7 +30,7 @@ def network(input_shape, outputs, **options):
 
 
 def dense(inputs, outputs):
-    """A conditioner that is no Keras network: a module with two variables."""
+    """Returns a conditioner that is not a Keras network: a module with two variables."""
     class Dense(tf.Module):
         def __init__(self):
             super().__init__()
@@ -46,7 +46,7 @@ def affine(scale_map=None, inputs=2, outputs=4):
 
 
 def stacked(times=3, reversible=True, channels=4):
-    """A `Repeat` written by hand: actnorm, a permutation and a linear additive coupling."""
+    """Returns a `Repeat` of an actnorm, a permutation and a linear additive coupling."""
     params = {'shift': variable(times, channels), 'log_scale': variable(times, channels),
               'kernel': variable(times, channels // 2, channels // 2)}
 
@@ -71,12 +71,12 @@ def residual_coupling(event_shape):
 
 
 def bound_tfp_step(p):
-    """A step whose coupling has a TFP bijector inside, with a constant log-det."""
+    """Returns a coupling with a TFP bijector inside, whose log-det is constant."""
     return tgb.Coupling(lambda kept: kept * p, tfb.Shift)
 
 
 def statistics(*shape):
-    """Parameters of a `BatchNorm`, its statistics not those of the data."""
+    """Returns parameters of a `BatchNorm` whose statistics are not those of the data."""
     mean, variance = np.random.default_rng(7).uniform(.5, 2., [2, *shape])
     return {'shift': variable(*shape), 'log_scale': variable(*shape),
             'mean': tf.Variable(mean, trainable=False, dtype=DTYPE),
@@ -104,7 +104,7 @@ def stacked_autoregressive(of, times=2):
 
 
 def over_pixels(inputs, outputs):
-    """A conditioner that sees its neighbours, without which a masked image says nothing."""
+    """Returns a conditioner that sees neighbours: a masked pixel alone tells nothing."""
     class OverPixels(tf.Module):
         def __init__(self):
             super().__init__()
@@ -116,7 +116,7 @@ def over_pixels(inputs, outputs):
 
 
 def repeat_of(inner, **more):
-    """Couplings of two channels in a `Repeat`; `inner` is made from the step's parameters."""
+    """Returns a `Repeat` of couplings of two channels; `inner` takes the step's parameters."""
     def make_step(p):
         transform = inner(p)
         return tgb.Chain([tgb.Reverse(2, DTYPE), tgb.Coupling(
@@ -127,7 +127,7 @@ def repeat_of(inner, **more):
 
 
 def integer(**options):
-    """An integer coupling whose shifts are a few units."""
+    """Returns an integer coupling whose shifts are a few units."""
     return tgb.IntegerCoupling(dense(3, 1), unit=8., **options)
 
 
@@ -279,7 +279,7 @@ CATALOGUE = {
 
 @functools.cache
 def template(name):
-    """The bijector and its event shape, made once, for tests that only look at it."""
+    """Returns the bijector and its event shape, made once, for tests that only read it."""
     return CATALOGUE[name]()
 
 

@@ -1,4 +1,4 @@
-"""Small bijectors with one bug each, for the contract to catch; see test_contract_faults.py."""
+"""Small bijectors with one bug each, which the contract must catch; see test_contract_faults."""
 
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
@@ -7,7 +7,7 @@ from tfp_glow import bijectors as tgb
 
 
 class Scale(tgb.OnePassBijector):
-    """forward(x) = scale * x over vectors, with faults to order."""
+    """forward(x) = scale * x over vectors; `log_det` and `wrong` add faults."""
 
     def __init__(self, scale, log_det=1., wrong=1., name='scale'):
         parameters = dict(locals())
@@ -58,7 +58,7 @@ class NoParameters(tfb.Bijector):
 
 
 class Widens(Scale):
-    """Its log-det is float64 whatever it is given."""
+    """Returns a float64 log-det for every input."""
 
     def _inverse_and_log_det(self, y):
         x, log_det = super()._inverse_and_log_det(y)
@@ -129,7 +129,7 @@ class Coupled(tgb.OnePassBijector):
 
 
 class PlainCoupled(tfb.Bijector):
-    """The same as a plain TFP bijector, which asks its network once for each answer."""
+    """A plain TFP bijector that does the same, and runs its network once for each result."""
 
     def __init__(self, kernel, name='plain_coupled'):
         parameters = dict(locals())
@@ -147,7 +147,7 @@ class PlainCoupled(tfb.Bijector):
 
 
 class KerasHeld(Coupled):
-    """Holds its Keras network raw: a Keras layer is no `tf.Module`."""
+    """Holds its Keras network as it is, although a Keras layer is not a `tf.Module`."""
 
     def __init__(self, layer, name='keras_held'):
         super().__init__(kernel=None, name=name)
@@ -158,7 +158,7 @@ class KerasHeld(Coupled):
 
 
 class StaleCache(Scale):
-    """Remembers its answers by the identity of the input."""
+    """Caches its results by the identity of the input."""
 
     def __init__(self, scale, name='stale_cache'):
         super().__init__(scale, name=name)
@@ -177,14 +177,14 @@ class StaleCache(Scale):
 
 
 class Unrecorded(StaleCache):
-    """Remembers them by the values of the variables too, but not whether a tape has seen it."""
+    """Caches results by the values of the variables too, but ignores whether a tape records."""
 
     def _state(self):
         return self._scale.numpy().tolist() if tf.executing_eagerly() else object()
 
 
 class Baked(Scale):
-    """Reads its parameter when it is made, not when it is asked."""
+    """Reads its parameter when it is made, not when it is called."""
 
     def __init__(self, scale, name='baked'):
         super().__init__(scale, name=name)
@@ -245,7 +245,7 @@ class Table(Scale):
 
 
 class Shared(Scale):
-    """Its deep copy is itself."""
+    """Returns itself as its deep copy."""
 
     def __deepcopy__(self, memo):
         return self
@@ -267,7 +267,7 @@ class LooseMethods(Scale):
 
 
 class KnownBatch(Scale):
-    """Wants to know the size of the batch when it is traced."""
+    """Needs to know the size of the batch when it is traced."""
 
     def _inverse_and_log_det(self, y):
         return super()._inverse_and_log_det(tf.reshape(y, [int(y.shape[0]), 2]))
@@ -281,7 +281,7 @@ class NoEventShape(tgb.Squeeze):
 
 
 class NoEventShapeTensor(tgb.Squeeze):
-    """Forgets it where the shape is a tensor."""
+    """Forgets that it changes the event's shape, if the shape is a tensor."""
 
     def _inverse_event_shape_tensor(self, shape):
         return shape

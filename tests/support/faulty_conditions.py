@@ -1,4 +1,4 @@
-"""Small conditional bijectors with one bug each, for the contract to catch."""
+"""Small conditional bijectors with one bug each, which the contract must catch."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ from tfp_glow import bijectors as tgb
 
 
 class ConditionalShift(tgb.OnePassBijector):
-    """forward(x) = x + sensitivity * condition, with faults to order."""
+    """forward(x) = x + sensitivity * condition; the other arguments add faults."""
 
     def __init__(self, sensitivity=1., stop=False, default=None, name='conditional_shift'):
         parameters = dict(locals())

@@ -1,4 +1,4 @@
-"""Flows with a standard Normal as their base, and data of a Normal."""
+"""Makes flows with a standard Normal as their base, and data of a Normal."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,7 +6,7 @@ from tensorflow_probability import distributions as tfd
 
 
 def flow_of(bijector, event_shape, dtype=tf.float32):
-    """A flow with a standard Normal as its base."""
+    """Returns a flow with a standard Normal as its base."""
     normal = tfd.Normal(tf.zeros([], dtype), tf.ones([], dtype))
     return tfd.TransformedDistribution(tfd.Sample(normal, event_shape), bijector)
 

@@ -1,4 +1,4 @@
-"""`zoo.sample` with a bundle that is loaded already."""
+"""Runs `zoo.sample` with a bundle that is loaded already."""
 
 import contextlib
 from unittest import mock
@@ -12,7 +12,7 @@ from zoo.cli import program
 
 @contextlib.contextmanager
 def program_of(folder, monkeypatch):
-    """`run(path, model, *flags)`: the program in `folder`, but that `model` is loaded already."""
+    """Yields `run(path, model, *flags)`: the program in `folder`, with `model` already loaded."""
     monkeypatch.chdir(folder)
     with tiny_run.imported('sample') as module:
         def run(path, model, *given):

@@ -1,4 +1,4 @@
-"""A tiny integer flow with fixed weights, and images to code."""
+"""Provides a tiny integer flow with fixed weights, and images to code."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,8 +9,8 @@ from tfp_glow import distributions
 class TinyIntegerFlow(tf.Module):
     """Two levels of squeeze, a rounded shift and a factor-out, over integers [8, 8, channels].
 
-    No weight is zero, so that all parts matter: shifts, a prior that depends on what stays, a
-    mixture for each position at the top. Photographs take about 7 bits a number.
+    No weight is zero, so that all parts matter: shifts, a prior that depends on the kept part,
+    and a mixture for each position at the top. Photographs take about 7 bits a number.
     """
 
     num_levels = 2
@@ -30,7 +30,7 @@ class TinyIntegerFlow(tf.Module):
         self.top = variable(2, 2, 8 * channels, 5, 3, factor=.3)
 
     def decompose(self, x):
-        """The integers of both levels, the finer one first."""
+        """Returns the integers of both levels, the finer one first."""
         parts = []
         for level in range(2):
             stays, rest = tf.split(tf.nn.space_to_depth(x, 2), 2, axis=-1)
@@ -40,7 +40,7 @@ class TinyIntegerFlow(tf.Module):
         return parts
 
     def prior(self, level, stays, batch_size):
-        """Of the integers of a level."""
+        """Returns the prior of the integers of a level."""
         del batch_size
         if stays is None:
             logits, loc, scale = tf.unstack(self.top, axis=-1)
@@ -52,7 +52,7 @@ class TinyIntegerFlow(tf.Module):
         return distributions.DiscretizedLogistic(loc, 8 * tf.exp(scale))
 
     def merge(self, level, z, stays):
-        """What the integers of a level make of those above it."""
+        """Merges the integers of a level with those of the levels above it."""
         if level == 1:
             stays, z = tf.split(z, 2, axis=-1)
         return tf.nn.depth_to_space(
@@ -67,7 +67,7 @@ class TinyIntegerFlow(tf.Module):
 
 
 def images(channels=3, size=(8, 8), count=4, seed=0):
-    """`{kind: uint8 [count, height, width, channels]}`: five kinds, from noise to photographs."""
+    """Returns five kinds of images: `{kind: uint8 [count, height, width, channels]}`."""
     from sklearn import datasets
     generator, shape = np.random.default_rng(seed), (count, *size, channels)
     across = np.linspace(0, 255, size[0])[:, np.newaxis] + np.linspace(0, 64, size[1])
@@ -76,10 +76,10 @@ def images(channels=3, size=(8, 8), count=4, seed=0):
                                  [count, 2])
     constant = generator.integers(0, 256, [count, 1, 1, channels])
     constant[:2] = [[[[0]]], [[[255]]]][:count]
-    found = {
+    kinds = {
         'noise': generator.integers(0, 256, shape),
         'constant': np.broadcast_to(constant, shape),
         'gradient': np.broadcast_to((across % 256)[..., np.newaxis], shape),
         'text': 255 * (generator.random(shape) < .2),
         'photo': np.stack([photo[y:y + size[0], x:x + size[1], :channels] for y, x in corners])}
-    return {kind: np.ascontiguousarray(values, dtype=np.uint8) for kind, values in found.items()}
+    return {kind: np.ascontiguousarray(values, dtype=np.uint8) for kind, values in kinds.items()}

@@ -1,4 +1,4 @@
-"""A run of five steps on the digits, for tests of what reads runs and presets."""
+"""Makes a run of five steps on the digits, for tests of programs that read runs or presets."""
 
 import contextlib
 import importlib
@@ -33,7 +33,7 @@ def train(folder):
         directory.add_metrics({'epoch': epoch + 1, 'seconds': 2., **logs,
                                'val_bits_per_dim': logs['bits_per_dim']})
         manager.checkpoint.epoch.assign(epoch + 1)
-        manager.save()  # Before fit ends, when Keras replaces the weights by their averages.
+        manager.save()  # At the end of fit, Keras replaces the weights by their averages.
     model.fit(data.train(256, seed=0), epochs=1, verbose=0,
               callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)])
     return directory.path
@@ -41,14 +41,14 @@ def train(folder):
 
 @contextlib.contextmanager
 def imported(name):
-    """The module `zoo.<name>`, a program, whose flags go when it goes."""
+    """Yields the program `zoo.<name>` as a module, and removes its flags afterwards."""
     with _only_program(name):
         yield importlib.import_module(f'zoo.{name}')
 
 
 @contextlib.contextmanager
 def program(name):
-    """`run(**flags)`, a program of the zoo in this process."""
+    """Yields `run(**flags)`, which runs a program of the zoo in this process."""
     with imported(name) as module:
         def run(**given):
             with flagsaver.flagsaver():
@@ -60,9 +60,9 @@ def program(name):
 
 
 def finish(name, *given):
-    """As `subprocess.run` of `python -m zoo.<name>` with the flags `given`, but in this process.
+    """Runs `python -m zoo.<name>` with the flags `given` as `subprocess.run`, but in this process.
 
-    What is no mistake of the user's is raised as it is.
+    Errors that are not mistakes of the user are raised as they are.
     """
     arguments = [f'zoo.{name}', *map(str, given)]
     with (_only_program(name), flagsaver.flagsaver(), mock.patch.object(sys, 'argv', arguments),
@@ -77,13 +77,13 @@ def finish(name, *given):
 
 @contextlib.contextmanager
 def _only_program(name):
-    """Puts aside the flags of all programs, for some have the same names; forgets the module."""
+    """Puts aside the flags of all programs, since some share names, and forgets the module."""
     aside = _flags()
     _remove(aside)
     try:
         yield
     finally:
-        _remove(_flags())  # Not all are defined by the program's own module.
+        _remove(_flags())  # Other modules than the program's may define flags.
         sys.modules.pop(f'zoo.{name}', None)
         for module, flag in aside:
             flags.FLAGS[flag.name] = flag
@@ -91,11 +91,11 @@ def _only_program(name):
 
 
 def _flags():
-    """`(module, flag)` of all flags that the zoo has defined."""
-    return [(module, flag) for module, found in flags.FLAGS.flags_by_module_dict().items()
-            if module.startswith('zoo.') for flag in list(found)]
+    """Returns `(module, flag)` of all flags that the zoo has defined."""
+    return [(module, flag) for module, module_flags in flags.FLAGS.flags_by_module_dict().items()
+            if module.startswith('zoo.') for flag in list(module_flags)]
 
 
-def _remove(found):
-    for name in {flag.name for _, flag in found}:
+def _remove(pairs):
+    for name in {flag.name for _, flag in pairs}:
         delattr(flags.FLAGS, name)

@@ -1,4 +1,4 @@
-"""A data set of TensorFlow Datasets, small and without labels."""
+"""Defines a small data set of TensorFlow Datasets without labels."""
 
 import numpy as np
 import tensorflow_datasets as tfds

@@ -1,4 +1,4 @@
-"""What is in a traced function."""
+"""Counts the operations in a traced function."""
 
 import collections
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def operations(function, *args):
-    """Counts operations by type in the traced function, bodies of loops and calls included."""
+    """Counts operations by type in the traced function, with the bodies of loops and calls."""
     graph = tf.function(function).get_concrete_function(*args).graph.as_graph_def()
     library = {f.signature.name: f.node_def for f in graph.library.function}
 

@@ -1,4 +1,4 @@
-"""What `FlowModel` trains beside plain images: labels, classifier, prior, noise, vectors."""
+"""Tests `FlowModel` beyond plain images: labels, classifier, prior, noise, vectors."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def glow(**options):
 
 
 def convolutions(function, *args):
-    """The number of convolutions in a trace, loops' bodies included."""
+    """Returns the number of convolutions in a trace, with the bodies of loops."""
     graph = tf.function(function).get_concrete_function(*args).graph.as_graph_def()
     nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
     return sum(node.op == 'Conv2D' for node in nodes)
@@ -46,7 +46,7 @@ def test_labels_reach_the_flow(conditional):
 
 
 def test_classifier_sees_no_label(conditional):
-    """It finds the class of an image from what does not depend on the label that it is given."""
+    """Its inputs do not depend on the label that the flow is given."""
     model, history = conditional
     assert sorted(history) == ['accuracy', 'bits_per_dim', 'loss']
     assert all(np.any(v.numpy()) for v in model.objective.classifier.trainable_variables)
@@ -58,9 +58,9 @@ def test_classifier_sees_no_label(conditional):
     logits = logits.numpy()
     log_norm = np.log(np.exp(logits).sum(-1))
     expected = .01 * np.mean(log_norm - logits[np.arange(24), LABELS])
-    cost, found = model.objective.classification(data, LABELS)
+    cost, hits = model.objective.classification(data, LABELS)
     np.testing.assert_allclose(cost, expected, rtol=1e-4)
-    np.testing.assert_array_equal(found, logits.argmax(-1) == LABELS)
+    np.testing.assert_array_equal(hits, logits.argmax(-1) == LABELS)
 
 
 def test_classifier_costs_no_second_pass(conditional):
@@ -120,7 +120,7 @@ def test_batch_norm_trains_by_the_batch_and_evaluates_by_the_reference():
         np.testing.assert_allclose(batch_norm.mean, [data.mean()], rtol=1e-5)
         np.testing.assert_allclose(batch_norm.variance, [data.var()], rtol=1e-4)
         batch_norm.mean.assign([7.])
-    assert batch_norm.mean.numpy() != 7  # Afterwards what it was before.
+    assert batch_norm.mean.numpy() != 7  # It has its old value again.
     assert np.isfinite(model.evaluate(IMAGES, verbose=0, return_dict=True)['bits_per_dim'])
 
 
@@ -134,7 +134,7 @@ def test_vectors():
     steps = tf.data.Dataset.from_tensors(rows).repeat(150)
     history = model.fit(steps, verbose=0).history
     assert sorted(history) == ['loss', 'nats']
-    # The entropy of a Gaussian of the rows' own moments is the least that can be reached.
+    # The entropy of a Gaussian with the moments of the rows is the least possible value.
     least = np.sum(.5 * np.log(2 * np.pi * np.e * rows.var(0)))
     assert abs(model.evaluate(rows, verbose=0, return_dict=True)['nats'] - least) < .02
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-# In processes of their own, for logical devices must be set before TensorFlow starts, and its
+# These run in their own processes: logical devices must be set before TensorFlow starts, and its
 # collectives mix up models of unlike sizes.
 PROGRAM = '''
 import json, sys
@@ -41,7 +41,7 @@ def make(kind):
 
 
 results = {kind: [] for kind in sys.argv[1:]}
-for kind, found in results.items():
+for kind, runs in results.items():
     for used in (devices[:1], devices):
         strategy = tf.distribute.MirroredStrategy(used)
         with strategy.scope():
@@ -49,7 +49,7 @@ for kind, found in results.items():
             model.compile(keras.optimizers.SGD(1e-2))
         data = tf.data.Dataset.from_tensor_slices(images).batch(8)
         losses = model.fit(data, epochs=3, verbose=0).history['loss']
-        found.append({
+        runs.append({
             'replicas': strategy.num_replicas_in_sync, 'losses': losses,
             'evaluated': model.evaluate(data, verbose=0, return_dict=True)['loss'],
             'weights': [float(np.sum(v.numpy())) for v in model.trainable_variables]})

@@ -1,4 +1,4 @@
-"""Training: through Keras, by hand, over replicas; averaged weights; weight files."""
+"""Tests training by Keras, by hand and over replicas, averaged weights and weight files."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from tensorflow_probability import distributions as tfd
 import tfp_glow
 from tfp_glow import dequantization
 
-# Files hold the optimizer too, which a model that has not been trained yet passes over.
+# Files hold the optimizer too, which a model that is not yet trained does not load.
 pytestmark = pytest.mark.filterwarnings('ignore:Skipping variable loading for optimizer')
 BATCH = 32
 
@@ -44,7 +44,7 @@ def test_fit_lowers_the_loss(trained, digits, jit_compile):
     history = model.history.history
     assert tfp_glow.is_initialized(model.flow)
     assert history['loss'][-1] < history['loss'][0] - .1
-    # Bits are the loss in another unit: nats per dimension of the data in [-1/2, 1/2).
+    # Bits are the loss in another unit; the loss is nats per dimension in [-1/2, 1/2).
     np.testing.assert_allclose(
         history['bits_per_dim'], (np.array(history['loss']) + np.log(17)) / np.log(2), 1e-5)
 
@@ -108,9 +108,9 @@ def test_data_sets_and_labels(digits):
 
 
 def test_averaged_weights(digits):
-    """`evaluate` sees the weights' exponential averages, kept here by hand.
+    """`evaluate` uses the exponential averages of the weights, which NumPy computes here.
 
-    The first have less momentum than they will have.
+    The momentum is smaller in the first steps.
     """
     decay = .27
     model = build(optimizer=keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=decay))
@@ -119,7 +119,7 @@ def test_averaged_weights(digits):
     for k in range(4):
         model.train_on_batch(digits[BATCH * k:BATCH * (k + 1)])
         own = numpy_values(model.trainable_variables)
-        momentum = min(decay, (1 + k) / (10 + k))  # 2/11, 3/12, then .27.
+        momentum = min(decay, (1 + k) / (10 + k))  # It is 2/11, 3/12, then .27.
         average = own if average is None else [
             momentum * a + (1 - momentum) * w for a, w in zip(average, own, strict=True)]
     with model.averaged_weights() as flow:
@@ -148,7 +148,7 @@ def test_gradient_clipping(digits):
 
 
 def test_warm_up(digits):
-    """A schedule that starts at zero: the first step changes nothing, the second does."""
+    """The schedule starts at zero: the first step changes nothing, the second does."""
     schedule = keras.optimizers.schedules.CosineDecay(
         0., 10, warmup_target=1e-2, warmup_steps=2)
     model = build(optimizer=keras.optimizers.SGD(schedule))
@@ -214,7 +214,7 @@ def test_dequantization_does_not_round_up(monkeypatch):
 
 
 def test_bits_per_dim_by_hand():
-    """A uniform density on [-1/2, 1/2)^D knows nothing: log2(bins) bits a dimension."""
+    """A uniform density on [-1/2, 1/2)^D costs log2(bins) bits per dimension."""
     assert dequantization.bits_per_dim(0., 12, 16) == pytest.approx(4.)
     assert dequantization.bits_per_dim(12 * np.log(2), 12, 16) == pytest.approx(3.)
     assert dequantization.bits_per_dim(0., 12, 16, counted=8) == pytest.approx(6.)
@@ -227,5 +227,5 @@ def test_reconstruction_error_is_a_metric(digits):
     assert 'reconstruction_error' not in history
     variable = model.flow.trainable_variables[0]
     variable.assign_add(tf.fill(variable.shape, float('nan')))
-    found = model.evaluate(digits[:16], verbose=0, return_dict=True)
-    assert not np.isfinite(found['reconstruction_error'])
+    metrics = model.evaluate(digits[:16], verbose=0, return_dict=True)
+    assert not np.isfinite(metrics['reconstruction_error'])
