@@ -1,4 +1,4 @@
-"""The benchmark as a user runs it: table, JSON, plot, and what it says of a bad flag."""
+"""Tests the benchmark as a user runs it: table, JSON, plot, and the error for a bad flag."""
 
 import json
 import os
@@ -66,11 +66,11 @@ def test_bad_depth_steps_are_named_in_one_line():
 
 @pytest.mark.slow
 def test_missing_peer_is_left_out_and_the_extra_named(tmp_path):
-    # A package that is there but cannot be found: the same as one that is not installed.
+    # A package that cannot be imported is the same as one that is not installed.
     (tmp_path / 'sitecustomize.py').write_text(
         'import importlib.util as u\n'
-        'found = u.find_spec\n'
-        'u.find_spec = lambda name, *a: None if name == "normflows" else found(name, *a)\n')
+        'find_spec = u.find_spec\n'
+        'u.find_spec = lambda name, *a: None if name == "normflows" else find_spec(name, *a)\n')
     path = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
     result = subprocess.run(
         [sys.executable, '-m', 'zoo.benchmark', *TINY, '--peers=normflows,tfp_glow'],

@@ -1,4 +1,4 @@
-"""The benchmark's counts against independent ones, its peers' fairness, its worker processes."""
+"""Tests the benchmark: counts against independent ones, fairness to peers, worker processes."""
 
 import importlib
 import io
@@ -23,17 +23,17 @@ def need(peer):
 
 
 def test_flops_by_hand():
-    # 4x4 images, one level: 2x2 pixels of 12 channels, 6 in each half; one step of width 5.
+    # One level of 4x4 images has 2x2 pixels of 12 channels, 6 in each half, and a step of width 5.
     job = jobs.Job('tfp_glow', 'log_prob', size=4, levels=1, steps_per_level=1, width=5)
     multiply_adds = 4 * (9 * 6 * 5 + 5 * 5 + 9 * 5 * 12)
     assert flops.flops(job) == 2 * multiply_adds
-    # 32x32, L=3, K=16, width 128: per pixel of level 1, 6912 + 16384 + 13824 = 37120, and so on.
+    # 32x32, L=3, K=16, width 128: a pixel of level 1 has 6912 + 16384 + 13824 = 37120, and so on.
     job = jobs.Job('tfp_glow', 'train', size=32, levels=3, steps_per_level=16, width=128)
     assert flops.flops(job) == 3 * 2 * 16 * (256 * 37120 + 64 * 57856 + 16 * 99328)
 
 
 def test_flops_and_parameters_against_keras():
-    """Counts the convolutions of the networks' graphs, which know nothing of our formula."""
+    """It counts the convolutions of the networks' graphs, which know nothing of our formula."""
     import tensorflow as tf  # pylint: disable=g-import-not-at-top
 
     import tfp_glow  # pylint: disable=g-import-not-at-top
@@ -78,12 +78,12 @@ def _copy(weight):
 
 
 def test_peers_have_the_same_networks(monkeypatch, capsys):
-    """Beside the networks a step has actnorm's 2 C and the 1x1 convolution's parameters."""
+    """A step also has actnorm's 2 C parameters and those of the 1x1 convolution."""
     for peer, mixing in (('tfp_glow', lambda c: 2 * c * c + c), ('tfb', lambda c: c * c),
                          ('normflows', lambda c: 2 * c * c + c)):
         need(peer)
         job = tiny_job(peer, 'log_prob')
-        monkeypatch.setattr(sys, 'stdin', io.StringIO())  # Which asks for no round.
+        monkeypatch.setattr(sys, 'stdin', io.StringIO())  # It asks for no round.
         worker.main(job.arguments())
         report = json.loads(capsys.readouterr().out.splitlines()[-1])
         others = job.steps_per_level * sum(2 * c + mixing(c) for _, c in flops.level_shapes(job))
@@ -106,13 +106,13 @@ def test_ratios_pair_the_rounds():
     ours = _measured(tiny_job('tfp_glow'), [10., 20., 30.], first_seconds=2.)
     theirs = _measured(tiny_job('tfb'), [5., 5., 5.], first_seconds=12.)
     values = rows.row(theirs, ours, peak_gflops=1e-9 * 5 * flops.flops(theirs.job))
-    assert values['speed_ratio'] == 4  # The median of 2, 4, 6.
+    assert values['speed_ratio'] == 4  # It is the median of 2, 4, 6.
     assert values['first_ratio'] == 6
     assert values['fraction_of_peak'] == pytest.approx(1)
 
 
 class _measured:  # pylint: disable=invalid-name
-    """What `session.Measurement` has once its process is gone."""
+    """Has what `session.Measurement` has once its process is gone."""
     failure = None
 
     def __init__(self, job, speeds, first_seconds):

@@ -1,4 +1,4 @@
-"""zoo.benchmark --codec: the same images under all codecs, each checked."""
+"""Tests zoo.benchmark --codec: all codecs get the same images, and each is checked."""
 
 import json
 import types
@@ -42,7 +42,7 @@ def test_crops_that_overlap_are_left_out():
     photo = np.random.default_rng(0).integers(0, 256, [12, 12, 3]).astype(np.uint8)
     crops = np.stack([photo[i:i + 8, j:j + 8] for i in (0, 4) for j in (0, 4)])
     assert codecs.distinct(crops) == [0]
-    black = np.zeros_like(crops[:2])  # Twice, which is no repeat.
+    black = np.zeros_like(crops[:2])  # Two black crops are no overlap.
     assert codecs.distinct(np.concatenate([crops, black, 255 - crops[3:]])) == [0, 4, 5, 6]
 
 
@@ -53,9 +53,9 @@ def test_the_table(monkeypatch, tmp_path, capsys):
     data = types.SimpleNamespace(
         sizes={'test': 3}, take=lambda split, count: images[:count], crop=lambda x: x,
         describe=lambda: 'tiny photographs.')
-    found = types.SimpleNamespace(
+    tiny = types.SimpleNamespace(
         flow=model, run=types.SimpleNamespace(load_data=lambda folder: data))
-    monkeypatch.setattr(preset, 'read', lambda name: found)
+    monkeypatch.setattr(preset, 'read', lambda name: tiny)
     monkeypatch.setattr(preset_folder, 'find', lambda name: tmp_path)
     with tiny_run.program('benchmark') as benchmark:
         benchmark(codec=True, preset='tiny', out=tmp_path / 'x.json')

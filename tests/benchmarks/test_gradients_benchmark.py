@@ -1,4 +1,4 @@
-"""The benchmark of gradients: that it covers the library, sees a wrong one, and says so."""
+"""The benchmark of gradients covers the library, sees a wrong gradient and says so."""
 
 import json
 
@@ -10,19 +10,19 @@ from tfp_glow import bijectors as tgb
 from zoo.benchmarks import gradients
 from zoo.cli import errors
 
-# Containers; what has no parameters or none that are trained; what changes the shape.
+# They are containers, have no parameters that are trained, or change the shape.
 LEFT_OUT = {tgb.Chain, tgb.MultiScale, tgb.Repeat, tgb.Reversible, tgb.Flattened, tgb.Conditioned,
             tgb.Reverse, tgb.Shuffle, tgb.Squeeze, tgb.Logit, tgb.Whitening, tgb.IntegerCoupling}
 
 
 def test_all_bijectors_with_parameters_are_compared():
-    found = set()
+    compared = set()
     for kind in gradients.KINDS.values():
         start = {name: tf.constant(value) for name, value in kind.start(0).items()}
-        found.add(type(kind.make(start)))
+        compared.add(type(kind.make(start)))
     classes = {v for v in vars(tgb).values()
                if isinstance(v, type) and issubclass(v, tgb.OnePassBijector)}
-    assert found == classes - LEFT_OUT - {tgb.OnePassBijector}
+    assert compared == classes - LEFT_OUT - {tgb.OnePassBijector}
 
 
 def test_table_and_json(tmp_path, capsys, monkeypatch):
@@ -38,7 +38,7 @@ def test_table_and_json(tmp_path, capsys, monkeypatch):
 
 
 def test_a_wrong_gradient_fails(monkeypatch, capsys):
-    """Of a step that its inverse does not rebuild."""
+    """The inverse of the step does not rebuild its input."""
     class Wrong(tgb.ShiftScale):
         def _forward_and_log_det(self, x):
             y, log_det = super()._forward_and_log_det(x)

@@ -1,4 +1,4 @@
-"""The benchmark of the serial direction: that it measures the same thing twice, and says so."""
+"""The benchmark of the serial direction measures the same thing twice and says so."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The benchmark of the three tasks: parallel or serial, and that it runs what it says."""
+"""The benchmark of the three tasks tells parallel from serial and runs what it says."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def run(*flags):
 
 @pytest.fixture(scope='module')
 def measured(tmp_path_factory):
-    """`(standard output, report, plot)` of a tiny run."""
+    """Returns `(standard output, report, plot)` of a tiny run."""
     folder = tmp_path_factory.mktemp('tasks')
     result = tiny_run.finish(
         'benchmark', '--tasks', '--task_sizes=4,2', '--levels=1', '--steps_per_level=1',
@@ -41,7 +41,7 @@ def test_verdicts_are_those_of_the_papers(measured):
     for row in report['rows']:
         serial = (row['model'], row['task']) in SERIAL
         assert row['verdict'] == ('serial' if serial else 'parallel')
-        few, many = row['chains']  # At 4 and at 16 dimensions.
+        few, many = row['chains']  # They have 4 and 16 dimensions.
         assert (3 * few < many < 4 * few) if serial else few == many
 
 
@@ -76,8 +76,8 @@ def test_the_figure_dashes_what_is_serial(measured):
 
 def test_the_tasks_are_what_they_are_called(assert_close):
     flow = catalogue.perturb(tasks.MODELS['NICE']((2, 2, 1), 1, 2, 8), 0, scale=.1)
-    found = tasks.functions(flow, 3)
-    (inference, x), (sampling, z), (density, _) = found.values()
+    functions = tasks.functions(flow, 3)
+    (inference, x), (sampling, z), (density, _) = functions.values()
     latent = inference(x)
     assert_close(sampling(latent), x, 1e-4)
     assert_close(inference(sampling(z)), z, 1e-4)
@@ -114,7 +114,7 @@ def test_a_chain_is_the_longest_and_not_the_sum():
 
 def test_a_loop_counts_by_its_iterations():
     once, twice = (length(lambda x, n=n: repeated(x, n, 3), X) for n in (1, 2))
-    assert twice - once >= 3  # The body and what passes its values on.
+    assert twice - once >= 3  # It adds the body and what passes its values on.
     assert length(lambda x: repeated(x, 11, 3), X) == once + 10 * (twice - once)
     assert length(lambda x: repeated(x, 11, 5), X) == once + 10 * (twice - once) + 11 * 2
 

@@ -1,4 +1,4 @@
-"""The codec: images to bytes and back, in this process and in another one."""
+"""Tests the codec: images become bytes and come back, in this process and in another one."""
 
 import io
 import os
@@ -16,7 +16,7 @@ import tfp_glow
 from tfp_glow import coding
 from tfp_glow.coding import container, streams, tiling
 
-BATCH = 4  # In all tests: a further batch size is a further set of traces.
+BATCH = 4  # All tests use it, since another batch size needs another set of traces.
 
 
 @pytest.fixture(scope='module')
@@ -31,9 +31,9 @@ def grey_codec():
 
 def there_and_back(codec, images):
     data = codec.encode(images, batch=BATCH, verify=False)
-    found = codec.decode(data)
-    assert found.dtype == np.uint8 and found.shape == images.shape
-    np.testing.assert_array_equal(found, images)
+    decoded = codec.decode(data)
+    assert decoded.dtype == np.uint8 and decoded.shape == images.shape
+    np.testing.assert_array_equal(decoded, images)
     return data
 
 
@@ -45,8 +45,8 @@ def test_images_come_back(codec, kind):
 @pytest.mark.slow
 def test_ten_thousand_images_come_back(codec):
     for kind, images in tiny_integer_flow.images(count=2000, seed=1).items():
-        found = codec.decode(codec.encode(images, verify=False))
-        np.testing.assert_array_equal(found, images, err_msg=kind)
+        decoded = codec.decode(codec.encode(images, verify=False))
+        np.testing.assert_array_equal(decoded, images, err_msg=kind)
 
 
 def test_the_code_is_as_long_as_the_model_says(codec):
@@ -58,7 +58,7 @@ def test_the_code_is_as_long_as_the_model_says(codec):
     for level in (1, 0):
         nats -= tf.reduce_sum(model.prior(level, stays, 64).log_prob(parts[level])).numpy()
         stays = model.merge(level, parts[level], stays)
-    ideal, overhead = nats / np.log(2) / 8, 16 * 20 + 80  # Of chunks; of the header.
+    ideal, overhead = nats / np.log(2) / 8, 16 * 20 + 80  # Chunks add 320, the header 80.
     assert codec.coders[BATCH].stored == stored and len(data) < .95 * images.size
     assert ideal - 8 < len(data) < 1.005 * ideal + overhead
 
@@ -81,10 +81,10 @@ def test_lists_and_views(codec):
     generator = np.random.default_rng(1)
     arrays = [generator.integers(0, 9, shape).astype(np.uint8)[::2] for shape in (
         (7, 5), (20, 9, 3), (6, 4, 4, 1))]
-    data = codec.encode(arrays, batch=BATCH)  # Which verifies.
-    found = codec.decode(data)
-    assert [a.shape for a in found] == [(4, 5), (10, 9, 3), (3, 4, 4, 1)]
-    for expected, array in zip(arrays, found):
+    data = codec.encode(arrays, batch=BATCH)  # It verifies the code.
+    decoded = codec.decode(data)
+    assert [a.shape for a in decoded] == [(4, 5), (10, 9, 3), (3, 4, 4, 1)]
+    for expected, array in zip(arrays, decoded):
         np.testing.assert_array_equal(array, expected)
 
 
@@ -143,7 +143,7 @@ def test_a_preview_shares_the_coarse_level(codec):
 
     def coarse(x):
         return codec.model.decompose(tf.cast(x, tf.float32))[1].numpy()
-    inside = (previews[0] > 0) & (previews[0] < 255)  # What is not clipped.
+    inside = (previews[0] > 0) & (previews[0] < 255)  # These values are not clipped.
     same = coarse(previews[0]) == coarse(images)
     assert same[inside.all(axis=(1, 2, 3))].all() and same.mean() > .5
 
@@ -165,7 +165,7 @@ def test_another_model_is_refused(codec, grey_codec):
 
 
 def test_a_model_may_change():
-    """What a codec keeps of its model is not of the weights of before."""
+    """A codec does not keep the weights that its model had before."""
     model, images = tiny_integer_flow.TinyIntegerFlow(), tiny_integer_flow.images(count=2)['photo']
     codec = coding.Codec(model)
     first = codec.encode(images, batch=BATCH)
@@ -205,7 +205,7 @@ def test_what_is_decoded_is_compared(codec, monkeypatch):
 
 
 def test_drift_is_noticed(codec, monkeypatch):
-    """Networks that give slightly different floats, as on a machine that sums in another order."""
+    """The networks give slightly different floats, as on a machine that sums in another order."""
     images = tiny_integer_flow.images(count=BATCH)['photo']
     data = codec.encode(images, batch=BATCH)
     network = codec.coders[BATCH]._network
@@ -245,8 +245,8 @@ def test_an_integer_flow_of_the_library():
     codec = coding.Codec(catalogue.perturb(flow, 0, scale=.1))
     images = tiny_integer_flow.images(size=(12, 8), count=3)['photo']
     data = there_and_back(codec, images)
-    found = coding.decode(data, flow)  # A new codec, as in a process of its own.
-    np.testing.assert_array_equal(found, images)
+    decoded = coding.decode(data, flow)  # It makes a new codec, as another process would.
+    np.testing.assert_array_equal(decoded, images)
 
 
 def test_another_process_decodes(codec, tmp_path):
@@ -265,7 +265,7 @@ def test_another_process_decodes(codec, tmp_path):
 
 
 def test_a_stream_keeps_a_batch(codec):
-    """Arrays are coded as they come: what was added is in the file but for an unfinished batch."""
+    """Arrays are coded as they come: the file has them all except those of an unfinished batch."""
     file, sizes, done = io.BytesIO(), [], []
     encoder = coding.Encoder(codec, file, container.FILES, BATCH, done.append)
     images = tiny_integer_flow.images(count=10)['photo']
@@ -280,6 +280,6 @@ def test_a_stream_keeps_a_batch(codec):
     name, first = next(arrays)
     assert name == 'folder/0.png' and file.tell() < sizes[4] + 9
     np.testing.assert_array_equal(first, images[0])
-    found = codec.decode(file.getvalue())
-    assert list(found) == [f'folder/{n}.png' for n in range(10)]
-    np.testing.assert_array_equal(np.stack(list(found.values())), images)
+    decoded = codec.decode(file.getvalue())
+    assert list(decoded) == [f'folder/{n}.png' for n in range(10)]
+    np.testing.assert_array_equal(np.stack(list(decoded.values())), images)

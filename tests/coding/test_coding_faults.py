@@ -1,4 +1,4 @@
-"""Damaged files: refused by a clear error, or decoded to exactly the original; never worse."""
+"""Tests damaged files: each is refused by a clear error or decodes to exactly the original."""
 
 import dataclasses
 import io
@@ -26,21 +26,21 @@ def codec():
 
 @pytest.fixture(scope='module')
 def samples(codec):
-    """`[(arrays, bytes)]` of each layout, coded and stored."""
+    """Returns `[(arrays, bytes)]` of each layout, coded and stored."""
     images = tiny_integer_flow.images(size=(9, 12), count=3)
-    found = []
+    pairs = []
     for arrays in (images['photo'], [images['noise'][0], images['photo'][1], images['text'][2]]):
-        found.append((arrays, codec.encode(arrays, batch=BATCH)))
+        pairs.append((arrays, codec.encode(arrays, batch=BATCH)))
     file, named = io.BytesIO(), {f'{n}.png': image for n, image in enumerate(images['gradient'])}
     encoder = coding.Encoder(codec, file, container.FILES, BATCH)
     for name, array in named.items():
         encoder.add(array, name)
     encoder.finish()
-    return [*found, (named, file.getvalue())]
+    return [*pairs, (named, file.getvalue())]
 
 
 def mutated(data, other, generator):
-    """One of: bits flipped, bytes replaced, cut, extended, doubled, removed, mixed with another."""
+    """Returns data with bits flipped, or bytes replaced, cut, added, doubled, removed or mixed."""
     data, kind = bytearray(data), generator.integers(8)
     at, length = generator.integers(len(data)), int(generator.integers(1, 60))
     if kind == 0:
@@ -57,19 +57,19 @@ def mutated(data, other, generator):
     elif kind == 5:
         del data[at:at + length]
     elif kind == 6:
-        head = min(len(data), 60)  # About a header.
+        head = min(len(data), 60)  # This is about a header.
         data[:head] = other[:head]
     else:
         data[at:] = other[at:]
     return bytes(data)
 
 
-def equal(found, expected):
+def equal(decoded, expected):
     if isinstance(expected, dict):
-        return list(found) == list(expected) and all(map(np.array_equal, found.values(),
-                                                         expected.values()))
-    return type(found) is type(expected) and len(found) == len(expected) and all(
-        map(np.array_equal, found, expected))
+        return list(decoded) == list(expected) and all(map(np.array_equal, decoded.values(),
+                                                           expected.values()))
+    return type(decoded) is type(expected) and len(decoded) == len(expected) and all(
+        map(np.array_equal, decoded, expected))
 
 
 def check_mutations(codec, samples, count, seed, least=.8):
@@ -78,12 +78,12 @@ def check_mutations(codec, samples, count, seed, least=.8):
         data = samples[number % len(samples)][1]
         other = samples[generator.integers(len(samples))][1]
         try:
-            found = codec.decode(mutated(data, other, generator))
+            decoded = codec.decode(mutated(data, other, generator))
         except coding.DecodingError as error:
             assert '\n' not in str(error)
             refused += 1
         else:
-            assert any(equal(found, arrays) for arrays, _ in samples)
+            assert any(equal(decoded, arrays) for arrays, _ in samples)
     assert count > refused > least * count
 
 
@@ -92,7 +92,7 @@ def test_mutated_files(codec, samples):
 
 
 def test_mutated_files_of_mixtures():
-    """Of a flow of the library, whose integers each have a mixture of their own."""
+    """A flow of the library gives each integer a mixture of its own."""
     codec = coding.Codec(catalogue.perturb(tfp_glow.flows.idf(
         (8, 8, 3), levels=1, steps_per_level=1, width=4, depth=2, factor_outs=3, stay_share=.67,
         exit_components=2, relative=True, contrasts=True, permute=False), scale=.1))
@@ -108,7 +108,7 @@ def test_ten_thousand_mutated_files(codec, samples):
 
 
 def signed(header, *parts):
-    """A file whose checksums are right, whatever it says."""
+    """Returns a file whose checksums are right, whatever its contents."""
     data = header.to_bytes()
     crc = zlib.crc32(data)
     for part in parts:
@@ -118,7 +118,7 @@ def signed(header, *parts):
 
 
 def chunk(items, payload, tiles=1, mode=1, crcs=None, flags=2, words=None):
-    """By default the last chunk of a file, with the arrays' CRCs as if they had a tile each."""
+    """Returns a chunk: by default a file's last, with arrays' CRCs as if each had one tile."""
     if crcs is None:
         crcs = [zlib.crc32(payload[192 * i:192 * (i + 1)]) for i in range(len(items))]
     items = [item if isinstance(item, bytes) else item.to_bytes(container.ARRAY) for item in items]
@@ -169,7 +169,7 @@ def test_numbers(number, data):
 
 
 def test_crafted_files_are_refused(codec, header):
-    """What no accident makes: every checksum is right."""
+    """No accident makes such files: every checksum is right."""
     files = dataclasses.replace(header, layout=container.FILES)
 
     def named(*names):
@@ -251,7 +251,7 @@ def test_nothing_is_allocated_for_what_cannot_be_there(codec, header):
 
 
 def test_what_memory_cannot_hold_is_refused(codec, header, monkeypatch):
-    """However the file came by the length that makes such an array plausible."""
+    """It does not matter how the file got the length that makes such an array plausible."""
     data = signed(header, chunk([container.Item('', (2**20, 8, 8, 3))], PIXELS))
     monkeypatch.setattr(reader.Reader, 'plausible_tiles', lambda self: 2**30)
 
@@ -263,7 +263,7 @@ def test_what_memory_cannot_hold_is_refused(codec, header, monkeypatch):
 
 
 def test_any_payload_is_refused(codec, header):
-    """Words that are no code, with right checksums but for the pixels'."""
+    """The words are no code; all checksums except those of the pixels are right."""
     generator = np.random.default_rng(2)
     for _ in range(30):
         payload = generator.bytes(4 * int(generator.integers(0, 47)))

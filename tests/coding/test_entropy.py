@@ -1,4 +1,4 @@
-"""Integer tables and the entropy coder, against float64 formulas and exact integer arithmetic."""
+"""Tests tables and the entropy coder against float64 formulas and exact integer arithmetic."""
 
 import constriction
 import numpy as np
@@ -29,9 +29,9 @@ def coded(values, prior):
 
 def round_trip(values, prior):
     words = coded(values, prior)
-    found = prior.decode(queue.RangeDecoder(words), values.shape)
-    assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, values)
+    decoded = prior.decode(queue.RangeDecoder(words), values.shape)
+    assert decoded.dtype == np.int32
+    np.testing.assert_array_equal(decoded, values)
     return 32 * len(words) / values.size
 
 
@@ -53,7 +53,7 @@ def test_codes_are_as_long_as_the_probabilities_say(middle, spread):
 
 
 def test_what_rounding_the_parameters_costs():
-    """The Kullback-Leibler divergence of the tables, without the chance of a sample."""
+    """It is the Kullback-Leibler divergence of the tables, without the chance of a sample."""
     generator, costs = np.random.default_rng(1), []
     for scale in np.exp(generator.uniform(np.log(1 / 8), np.log(2000), 300)).astype(np.float32):
         loc = np.float32(generator.uniform(-50, 50))
@@ -87,11 +87,11 @@ def test_masses_are_integers_that_the_coder_takes_as_they_are():
 
 
 def test_golden_masses():
-    """A change of a table is a new version of the format."""
+    """A change of a table needs a new version of the format."""
     scale, loc = np.float32([.04, .5, 3., 90.]), np.float32([-.25, .6, 7., 1000.4])
-    found = [tables.logistic_table(int(key)) for key in tables.logistic_keys(loc, scale)[1]]
-    found.append(tables.mixture_table(np.float32([0, 1, -5, 5.5, 1, 2.5]).tobytes()))
-    sums = [int(np.sum(table.masses * np.arange(len(table.masses)))) for table in found]
+    computed = [tables.logistic_table(int(key)) for key in tables.logistic_keys(loc, scale)[1]]
+    computed.append(tables.mixture_table(np.float32([0, 1, -5, 5.5, 1, 2.5]).tobytes()))
+    sums = [int(np.sum(table.masses * np.arange(len(table.masses)))) for table in computed]
     assert sums == GOLDEN
 
 
@@ -100,7 +100,7 @@ def test_keys_are_one_rounding():
     _, keys = tables.logistic_keys(np.zeros_like(scale), scale)
     assert (keys // 64).tolist() == [0, 0, 80, 80, 81, 96, 367]
     loc = np.float32([-1e-20, -.5, 0., .99, 3.999, -2.001])
-    centres, keys = tables.logistic_keys(loc, np.ones_like(loc))  # Eighths.
+    centres, keys = tables.logistic_keys(loc, np.ones_like(loc))  # The fractions are eighths.
     assert centres.tolist() == [-1, -1, 0, 0, 3, -3]
     assert (keys % 64).tolist() == [7, 4, 0, 7, 7, 7]
 
@@ -111,7 +111,7 @@ def test_exp_is_the_exponential():
 
 
 def test_every_distance_escapes_and_returns():
-    """Values to the edge of the range, under the narrowest and the widest tables."""
+    """Values up to the edge of the range are coded with the narrowest and the widest tables."""
     distances = np.unique(np.concatenate([2**np.arange(24), 2**np.arange(24) - 1, [1500]]))
     values = np.concatenate([-distances, distances, [0]])
     for scale in (1e-9, .3, 10., 3e5):
@@ -162,7 +162,7 @@ def test_words_that_are_no_code_do_not_crash():
 
 @pytest.mark.slow
 def test_speed():
-    """Three million symbols a second and half as many back: on a busy machine it may fail."""
+    """It codes three million symbols a second, half as many back; a busy machine may fail."""
     import time
     generator = np.random.default_rng(6)
     scale = np.exp(generator.normal(0, 1, 49152)).astype(np.float32)
@@ -210,7 +210,7 @@ def test_any_integer_under_any_mixture():
 
 
 def test_golden_words():
-    """Mixtures code as they did: another stream is a new version of the format."""
+    """Mixtures code as they did: another stream needs a new version of the format."""
     n = np.arange(150).reshape([50, 3])
     parameters = np.float32([n % 7 / 2, n % 40 - 20, .5 + n % 11])
     words = coded(np.arange(-25, 25), mixtures.MixturePrior(*parameters))

@@ -1,4 +1,4 @@
-"""Tiles that repeat, whole or in quarters: coded once, and everything comes back."""
+"""Tests tiles that repeat, whole or in quarters: they are coded once, and all come back."""
 
 import io
 import zlib
@@ -20,11 +20,11 @@ def codec():
 
 
 def patches(stride, count=3):
-    """All 8x8 patches of a photograph that begin every `stride` pixels, in another order."""
+    """Returns all 8x8 patches of a photograph that begin every `stride` pixels, shuffled."""
     whole = tiny_integer_flow.images(size=(8 * count, 8 * count), count=1)['photo'][0]
     starts = range(0, 8 * count - 7, stride)
-    found = np.stack([whole[i:i + 8, j:j + 8] for i in starts for j in starts])
-    return found[RNG.permutation(len(found))]
+    crops = np.stack([whole[i:i + 8, j:j + 8] for i in starts for j in starts])
+    return crops[RNG.permutation(len(crops))]
 
 
 def coded_tiles(data):
@@ -32,7 +32,7 @@ def coded_tiles(data):
 
 
 def test_overlapping_patches_take_what_they_cover(codec):
-    """25 patches that overlap by half cover 9 of their size, and more are seldom needed."""
+    """25 patches that overlap by half cover the area of 9, and few more are coded."""
     for _ in range(5):
         images = patches(stride=4)
         data = codec.encode(images, batch=4)
@@ -55,23 +55,23 @@ def test_a_plain_image_is_one_tile(codec):
     ((6, 10, 14), (5, 7, 1)), ((23, 31, 3), (5, 7, 1)), ((4, 8, 8, 3), (8, 8, 3)),
     ((17, 30), (4, 4, 3)), ((2, 9, 9, 3), (2, 2, 1)), ((40, 1), (1, 1, 1))])
 def test_any_shape(shape, tile):
-    """Of few different values, so that much repeats: found is what is there, and all comes back."""
+    """Few different values make much repeat: every tile is coded or a copy, and comes back."""
     grid, repeated = tiling.Grid(shape, tile), 0
     for _ in range(20):
         array = np.repeat(RNG.integers(0, 2, shape), 1, 0).astype(np.uint8) * 9
         array[..., :shape[-1] // 2] = 3
         coded, copies = repeats.find(grid, array)
         assert sorted([*coded, *copies[:, 0]]) == list(range(len(grid)))
-        found = np.full(shape, 77, np.uint8)
-        grid.paste(found, coded, grid.cut(array, coded))
-        repeats.paste(grid, found, coded, copies)
-        np.testing.assert_array_equal(found, array)
+        pasted = np.full(shape, 77, np.uint8)
+        grid.paste(pasted, coded, grid.cut(array, coded))
+        repeats.paste(grid, pasted, coded, copies)
+        np.testing.assert_array_equal(pasted, array)
         repeated += len(copies)
     assert repeated or len(grid) < 5
 
 
 def test_quarters_of_several_tiles(codec):
-    """A tile of quarters that are elsewhere, each in another place, in a tile of its own."""
+    """The quarters of one tile are in four other tiles, in different places."""
     images = RNG.integers(0, 256, [5, 8, 8, 3]).astype(np.uint8)
     parts = [(images[0], 3), (images[2], 1), (images[3], 0), (images[4], 0)]
     for target, (image, quarter) in zip(repeats.quarters(images[1]), parts):
@@ -97,7 +97,7 @@ def test_a_preview_has_the_copies_too(codec):
 
 
 def test_nothing_is_taken_on_trust(codec, monkeypatch):
-    """Quarters that are told for the same and are not: all are coded."""
+    """All quarters get the same name although they differ: all are coded."""
     monkeypatch.setattr(repeats, '_name', lambda quarter: 'same')
     images = patches(stride=8)
     data = codec.encode(images, batch=4)
@@ -107,7 +107,7 @@ def test_nothing_is_taken_on_trust(codec, monkeypatch):
 
 @pytest.mark.parametrize('layout', [container.LIST, container.FILES])
 def test_several_arrays(codec, layout):
-    """Each has its own copies, over several chunks; check sees them as arrays does."""
+    """Each has its own copies, over several chunks; `check` sees them as `arrays` does."""
     arrays = [patches(4), np.full([20, 30], 9, np.uint8), patches(8), patches(4)[:3]]
     file = io.BytesIO()
     encoder = coding.Encoder(codec, file, layout, 4)
@@ -116,8 +116,8 @@ def test_several_arrays(codec, layout):
     encoder.finish()
     file.seek(0)
     coding.Decoder(codec, file).check()
-    found = codec.decode(file.getvalue())
-    for array, again in zip(arrays, found.values() if layout == container.FILES else found,
+    decoded = codec.decode(file.getvalue())
+    for array, again in zip(arrays, decoded.values() if layout == container.FILES else decoded,
                             strict=True):
         np.testing.assert_array_equal(array, again)
 
@@ -126,7 +126,7 @@ def test_several_arrays(codec, layout):
     ((7, 7, 3), (2, 7, 7, 3), []), ((5, 8, 3), (2, 5, 8, 3), [1]), ((8, 5, 3), (2, 8, 5, 3), [2]),
     ((8, 8, 3), (2, 8, 8, 3), [1, 2, 3])])
 def test_quarters_of_another_shape_are_refused(tile, shape, accepted):
-    """Where sides are odd, no quarter fits where another one is."""
+    """If a side is odd, quarters differ in shape and do not fit in each other's place."""
     grid, array = tiling.Grid(shape, tile), np.zeros(shape, np.uint8)
     for change in (1, 2, 3):
         copies = np.array([[1, *(quarter ^ change for quarter in range(4))]], np.uint32)
@@ -140,7 +140,7 @@ def test_quarters_of_another_shape_are_refused(tile, shape, accepted):
 
 
 def test_not_of_very_many(codec, monkeypatch):
-    """What repeats are looked for in is bounded, so that memory is."""
+    """The search for repeats is bounded, so that its memory is."""
     monkeypatch.setattr(repeats, 'MOST', 3)
     images = np.zeros([4, 8, 8, 3], np.uint8)
     assert [coded_tiles(codec.encode(images[:n])) for n in (1, 2, 3, 4)] == [1, 1, 1, 4]
@@ -162,13 +162,13 @@ def test_the_format_is_as_documented_and_crafted_copies_are_refused(codec):
         item = bytes([4 + 8, count, 8, 8, 3]) + copies
         return test_coding_faults.signed(header, test_coding_faults.chunk(
             [item], tiles * pixels, tiles, crcs=[zlib.crc32(tiles * pixels)]))
-    # Of four tiles, the second is the first, the fourth has its quarters in another order.
-    found = codec.decode(file(b'\2' b'\1\4' b'\1\3\2\1\0', tiles=2))
+    # The second of four tiles is the first; the fourth has its quarters in another order.
+    decoded = codec.decode(file(b'\2' b'\1\4' b'\1\3\2\1\0', tiles=2))
     tile = np.frombuffer(pixels, np.uint8).reshape([8, 8, 3])
-    np.testing.assert_array_equal(found[:3], [tile] * 3)
-    np.testing.assert_array_equal(found[3, :4, :4], tile[4:, 4:])
-    np.testing.assert_array_equal(found[3, :4, 4:], tile[4:, :4])
-    np.testing.assert_array_equal(found[3, 4:, :4], tile[:4, 4:])
+    np.testing.assert_array_equal(decoded[:3], [tile] * 3)
+    np.testing.assert_array_equal(decoded[3, :4, :4], tile[4:, 4:])
+    np.testing.assert_array_equal(decoded[3, :4, 4:], tile[4:, :4])
+    np.testing.assert_array_equal(decoded[3, 4:, :4], tile[:4, 4:])
     for words, data in [
             ('0 copies in an array', file(b'\0')),
             ('copies of tiles that it has not', file(b'\1\4\4')),

@@ -14,10 +14,10 @@ import tfp_glow
 ROOT = pathlib.Path(tfp_glow.__file__).parent.parent
 SOURCES = [p for p in sorted((ROOT / 'tfp_glow').rglob('*.py')) if '>>> ' in p.read_text()]
 README = ROOT / 'README.md'
-# Page -> the least number of examples that it runs.
+# Maps a page to the least number of examples that it runs.
 PAGES = {'README.md': 13, 'docs/guide.md': 55, 'zoo/README.md': 6}
 README_LINES, README_WORDS = 150, 1300
-# A markdown link or picture, not one inside a code block: its target.
+# Matches the target of a markdown link or picture; code blocks are removed before.
 LINK = re.compile(r'\]\(([^)\s]+)\)')
 BLOCK = re.compile(r'^```.*?^```', re.DOTALL | re.MULTILINE)
 
@@ -39,8 +39,8 @@ def run(examples):
 
 @pytest.mark.parametrize('path', SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_docstrings(path):
-    found = doctest.DocTestFinder(exclude_empty=True).find(module(path))
-    ran = sum(run(examples) for examples in found)
+    doctests = doctest.DocTestFinder(exclude_empty=True).find(module(path))
+    ran = sum(run(examples) for examples in doctests)
     assert ran == path.read_text().count('>>> ')
 
 
@@ -86,7 +86,7 @@ def pages():
 
 @beside_the_package
 def test_links_resolve():
-    """Links to files and headings of the repository; those to the web are not asked for."""
+    """Links to files and headings of the repository exist; those to the web are not tested."""
     broken = []
     for page in pages():
         for link in LINK.findall(BLOCK.sub('', page.read_text())):
@@ -108,7 +108,7 @@ def test_the_citation_is_of_this_version():
 
 @beside_the_package
 def test_the_house_is_drawn(tmp_path):
-    """The picture of CONTRIBUTING.md, whose command says how many imports point upwards: none."""
+    """The command of CONTRIBUTING.md draws the picture and says that no import points upwards."""
     done = subprocess.run([sys.executable, ROOT / 'docs' / 'draw_house.py', tmp_path / 'house.png'],
                           capture_output=True, text=True, check=True)
     assert (tmp_path / 'house.png').read_bytes().startswith(b'\x89PNG')

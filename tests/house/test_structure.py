@@ -20,7 +20,7 @@ LIBRARY = sorted((ROOT / 'tfp_glow').rglob('*.py'))
 ZOO = sorted((ROOT / 'zoo').rglob('*.py'))
 EVERYTHING = [*LIBRARY, *ZOO, *sorted((ROOT / 'tests').rglob('*.py'))]
 
-# Part of the library -> the parts it may import. Those that are not named may import any.
+# Maps a part of the library to the parts that it may import. Other parts may import any.
 MAY_IMPORT = {
     'types': set(),
     'internal': {'internal', 'types'},
@@ -40,9 +40,9 @@ KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_mode
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
 PROGRAMS = ('ablation', 'benchmark', 'compress', 'curve', 'decompress', 'diagnose', 'evaluate',
             'export', 'latents', 'ood', 'posteriors', 'publish', 'sample', 'train')
-# Classes whose private attributes, where we do not override them, are read in internal/ alone.
+# Only internal/ reads private attributes of these classes, unless we override them.
 THEIRS = (tfb.Bijector, tfd.Distribution, tf.Module, keras.Model, keras.optimizers.Optimizer)
-NAMED_TUPLE = {'_asdict', '_fields', '_replace'}  # Public, in spite of their names.
+NAMED_TUPLE = {'_asdict', '_fields', '_replace'}  # They are public, in spite of their names.
 PRIVATE = ('tensorflow_probability.python', 'tensorflow.python', 'keras.src')
 
 
@@ -51,7 +51,7 @@ def name(path):
 
 
 def imports(path):
-    """Full names of what the file imports, `from a import b` as a.b, wherever the import stands."""
+    """Yields the full names that a file imports anywhere, `from a import b` as a.b."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -61,7 +61,7 @@ def imports(path):
 
 
 def of_library(imported):
-    """The part of the library that an import names, or None."""
+    """Returns the part of the library that an import names, or None."""
     parts = imported.split('.')
     return parts[1] if parts[0] == 'tfp_glow' and len(parts) > 1 else None
 
@@ -72,34 +72,34 @@ def each(paths):
 
 @each(LIBRARY)
 def test_library_imports(path):
-    found = list(imports(path))
-    tops = {i.split('.')[0] for i in found}
+    names = list(imports(path))
+    tops = {i.split('.')[0] for i in names}
     assert not tops & {'zoo', 'tests', 'colab', 'absl', 'tensorflow_datasets'}
     part = path.relative_to(ROOT / 'tfp_glow').parts[0].removesuffix('.py')
     if part in MAY_IMPORT:
-        assert {of_library(i) for i in found} - {None} <= MAY_IMPORT[part]
+        assert {of_library(i) for i in names} - {None} <= MAY_IMPORT[part]
     if part == 'networks':
         assert 'tensorflow' not in tops and 'tensorflow_probability' not in tops
     if part != 'networks' and name(path) not in KERAS:
-        assert 'keras' not in tops and not any(i.startswith('tensorflow.keras') for i in found)
+        assert 'keras' not in tops and not any(i.startswith('tensorflow.keras') for i in names)
     if name(path) != 'tfp_glow/internal/tfp_compat.py':
-        assert not [i for i in found if i.startswith(PRIVATE)]
+        assert not [i for i in names if i.startswith(PRIVATE)]
 
 
 @each(ZOO)
 def test_zoo_imports(path):
-    found = list(imports(path))
-    assert not {i.split('.')[0] for i in found} & {'tests', 'colab'}
-    assert not [i for i in found if i.startswith(PRIVATE)]
-    for imported in (i for i in found if i.startswith('tfp_glow.')):
+    names = list(imports(path))
+    assert not {i.split('.')[0] for i in names} & {'tests', 'colab'}
+    assert not [i for i in names if i.startswith(PRIVATE)]
+    for imported in (i for i in names if i.startswith('tfp_glow.')):
         assert 'internal' not in imported and '._' not in imported
     assert 'tfp_glow.internal' not in path.read_text()
     if path.parent not in (ROOT / 'zoo', ROOT / 'zoo' / 'cli'):
-        assert not [i for i in found if i.startswith('absl')]
+        assert not [i for i in names if i.startswith('absl')]
 
 
 def room(dotted):
-    """The folder of zoo/ that a module of the zoo is in; None of a program."""
+    """Returns the folder of zoo/ that a module of the zoo is in, or None for a program."""
     parts = dotted.split('.')
     return parts[1] if parts[0] == 'zoo' and (ROOT / 'zoo' / parts[1]).is_dir() else None
 
@@ -135,7 +135,7 @@ def test_every_file_that_may_be_a_test_is_in_a_folder_of_tests():
 
 
 def attributes_written(paths):
-    """Names of the methods, and of the attributes of `self` and classes, that the files define."""
+    """Yields the names of methods and of attributes of `self` and classes in the files."""
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
@@ -148,7 +148,7 @@ def attributes_written(paths):
 
 
 def attributes_read(path):
-    """`(whose, name, line)` of the private attributes that the file reads."""
+    """Yields `(whose, name, line)` of the private attributes that the file reads."""
     for node in ast.walk(ast.parse(path.read_text())):
         if (isinstance(node, ast.Attribute) and node.attr.startswith('_')
                 and not node.attr.startswith('__') and node.attr not in NAMED_TUPLE):
@@ -164,7 +164,7 @@ def test_private_attributes(path):
     ours = set(attributes_written(path.parent.glob('*.py')))
     for whose, attribute, line in attributes_read(path):
         where = f'line {line}: {whose}.{attribute}'
-        if whose in ('self', 'cls'):  # Ours, or a hook of TFP that we override.
+        if whose in ('self', 'cls'):  # It is ours, or a hook of TFP that we override.
             assert attribute in WRITTEN, where
         elif whose != 'super()':
             assert attribute in ours, where
@@ -206,7 +206,7 @@ def test_public_names_are_documented():
 
 
 def test_public_methods_are_documented():
-    """Those that we add; an overridden method is documented where it comes from."""
+    """Methods that we add have docstrings; an overridden one is documented where it comes from."""
     for module in modules():
         for thing in vars(module).values():
             if getattr(thing, '__module__', None) != module.__name__:
@@ -224,6 +224,6 @@ def test_all_is_what_is_there():
         for public in getattr(module, '__all__', []):
             assert hasattr(module, public)
         if hasattr(module, '__all__'):
-            # Names in capitals first, then classes, then functions, as ruff sorts.
+            # Ruff sorts names in capitals first, then classes, then functions.
             assert list(module.__all__) == sorted(module.__all__, key=lambda public: (
                 not public.isupper(), public[0].islower(), public))

@@ -1,4 +1,4 @@
-"""Types: every function is annotated, and a type checker finds nothing in both packages."""
+"""Every function is annotated, and a type checker finds no error in either package."""
 
 import ast
 import pathlib
@@ -24,7 +24,7 @@ def functions(tree):
 
 
 def missing(function):
-    """The parts of a function that have no annotation."""
+    """Returns the parts of a function that have no annotation."""
     arguments = function.args
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs,
              *filter(None, (arguments.vararg, arguments.kwarg))]

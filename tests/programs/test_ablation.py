@@ -1,4 +1,4 @@
-"""`zoo.ablation`: six runs, their curves and their table."""
+"""Tests `zoo.ablation`: six runs, their curves and their table."""
 
 import itertools
 import json

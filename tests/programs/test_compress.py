@@ -1,4 +1,4 @@
-"""zoo.compress and zoo.decompress: files and folders there and back, and users' mistakes."""
+"""Tests zoo.compress and zoo.decompress: files and folders both ways, and users' mistakes."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def model():
 
 @pytest.fixture(autouse=True)
 def a_preset(model, monkeypatch):
-    """The preset `tiny`; the programs' settings of the environment go with the test."""
+    """Makes the preset `tiny`; what programs set in the environment ends with the test."""
     monkeypatch.setenv('ONEDNN_MAX_CPU_ISA', 'ALL')
 
     find = preset_folder.find
@@ -41,7 +41,7 @@ def a_preset(model, monkeypatch):
 
 
 def _shared_coder(self, batch, made={}):  # noqa: B006
-    """Traced once for all tests of this module, which have one model."""
+    """Traces once for all tests of this module, which have one model."""
     from tfp_glow.coding import chunks
     if batch not in made:
         made[batch] = chunks.ChunkCoder(self.model, batch)
@@ -59,7 +59,7 @@ def run(name, *operands, **given):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A folder with pictures of several sizes and kinds, and an array."""
+    """Returns a folder with pictures of several sizes and kinds, and an array."""
     images, folder = tiny_integer_flow.images(size=(9, 12), count=2), tmp_path / 'pictures'
     (folder / 'sub').mkdir(parents=True)
     Image.fromarray(images['photo'][0]).save(folder / 'a.png')
@@ -91,7 +91,7 @@ def test_a_file_there_and_back(pictures, tmp_path, name):
     run('decompress', tmp_path / 'x.tfg', out)
     expected = archives.read(pictures / name)
     np.testing.assert_array_equal(archives.read(out), expected)
-    if out.suffix == '.png':  # Also as an array, and as a preview.
+    if out.suffix == '.png':  # It also becomes an array and a preview.
         run('decompress', tmp_path / 'x.tfg', tmp_path / 'back.npy')
         np.testing.assert_array_equal(np.load(tmp_path / 'back.npy'), expected)
         run('decompress', tmp_path / 'x.tfg', tmp_path / 'preview.png', preview=True)
@@ -170,7 +170,7 @@ def _png(mode, size=(3, 4), **options):
 
 
 def _deep_rgb(path):
-    """A PNG of 16 bits a channel, which Pillow reads as 8 and does not write."""
+    """Writes a PNG of 16 bits a channel, which Pillow reads as 8 and does not write."""
     import struct
     import zlib
 

@@ -1,4 +1,4 @@
-"""`zoo.curve`: one run, several in one picture, users' mistakes."""
+"""Tests `zoo.curve`: one run, several in one picture, users' mistakes."""
 
 import pytest
 import tiny_run
@@ -12,7 +12,7 @@ HEADER = {'bits_per_dim': 'epoch,seconds,bits_per_dim,val_bits_per_dim',
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """Three runs of two epochs, the last of them measured in nats."""
+    """Returns a folder of three runs of two epochs, the last of them measured in nats."""
     monkeypatch.chdir(tmp_path)
     for name, unit in (('a', 'bits_per_dim'), ('b', 'bits_per_dim'), ('c', 'nats')):
         (tmp_path / name).mkdir()
@@ -24,8 +24,8 @@ def folders(tmp_path, monkeypatch):
 def test_draws_one_run_or_several(runs, folders, monkeypatch):
     drawn = {}
     draw = learning_curves.draw
-    monkeypatch.setattr(learning_curves, 'draw', lambda found, *args: drawn.update(found) or draw(
-        found, *args))
+    monkeypatch.setattr(learning_curves, 'draw', lambda curves, *args: drawn.update(curves) or draw(
+        curves, *args))
     done = tiny_run.finish('curve', f'--workdir={runs}', '--out=x.png')
     assert done.returncode == 0, done.stderr
     assert f'{runs[-1]}, 2 epochs: x.png' in done.stdout

@@ -1,4 +1,4 @@
-"""`zoo.cli.flagfiles`: what a file of flags may hold, and what it may be."""
+"""Tests `zoo.cli.flagfiles`: what a file of flags may hold, and what it may be."""
 
 import os
 import pathlib
@@ -21,7 +21,7 @@ def write(tmp_path, monkeypatch):
 
 
 def program(*flags):
-    """A process of the program that starts fastest."""
+    """Runs a process of the program that starts fastest."""
     return subprocess.run(
         [sys.executable, '-m', 'zoo.curve', *flags], check=False, capture_output=True, text=True,
         timeout=60, env=dict(os.environ, PYTHONPATH=str(ROOT)))
@@ -49,7 +49,7 @@ def test_a_file_may_be_read_twice_but_not_by_itself(write):
 
 
 def test_a_long_chain_of_files(write):
-    """Neither recursion nor a time that grows with the square of the number of files."""
+    """It needs no recursion, and no time that grows with the square of the number of files."""
     for number in range(1200):
         write(f'{number}', f'--flagfile={number + 1}')
     write('1200', '--x=1')

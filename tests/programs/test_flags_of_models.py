@@ -1,4 +1,4 @@
-"""`zoo.train` has the flags of one model: others, useless ones and wrong values are refused."""
+"""`zoo.train` takes the flags of one model and refuses others, useless ones and wrong values."""
 
 import pytest
 import tiny_run
@@ -7,7 +7,7 @@ DIGITS = ('--dataset=digits',)
 
 
 def refused(folder, *flags):
-    """The line that zoo.train ends with; it must make no run directory."""
+    """Returns the line that zoo.train ends with; it must make no run directory."""
     done = tiny_run.finish('train', f'--workdir={folder}/run', *flags)
     assert done.returncode == 2, done.stdout
     line, = done.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""`--help` of all programs, each a process of its own, and how soon a wrong flag is reported."""
+"""Tests `--help` of all programs, each in a process, and how soon a wrong flag is reported."""
 
 import ast
 import dataclasses
@@ -23,7 +23,7 @@ def run(name, *arguments):
 
 
 def defined(name):
-    """The flags that the source of a program defines, by the names that it spells out."""
+    """Returns the flags that a program's source defines, by the names that it spells out."""
     names = set()
     for node in ast.walk(ast.parse((ROOT / 'zoo' / f'{name}.py').read_text(encoding='utf-8'))):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
@@ -37,7 +37,7 @@ def defined(name):
 
 
 def entries(text):
-    """`{flag: what is said of it}`."""
+    """Returns `{flag: what is said of it}`."""
     parts = text.split('\n    --')[1:]
     names = [part.split(maxsplit=1)[0].removeprefix('[no]') for part in parts]
     return {name: ' '.join(part.split('\n\n')[0].split()[1:]) for name, part in zip(names, parts)}
@@ -53,12 +53,12 @@ def test_help_has_every_flag(name):
     assert done.returncode == 0 and not done.stderr
     source = ast.parse((ROOT / 'zoo' / f'{name}.py').read_text(encoding='utf-8'))
     assert done.stdout.startswith(ast.get_docstring(source, clean=False).split('\n')[0])
-    found = entries(done.stdout)
+    texts = entries(done.stdout)
     expected = defined(name)
     if name == 'train':
         expected |= {f.name for c in (recipe.Training, glow.Config) for f in dataclasses.fields(c)}
-    assert len(expected) > 2 and set(found) == expected | {'flagfile=FILE'}
-    assert all(about for about in found.values())
+    assert len(expected) > 2 and set(texts) == expected | {'flagfile=FILE'}
+    assert all(about for about in texts.values())
     assert f'python -m zoo.{name} ' in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 110
 
@@ -89,14 +89,14 @@ def test_help_of_train_is_in_groups():
 
 
 def test_help_of_a_model_is_its_own():
-    """Its own text for a flag that others have too, and the defaults of the recipe asked for."""
-    found = entries(run('train', '--model=conv_vae', '--help').stdout)
-    assert found['width'].startswith('Channels of the first level') and 'coupling' not in found
-    assert 'used with --posterior=iaf' in found['iaf_steps']
-    found = entries(run('train', '--dataset=digits', '--recipe=paper', '--help').stdout)
-    assert 'default: 512' in found['width'] and 'default: adamax' in found['optimizer']
-    found = entries(run('train', '--help').stdout)  # Of no data set: the small recipe.
-    assert 'default: fitted to the data, about 6,000 steps' in found['epochs']
+    """It has its own text for a flag that others have too, and its recipe's defaults."""
+    texts = entries(run('train', '--model=conv_vae', '--help').stdout)
+    assert texts['width'].startswith('Channels of the first level') and 'coupling' not in texts
+    assert 'used with --posterior=iaf' in texts['iaf_steps']
+    texts = entries(run('train', '--dataset=digits', '--recipe=paper', '--help').stdout)
+    assert 'default: 512' in texts['width'] and 'default: adamax' in texts['optimizer']
+    texts = entries(run('train', '--help').stdout)  # It has the small recipe.
+    assert 'default: fitted to the data, about 6,000 steps' in texts['epochs']
 
 
 def test_help_beside_a_wrong_flag_shows_both():
@@ -108,7 +108,7 @@ def test_help_beside_a_wrong_flag_shows_both():
 
 
 def test_answers_come_soon():
-    """CPU seconds, not those of a clock, for the machine may have other work."""
+    """The test counts CPU seconds, not those of a clock: the machine may have other work."""
     for limit, status, arguments in (
             (1, 2, ['--dataset=digits', '--workdir=x', '--width=0']), (2, 0, ['--help']),
             (3, 2, ['--dataset=no_such_set', '--workdir=x'])):

@@ -1,4 +1,4 @@
-"""`zoo.latents`: each tool on a tiny run, pictures read back, users' mistakes."""
+"""Tests `zoo.latents`: each tool on a tiny run, pictures read back, users' mistakes."""
 
 import pathlib
 import subprocess
@@ -22,14 +22,14 @@ from zoo.runs.run import Run
 
 @pytest.fixture(scope='module')
 def latents():
-    """The program, whose flags go when it goes: those of programs have the same names."""
+    """Yields the program; its flags end with it, since programs share names of flags."""
     with tiny_run.imported('latents') as module:
         yield module
 
 
 @pytest.fixture(scope='module')
 def workdir(tmp_path_factory):
-    """A run directory as `zoo.train` leaves it, of a model that has not been trained."""
+    """Returns a run directory as `zoo.train` leaves it, of an untrained model."""
     path = tmp_path_factory.mktemp('runs') / 'run'
     recipe = registry.recipe('glow', 'digits', 'digits')
     config = type(recipe.config)(levels=2, steps_per_level=1, width=4, reversible=False)
@@ -50,7 +50,7 @@ def loaded(workdir):
 
 @pytest.fixture
 def latents_program(latents, workdir, loaded, monkeypatch, tmp_path):
-    """`run(*flags)`: the program's `main` with these flags; the model is loaded once for all."""
+    """`run(*flags)` runs the program's `main` with these flags; the model is loaded once."""
     def load(asked, data_dir):
         assert asked == str(workdir) and data_dir == str(workdir.parent)
         return loaded
@@ -71,7 +71,7 @@ def opened(path):
         return np.asarray(picture)
 
 
-ROWS = {  # tool -> (its flags, rows, images in a row)
+ROWS = {  # Maps a tool to (its flags, rows, images in a row).
     'interpolate': (['--steps=3', '--images=0,1,2'], 2, 3),
     'traverse': (['--steps=4', '--index=7', '--strength=2'], 4, 4),
     'resample': (['--images=3,3'], 2, 3),
@@ -200,7 +200,7 @@ def test_animation_of_equal_frames_and_bad_arguments(tmp_path):
     grids.save_animation(frames, tmp_path / 'x.gif', columns=1, milliseconds=50)
     with Image.open(tmp_path / 'x.gif') as animation:
         assert animation.size == (64, 130) and animation.n_frames == 2
-        assert animation.info['duration'] == 100  # Two equal ones.
+        assert animation.info['duration'] == 100  # Two equal frames are one.
         animation.seek(1)
         assert animation.info['duration'] == 250
     for arguments, message in (((frames[0],), 'frames must be'), ((frames[:0],), 'frames must be')):

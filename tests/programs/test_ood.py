@@ -1,4 +1,4 @@
-"""The out-of-distribution report: its maths against NumPy; see also test_ood_program.py."""
+"""Tests the maths of the out-of-distribution report against NumPy (see test_ood_program.py)."""
 
 import contextlib
 import io
@@ -37,7 +37,7 @@ def test_auroc_counts_pairs():
 
 
 def test_typicality_of_normal_likelihoods():
-    """-log p ~ N(7, 1) of the own data: quantiles and rates are the Normal's."""
+    """The own data have -log p ~ N(7, 1): quantiles and rates are the Normal's."""
     train, validation, own = 7 + GENERATOR.standard_normal([3, 40_000])
     test = scores.Typicality.fit(train, validation, groups=(1, 10))
     assert test.entropy == train.mean()
@@ -80,26 +80,26 @@ def test_compressors_lose_nothing(channels):
     tfd.Independent(tfd.Normal(tf.zeros([8, 8, 1]), 1.), 3),
     tfd.Sample(tfd.Normal(0., 1.), [8, 8, 1])], ids=['independent', 'sample'])
 def test_likelihood_of_an_affine_flow(base):
-    """z = (y + shift) exp(log_scale), a pixel at a time, so that all is known in closed form."""
+    """z = (y + shift) exp(log_scale) acts on each pixel, so that all has a closed form."""
     shift, log_scale = GENERATOR.normal(size=[2, 8, 8, 1]).astype(np.float32)
     flow = tfd.TransformedDistribution(base, tgb.ShiftScale(shift, log_scale))
     model = tfp_glow.FlowModel(flow, bins=17, counted_dims=50)
-    found = likelihoods.ImageLikelihood(model, seed=5)
+    likelihood = likelihoods.ImageLikelihood(model, seed=5)
     y = tfp_glow.dequantization.dequantize(IMAGES, 17, [0, 5]).numpy()
     surprise = -stats.norm.logpdf((y + shift) * np.exp(log_scale)) + math.log(17)
     bits = (surprise - log_scale).sum(axis=(1, 2, 3)) / math.log(2)
-    np.testing.assert_allclose(found.bits_per_dim(IMAGES), bits / 50, rtol=1e-5)
+    np.testing.assert_allclose(likelihood.bits_per_dim(IMAGES), bits / 50, rtol=1e-5)
     np.testing.assert_allclose(
-        found.bits_per_pixel(IMAGES), (surprise - log_scale.mean())[..., 0] / math.log(2),
+        likelihood.bits_per_pixel(IMAGES), (surprise - log_scale.mean())[..., 0] / math.log(2),
         rtol=1e-4, atol=1e-4)
 
 
 def test_bits_map_of_levels(flow):
     """Each latent's surprise lies in its cell, and all bits are shared out."""
     model = tfp_glow.FlowModel(flow, bins=17)
-    found = likelihoods.ImageLikelihood(model)
-    bits_map = found.bits_per_pixel(IMAGES)
-    np.testing.assert_allclose(bits_map.sum(axis=(1, 2)), 64 * found.bits_per_dim(IMAGES),
+    likelihood = likelihoods.ImageLikelihood(model)
+    bits_map = likelihood.bits_per_pixel(IMAGES)
+    np.testing.assert_allclose(bits_map.sum(axis=(1, 2)), 64 * likelihood.bits_per_dim(IMAGES),
                                rtol=1e-5)
     y = model.to_data(IMAGES, [0, 0])
     priors = [(0., 1.), (flow.distribution.model[1].mean(), flow.distribution.model[1].stddev())]
@@ -114,15 +114,15 @@ def test_bits_map_of_levels(flow):
 
 
 def test_a_flow_given_labels_is_a_mixture():
-    images = np.concatenate([IMAGES // 9, 16 - IMAGES // 9])  # Dark and light: of unlike labels.
+    images = np.concatenate([IMAGES // 9, 16 - IMAGES // 9])  # Dark and light have unlike labels.
     flow = tfp_glow.flows.glow((8, 8, 1), 1, 1, width=4, classes=3, name='by_class')
     model = tfp_glow.FlowModel(catalogue.perturb(flow, 0, scale=.3), bins=17)
     by_label = np.stack([model.bits(images, [0, 0], tf.fill([24], k)) for k in range(3)])
-    found = likelihoods.ImageLikelihood(model, classes=3)
+    likelihood = likelihoods.ImageLikelihood(model, classes=3)
     mixture = -np.log2(np.mean(np.exp2(-64 * by_label.astype(np.longdouble)), axis=0)) / 64
-    np.testing.assert_allclose(found.bits_per_dim(images), mixture.astype(float), rtol=1e-5)
+    np.testing.assert_allclose(likelihood.bits_per_dim(images), mixture.astype(float), rtol=1e-5)
     assert len(set(by_label.argmin(0))) > 1
-    np.testing.assert_allclose(found.bits_per_pixel(images).sum(axis=(1, 2)) / 64,
+    np.testing.assert_allclose(likelihood.bits_per_pixel(images).sum(axis=(1, 2)) / 64,
                                by_label.min(0), rtol=1e-5)
 
 
@@ -166,7 +166,7 @@ def test_synthetic_images(kind):
 
 
 def test_the_known_failure_is_said():
-    """Other data with fewer bits, and with more, some of them infinite."""
+    """Other data have fewer bits, or more, some of them infinite."""
     bits = {name: np.linspace(-.1, .1, 20) + mean for name, mean in (
         ('train', 3.), ('validation', 3.), ('test', 3.), ('easy', 1.), ('hard', 9.))}
     bits['hard'][0] = np.inf

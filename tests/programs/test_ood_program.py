@@ -1,4 +1,4 @@
-"""`zoo.ood`: the report of a tiny run, users' mistakes."""
+"""Tests `zoo.ood`: the report of a tiny run, users' mistakes."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ PNG = b'\x89PNG\r\n\x1a\n'
 
 @pytest.fixture(scope='module')
 def ood(digits_preset):
-    del digits_preset  # Made before: of another program, whose flags have the same names.
+    del digits_preset  # Another program, whose flags have the same names, made it before.
     with tiny_run.program('ood') as run:
         yield run
 
@@ -34,7 +34,7 @@ def loaded(digits_preset):
 
 @pytest.fixture
 def given(digits_preset, loaded, monkeypatch, tmp_path):
-    """Flags that are right, of a preset that is loaded already."""
+    """Returns flags that are right, of a preset that is loaded already."""
     monkeypatch.setattr(preset, 'read', lambda _: loaded)
     return {'preset': digits_preset, 'data_dir': digits_preset.parent.parent / 'data',
             'against': 'constant,noise', 'out': tmp_path / 'new' / 'report'}
@@ -58,7 +58,7 @@ def test_the_program_writes_a_report(ood, given, loaded, digits_run, capsys):
               for b, i in ((bits, images), (other, made))]
     assert noise['auroc']['compressor'] == pytest.approx(
         np.mean(ratios[1][:, np.newaxis] > ratios[0]), abs=.01)
-    assert 0 <= noise['auroc']['background'] <= 1  # Of the same model: rounding errors alone.
+    assert 0 <= noise['auroc']['background'] <= 1  # Only rounding errors differ.
     printed = capsys.readouterr().out
     text = (out / 'report.md').read_text()
     assert text.startswith(printed.split('report: ')[0].rstrip())

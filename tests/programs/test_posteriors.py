@@ -1,4 +1,4 @@
-"""`zoo.posteriors`: pairs of runs, their bounds on the same images and the gain."""
+"""Tests `zoo.posteriors`: pairs of runs, their bounds on the same images and the gain."""
 
 import json
 import subprocess

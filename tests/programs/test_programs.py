@@ -1,4 +1,4 @@
-"""The zoo's programs: a small run from data to samples, by real processes and in this one."""
+"""Tests the zoo's programs: a small run from data to samples, in real processes and in this."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ def run_program(name, *flags, data_dir):
 
 @pytest.fixture(scope='module')
 def run(place):
-    """A finished run of two epochs."""
+    """Returns a finished run of two epochs."""
     done = run_program('train', *_SMALL, '--epochs=2', f'--workdir={place}/run', data_dir=place)
     assert done.returncode == 0, done.stderr
     return place / 'run', done.stdout
@@ -105,7 +105,7 @@ def test_mistakes_of_diagnose(flags, words, place):
 
 @pytest.mark.slow
 def test_a_resumed_run_ends_as_an_uninterrupted_one(run, place):
-    """Stops after the first of two epochs, by taking the second's traces away."""
+    """The run stops after the first of two epochs: the test removes the second's traces."""
     straight, _ = run
     for epochs in (1, 2):
         done = run_program('train', *_SMALL, '--epochs=2', f'--stop_after={epochs}', '--resume',
@@ -140,7 +140,7 @@ def test_mistakes_get_one_line(flags, words, place):
 
 
 def test_a_mistake_is_one_line_of_a_process(place):
-    """The last of a program's own checks, made when the data are there."""
+    """The test reaches the last of a program's own checks, made when the data are there."""
     done = run_program('train', *_SMALL, '--levels=4', f'--workdir={place}/refused',
                        data_dir=place)
     assert done.returncode == 2 and 'Traceback' not in done.stderr

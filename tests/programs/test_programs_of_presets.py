@@ -1,4 +1,4 @@
-"""Programs that take a preset in place of a run directory or a bundle."""
+"""Tests programs that take a preset in place of a run directory or a bundle."""
 
 import dataclasses
 import json
@@ -78,7 +78,7 @@ def test_diagnose_of_a_preset_prints_and_writes_nothing(digits_preset, digits_ru
 
 
 def test_a_preset_keeps_no_folder_of_this_machine(digits_preset, digits_run, tmp_path):
-    """The folder of the data of the run that it was made of."""
+    """It drops the data folder of the run that it was made of."""
     config = json.loads((digits_preset / 'config.json').read_text())
     assert config['run']['data_dir'] is None
     run = Run.from_json(config['run'])

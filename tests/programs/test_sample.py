@@ -1,4 +1,4 @@
-"""The programs that read bundles, and the pictures they write."""
+"""Tests the programs that read bundles, and the pictures they write."""
 
 import os
 import pathlib
@@ -28,7 +28,7 @@ ALONE = alone.without({'tfp_glow', 'tensorflow_probability', 'tf_keras', 'keras'
 
 @pytest.fixture(scope='module')
 def versions(tmp_path_factory):
-    """A folder of one bundle of 17 grey levels."""
+    """Returns a folder of one bundle of 17 grey levels."""
     flow = tfp_glow.flows.glow((8, 8, 1), levels=2, steps_per_level=1, width=4)
     folder = tmp_path_factory.mktemp('versions')
     tfp_glow.serving.export(flow, folder, bins=17)
@@ -48,7 +48,7 @@ def run_alone(folder, *arguments):
 
 
 def error_lines(done):
-    """The lines that the program itself wrote, among TensorFlow's."""
+    """Returns the lines that the program itself wrote, among TensorFlow's."""
     assert 'Traceback' not in done.stderr
     return [line for line in done.stderr.splitlines() if line.startswith('error: ')]
 
@@ -174,10 +174,10 @@ def test_grid_stretches_levels_and_enlarges_pixels(tmp_path):
     images = np.zeros([3, 2, 2, 1], np.uint8)
     images[0, 0, 1], images[2] = 8, 16
     grids.save_grid(images, tmp_path / 'grid.png', bins=17, scale=3)
-    found = np.asarray(Image.open(tmp_path / 'grid.png'))
-    assert found.shape == (14, 14)  # Two by two of 6 pixels, and 2 between.
-    np.testing.assert_array_equal(found[:3, :6], [[0] * 3 + [128] * 3] * 3)
-    assert np.all(found[8:, :6] == 255) and np.all(found[:6, 8:] == 0)
+    picture = np.asarray(Image.open(tmp_path / 'grid.png'))
+    assert picture.shape == (14, 14)  # Two by two images have 6 pixels each and 2 between them.
+    np.testing.assert_array_equal(picture[:3, :6], [[0] * 3 + [128] * 3] * 3)
+    assert np.all(picture[8:, :6] == 255) and np.all(picture[:6, 8:] == 0)
     assert list(tmp_path.iterdir()) == [tmp_path / 'grid.png']
 
 
@@ -189,10 +189,10 @@ def test_grid_keeps_colours_and_enlarges_small_images_only():
 
 def test_tiny_images_are_interpolated():
     ramp = np.broadcast_to(np.arange(0, 16, 2, np.uint8), [8, 8])[np.newaxis, ..., np.newaxis]
-    found = grids.grid(np.ascontiguousarray(ramp), bins=17).astype(int)
-    assert found.shape == (64, 64)
-    assert np.all(np.diff(found, axis=1) >= 0) and np.all(found == found[:1])
-    assert len(np.unique(found)) > 40  # Not eight steps.
+    picture = grids.grid(np.ascontiguousarray(ramp), bins=17).astype(int)
+    assert picture.shape == (64, 64)
+    assert np.all(np.diff(picture, axis=1) >= 0) and np.all(picture == picture[:1])
+    assert len(np.unique(picture)) > 40  # There are not only 8 steps.
     flat = np.full([1, 4, 4, 3], 5, np.uint8)
     assert np.all(grids.grid(flat, bins=6) == 255)
 

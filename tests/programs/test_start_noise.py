@@ -1,4 +1,4 @@
-"""What programs write to the standard error stream when TensorFlow starts: nothing of its log."""
+"""Programs write nothing of TensorFlow's log to the standard error stream when it starts."""
 
 import os
 import pathlib
@@ -28,7 +28,7 @@ def python(*arguments, **settings):
 
 
 def test_a_program_is_silent(tmp_path):
-    """One that starts TensorFlow, Keras and TFP, and runs a network."""
+    """The program starts TensorFlow, Keras and TFP, and runs a network."""
     done = python('-m', 'zoo.sample', '--preset=glow_digits', '--num=1', f'--out={tmp_path}/x.npy')
     assert done.stderr == ''
     assert len(done.stdout.splitlines()) == 1 and np.load(tmp_path / 'x.npy').shape == (1, 8, 8, 1)
@@ -42,7 +42,7 @@ def test_a_user_who_asks_for_the_log_gets_it():
 
 @pytest.fixture
 def tensorflow(tmp_path, monkeypatch):
-    """`tensorflow(source)`: what the module of this name does when it is imported."""
+    """`tensorflow(source)` sets what the module of this name does when it is imported."""
     monkeypatch.delitem(sys.modules, 'tensorflow')
     monkeypatch.syspath_prepend(tmp_path)
     return (tmp_path / 'tensorflow.py').write_text
@@ -76,7 +76,7 @@ def test_an_imported_tensorflow_is_left_alone(capfd):
 
 
 def test_without_a_standard_error_stream(tensorflow):
-    """As of a daemon: nothing to hold back."""
+    """A daemon has none: there is nothing to hold back."""
     tensorflow('loaded = True\n')
     kept = os.dup(2)
     os.close(2)

@@ -1,4 +1,4 @@
-"""The zoo's programs on a VAE: from training to pictures, each in this process but one."""
+"""Tests the zoo's programs on a VAE, from training to pictures: all but one in this process."""
 
 import csv
 import dataclasses
@@ -40,7 +40,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def run(place):
-    """The directory of a run that `zoo.train` made, evaluated by 3 importance samples too."""
+    """Returns the directory of a run of `zoo.train`, evaluated by 3 importance samples too."""
     with tiny_run.program('train') as train:
         train(**SMALL, workdir=place / 'run', data_dir=place / 'data', importance_samples=3)
     return place / 'run'
@@ -60,7 +60,7 @@ def at_hand(loaded, monkeypatch):
 
 @pytest.fixture(scope='module')
 def vae(loaded):
-    """With the averaged weights, as long as the module's tests run."""
+    """Yields the VAE with the averaged weights, as long as the module's tests run."""
     with loaded.averaged_weights() as averaged:
         yield averaged
 
@@ -84,13 +84,13 @@ def test_a_run_leaves_what_it_promises(run):
     assert test['images'] == 180 and 0 < test['standard_error'] < test['bits_per_dim'] / 10
     bound = test['importance']
     assert bound['samples'] == 3 and 0 < bound['nats_standard_error'] < bound['nats'] / 10
-    assert bound['nats'] < test['nats']  # Tighter.
+    assert bound['nats'] < test['nats']  # It is tighter.
     for name in ('samples.png', 'reconstructions.png'):
         picture(run / name)
 
 
 def test_figures_are_those_of_the_averaged_weights(run, loaded, vae):
-    """Both bounds of the test images, with the draws that the zoo takes."""
+    """Both bounds of the test images are right, with the draws that the zoo takes."""
     images = loaded.data.take('test', 180)
     test = json.loads((run / 'test.json').read_text())
     nats = -tfp_glow.vaes.elbo(vae, images, [0, 7919]).numpy()
@@ -99,20 +99,20 @@ def test_figures_are_those_of_the_averaged_weights(run, loaded, vae):
     nats = -np.concatenate([
         tfp_glow.vaes.importance_bound(vae, images[part], [i, 7918], 3)
         for i, part in enumerate((slice(100), slice(100, 180)))])
-    found = test['importance']
-    assert found['nats'] == pytest.approx(nats.mean(), rel=1e-4)
-    assert found['bits_per_dim'] == pytest.approx(nats.mean() / 64 / math.log(2), rel=1e-4)
-    assert found['nats_standard_error'] == pytest.approx(nats.std(ddof=1) / 180**.5, rel=1e-3)
+    importance = test['importance']
+    assert importance['nats'] == pytest.approx(nats.mean(), rel=1e-4)
+    assert importance['bits_per_dim'] == pytest.approx(nats.mean() / 64 / math.log(2), rel=1e-4)
+    assert importance['nats_standard_error'] == pytest.approx(nats.std(ddof=1) / 180**.5, rel=1e-3)
 
 
 def test_evaluate_says_both_bounds(run, at_hand, capsys):
     with tiny_run.program('evaluate') as evaluate:
         evaluate(workdir=run, importance_samples=2, draws=2, limit=100)
-    found = json.loads((run / 'evaluation.json').read_text())
-    assert found['images'] == 100 and found['draws'] == 2 and found['round_trip'] == {}
+    report = json.loads((run / 'evaluation.json').read_text())
+    assert report['images'] == 100 and report['draws'] == 2 and report['round_trip'] == {}
     line = capsys.readouterr().out.splitlines()[1]
-    assert line.startswith(f'test ELBO {found["nats"]:.2f} +- ')
-    assert f'of 2 samples {found["importance"]["nats"]:.2f} +- ' in line
+    assert line.startswith(f'test ELBO {report["nats"]:.2f} +- ')
+    assert f'of 2 samples {report["importance"]["nats"]:.2f} +- ' in line
 
 
 def test_data_are_looked_for_where_training_found_them(run, monkeypatch):
@@ -125,9 +125,9 @@ def test_data_are_looked_for_where_training_found_them(run, monkeypatch):
 
 
 def test_the_bundle_answers_as_the_vae(run, loaded, vae, place):
-    found = bundles.open_bundle(run / 'saved_model')
-    assert found.family == 'vae' and found.bins == 2
-    images, served = loaded.data.take('test', 6), found.load()
+    bundle = bundles.open_bundle(run / 'saved_model')
+    assert bundle.family == 'vae' and bundle.bins == 2
+    images, served = loaded.data.take('test', 6), bundle.load()
     latents, = vae.encode(images)
     expected = {'encode': latents, 'elbo': tfp_glow.vaes.elbo(vae, images, [5, 0]),
                 'decode': vae.decode([latents]).mean(), 'reconstruct': vae.reconstruct(images),
@@ -148,15 +148,15 @@ def test_the_bundle_answers_as_the_vae(run, loaded, vae, place):
 ALONE = alone.without({'tfp_glow', 'tensorflow_probability', 'tf_keras', 'keras'}, '''
     from zoo import sample
     from zoo.bundles import reading, verification
-    found = reading.open_bundle(sys.argv[1])
-    print(*verification.verify(found), sep='\\n')
-    drawn = sample.draw(found, found.load(), 9, 1., 0)
+    bundle = reading.open_bundle(sys.argv[1])
+    print(*verification.verify(bundle), sep='\\n')
+    drawn = sample.draw(bundle, bundle.load(), 9, 1., 0)
     print(drawn.shape, sorted(set(drawn.ravel().tolist())))
 ''')
 
 
 def test_a_second_process_verifies_the_bundle(run):
-    """Where only TensorFlow is installed."""
+    """Only TensorFlow is installed there."""
     done = subprocess.run(
         [sys.executable, '-c', ALONE, str(run / 'saved_model')], check=False,
         cwd=pathlib.Path(__file__).parents[2], env=dict(os.environ), capture_output=True,
@@ -193,10 +193,10 @@ def test_a_preset_is_the_vae(run, loaded, vae, at_hand, place):
 def test_diagnose_reports_collapse(run, at_hand, capsys):
     with tiny_run.program('diagnose') as diagnose:
         diagnose(workdir=run, images=30, draws=4)
-    found = json.loads((run / 'diagnosis.json').read_text())
-    group, = found['groups']
-    assert group['shape'] == [2] and group['units'] == 2 and found['images'] == 30
-    assert sum(group['kl_by_channel']) == pytest.approx(found['kl'])
+    diagnosis = json.loads((run / 'diagnosis.json').read_text())
+    group, = diagnosis['groups']
+    assert group['shape'] == [2] and group['units'] == 2 and diagnosis['images'] == 30
+    assert sum(group['kl_by_channel']) == pytest.approx(diagnosis['kl'])
     lines = capsys.readouterr().out.splitlines()
     assert ['group', '0', '2', '2', str(group['active']), f'{group["kl"]:.3f}'] in [
         line.split() for line in lines]
@@ -219,12 +219,12 @@ class Options:
 
 
 def test_what_pictures_show(loaded, vae):
-    """Against the VAE itself: means at the quantiles, ends of an interpolation, one entry."""
+    """They show what the VAE gives: means at quantiles, ends of an interpolation, one entry."""
     source = conversion.VaeImages(loaded, seed=0)
     images = source.read([0, 1], [])
     assert set(np.unique(images)) == {0, 1}
     grid = vae_tools.manifold(source, None, Options)
-    third = 0.967421566  # Of a Normal: the quantile of 5/6.
+    third = 0.967421566  # It is a Normal's quantile of 5/6.
     np.testing.assert_allclose(grid[0, 2], vae.decode([[[third, third]]]).mean()[0], atol=1e-5)
     np.testing.assert_allclose(grid[2, 1], vae.decode([[[0., -third]]]).mean()[0], atol=1e-5)
     centres, = vae.encode(images)

@@ -1,4 +1,4 @@
-"""Bundles of conditional flows, against the flows themselves."""
+"""Tests bundles of conditional flows against the flows themselves."""
 
 import types
 
@@ -22,7 +22,7 @@ CLASSES = 3
 
 
 def make_conditional():
-    """A Glow of 4x4x1 images by class whose every parameter matters."""
+    """Returns a Glow of 4x4x1 images by class whose every parameter matters."""
     flow = tfp_glow.flows.glow((4, 4, 1), 1, 1, width=4, classes=CLASSES, name='by_class')
     generator = np.random.default_rng(1)
     for v in flow.trainable_variables:
@@ -36,7 +36,7 @@ def conditional():
 
 
 class Shown(image_data.ImageData):
-    """Images that a model sees as three levels brighter."""
+    """Shows images to a model as three levels brighter."""
 
     def _as_modelled(self, examples):
         return examples + np.uint8(3)
@@ -44,7 +44,7 @@ class Shown(image_data.ImageData):
 
 @pytest.fixture(scope='module')
 def conditional_path(conditional, tmp_path_factory):
-    """As a run over images of 6x6 with a border of padding, all 0 as they are read."""
+    """Exports as a run over 6x6 images with a border of padding, which are read as zeros."""
     reader = types.SimpleNamespace(in_order=lambda batch, limit: tf.data.Dataset.from_tensor_slices(
         (np.zeros([limit, 6, 6, 1], np.uint8), np.zeros([limit], int))).batch(batch))
     images = Shown(name='zeros', image_shape=(6, 6, 1), original_shape=(4, 4, 1), bins=17,
@@ -143,7 +143,7 @@ def test_sample_names_the_flag_that_is_wrong(conditional_path, labelled, run_sam
 
 
 def test_a_run_over_images_with_labels_is_exported_with_its_classes(conditional_path):
-    found = bundles.open_bundle(conditional_path)
-    assert (found.kind, found.classes, found.bins) == ('images', CLASSES, 17)
-    np.testing.assert_array_equal(np.load(found.path / 'golden.npz')['images'],
+    bundle = bundles.open_bundle(conditional_path)
+    assert (bundle.kind, bundle.classes, bundle.bins) == ('images', CLASSES, 17)
+    np.testing.assert_array_equal(np.load(bundle.path / 'golden.npz')['images'],
                                   np.full([2, 4, 4, 1], 3))

@@ -1,4 +1,4 @@
-"""The SavedModel bundle against the flow it was exported from, and where only TensorFlow is."""
+"""Tests a SavedModel bundle against its flow, and where only TensorFlow is installed."""
 
 import json
 import os
@@ -22,12 +22,12 @@ from zoo.bundles import reading as bundles
 from zoo.bundles import verification
 from zoo.cli import errors
 
-BINS, SHAPE = 17, (7, 6, 1)  # Padded to 8x8: a row below, a column on each side.
+BINS, SHAPE = 17, (7, 6, 1)  # Padding to 8x8 adds a row below and a column on each side.
 NAMES = ['sample', 'log_prob', 'bits_per_dim', 'encode', 'decode', 'interpolate']
 
 
 def make_flow(steps=2, **options):
-    """A tiny Glow whose every parameter matters: none is left at its initial zero."""
+    """Returns a tiny Glow whose every parameter matters: none is left at its initial zero."""
     flow = tfp_glow.flows.glow((8, 8, 1), levels=2, steps_per_level=steps, width=8, **options)
     generator = np.random.default_rng(1)
     for v in flow.trainable_variables:
@@ -118,14 +118,14 @@ def test_temperature_zero_gives_one_image(loaded, flow):
 
 
 def test_interpolation_ends_at_its_inputs(loaded, flow, images):
-    found = loaded.interpolate(images[:2], images[1:], 4).numpy()
-    assert found.shape == (2, 4, *SHAPE)
-    np.testing.assert_array_equal(found[:, 0], images[:2])
-    np.testing.assert_array_equal(found[:, -1], images[1:])
+    steps = loaded.interpolate(images[:2], images[1:], 4).numpy()
+    assert steps.shape == (2, 4, *SHAPE)
+    np.testing.assert_array_equal(steps[:, 0], images[:2])
+    np.testing.assert_array_equal(steps[:, -1], images[1:])
     first, second = loaded.encode(images[:2]), loaded.encode(images[1:])
     third = [(2 * a + b) / 3 for a, b in zip(first, second)]
     expected = as_images(flow.bijector.forward(third))
-    assert np.mean(found[:, 1] != expected) < .05  # A value on the edge may round either way.
+    assert np.mean(steps[:, 1] != expected) < .05  # A value on the edge may round either way.
 
 
 @pytest.mark.parametrize('question, arguments, message', [
@@ -162,8 +162,8 @@ def test_graph_does_not_grow_with_the_steps():
     shape = frame.Frame((8, 8, 1), (8, 8, 1))
 
     def size(steps):
-        found = serving_images.ImageAnswers(serving.writing._frozen(make_flow(steps)), 256, shape)
-        return len(found._analyse.graph.as_graph_def().SerializeToString())
+        answers = serving_images.ImageAnswers(serving.writing._frozen(make_flow(steps)), 256, shape)
+        return len(answers._analyse.graph.as_graph_def().SerializeToString())
     assert size(3) < 1.01 * size(2)
 
 
@@ -206,14 +206,14 @@ def test_answers_where_only_tensorflow_is_installed(path, images, flow, tmp_path
     environment = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
     subprocess.run([sys.executable, 'alone.py', path, 'in.npy', 'out.npz'], check=True,
                    cwd=tmp_path, env=environment, timeout=900)
-    found = np.load(tmp_path / 'out.npz')
+    answers = np.load(tmp_path / 'out.npz')
     expected = expected_log_prob(flow, images, [5, 0])
-    np.testing.assert_allclose(found['log_prob'], expected, rtol=1e-4)
-    np.testing.assert_allclose(found['bits'], -expected / 42 / np.log(2), rtol=1e-4)
-    np.testing.assert_array_equal(found['decode'], images)
-    np.testing.assert_array_equal(found['interpolate'][:, 0], images)
+    np.testing.assert_allclose(answers['log_prob'], expected, rtol=1e-4)
+    np.testing.assert_allclose(answers['bits'], -expected / 42 / np.log(2), rtol=1e-4)
+    np.testing.assert_array_equal(answers['decode'], images)
+    np.testing.assert_array_equal(answers['interpolate'][:, 0], images)
     drawn = as_images(tfp_glow.with_temperature(flow, .7).sample(4, seed=[11, 0]))
-    assert np.mean(found['sample'] != drawn) < .01
+    assert np.mean(answers['sample'] != drawn) < .01
 
 
 def test_averaged_weights_and_the_next_version(images, tmp_path):
@@ -233,10 +233,10 @@ def test_averaged_weights_and_the_next_version(images, tmp_path):
     with model.averaged_weights() as averaged:
         expected = expected_log_prob(averaged, images, [0, 0])
     loaded = tf.saved_model.load(path)
-    found = loaded.log_prob(images)
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert np.max(np.abs(found - expected_log_prob(model.flow, images, [0, 0]))) > 1.
-    assert bundles.open_bundle(tmp_path).path == path  # The newest.
+    log_probs = loaded.log_prob(images)
+    np.testing.assert_allclose(log_probs, expected, rtol=1e-4)
+    assert np.max(np.abs(log_probs - expected_log_prob(model.flow, images, [0, 0]))) > 1.
+    assert bundles.open_bundle(tmp_path).path == path  # It opens the newest.
 
 
 @pytest.mark.parametrize('arguments, message', [
@@ -271,7 +271,7 @@ def test_verification_names_the_signature_that_differs(path, loaded, name, tmp_p
     golden = dict(np.load(path / 'golden.npz'))
     golden[name] = golden[name] + np.array(2, golden[name].dtype)
     np.savez(tmp_path / 'golden.npz', **golden)
-    found = bundles.Bundle(tmp_path, json.loads((path / 'bundle.json').read_text()), '--verify')
+    bundle = bundles.Bundle(tmp_path, json.loads((path / 'bundle.json').read_text()), '--verify')
     monkeypatch.setattr(bundles.Bundle, 'load', lambda self: loaded)
     with pytest.raises(errors.Failure, match=f'^{"encode" if name == "level_1" else name}: '):
-        list(verification.verify(found))
+        list(verification.verify(bundle))

@@ -1,4 +1,4 @@
-"""Bundles of flows over vectors, against the flows themselves."""
+"""Tests bundles of flows over vectors against the flows themselves."""
 
 import json
 import types
@@ -26,7 +26,7 @@ MEAN, STD = np.array([3., -200.]), np.array([.5, 40.])
 
 
 def make_flow():
-    """Two affine couplings over [2] whose networks are random."""
+    """Returns two affine couplings over [2] whose networks are random."""
     def coupling(seed):
         keras.utils.set_random_seed(seed)
         network = keras.Sequential([keras.Input([1]), keras.layers.Dense(8, 'tanh'),
@@ -77,7 +77,7 @@ def test_bundle_says_what_it_is(path, loaded):
 
 
 def test_density_is_in_the_datas_own_units(loaded, flow, vectors):
-    expected = flow.log_prob(standardised(vectors)) - np.log(20.)  # .5 * 40.
+    expected = flow.log_prob(standardised(vectors)) - np.log(20.)  # 20 is .5 * 40.
     np.testing.assert_allclose(loaded.log_prob(vectors), expected, rtol=1e-5)
     answer = loaded.signatures['log_prob'](vectors=tf.constant(vectors[:1]))['log_prob']
     np.testing.assert_allclose(answer, expected[:1], rtol=1e-5)
@@ -95,13 +95,13 @@ def test_samples_and_latents_are_the_flows(loaded, flow, vectors):
 
 
 def test_interpolation_is_straight_in_the_latents(loaded, vectors):
-    found = loaded.interpolate(vectors[:3], vectors[2:], 5).numpy()
-    assert found.shape == (3, 5, 2)
-    np.testing.assert_allclose(standardised(found[:, 0]), standardised(vectors[:3]), atol=1e-4)
-    np.testing.assert_allclose(standardised(found[:, -1]), standardised(vectors[2:]), atol=1e-4)
+    steps = loaded.interpolate(vectors[:3], vectors[2:], 5).numpy()
+    assert steps.shape == (3, 5, 2)
+    np.testing.assert_allclose(standardised(steps[:, 0]), standardised(vectors[:3]), atol=1e-4)
+    np.testing.assert_allclose(standardised(steps[:, -1]), standardised(vectors[2:]), atol=1e-4)
     (first,), (second,) = loaded.encode(vectors[:3]), loaded.encode(vectors[2:])
     quarter = loaded.decode([.75 * first + .25 * second])
-    np.testing.assert_allclose(standardised(found[:, 1]), standardised(quarter), atol=1e-4)
+    np.testing.assert_allclose(standardised(steps[:, 1]), standardised(quarter), atol=1e-4)
 
 
 @pytest.mark.parametrize('question, arguments, message', [
@@ -127,7 +127,7 @@ def test_verification_in_units_of_each_column(path, loaded, tmp_path, monkeypatc
     def verify(**changes):
         np.savez(tmp_path / 'golden.npz', **{**golden, **changes})
         return list(verification.verify(bundles.Bundle(tmp_path, about, '--verify')))
-    verify(sample=golden['sample'] + np.float32([0, .02]))  # 5e-4 of a std.
+    verify(sample=golden['sample'] + np.float32([0, .02]))  # It is 5e-4 of a std.
     for name in ('sample', 'decode', 'interpolate'):
         with pytest.raises(errors.Failure, match=f'^{name}: it must be within 0.001'):
             verify(**{name: golden[name] + np.float32([.02, 0])})
@@ -137,7 +137,7 @@ def test_verification_in_units_of_each_column(path, loaded, tmp_path, monkeypatc
 
 def test_a_flow_that_does_not_invert_is_told(tmp_path):
     class Drifts(tgb.OnePassBijector):
-        """forward(inverse(y)) = y + .01."""
+        """Moves values: forward(inverse(y)) = y + .01."""
 
         def __init__(self, name='drifts'):
             super().__init__(forward_min_event_ndims=1, parameters={}, name=name)
@@ -149,12 +149,12 @@ def test_a_flow_that_does_not_invert_is_told(tmp_path):
             return y, tf.zeros([], y.dtype)
     drifting = tfp_glow.flows.transformed(tfd.Sample(tfd.Normal(0., 1.), 2), Drifts())
     with pytest.warns(UserWarning, match=r'moves values by up to 0\.01 std of the golden vectors'):
-        found = bundles.open_bundle(serving.export(drifting, tmp_path))
-    assert .009 < found.about['round_trip_errors'] < .011
-    assert list(verification.verify(found))[-1].endswith('within 1.0e-02 std')
-    found.about['round_trip_errors'] = 0.
+        bundle = bundles.open_bundle(serving.export(drifting, tmp_path))
+    assert .009 < bundle.about['round_trip_errors'] < .011
+    assert list(verification.verify(bundle))[-1].endswith('within 1.0e-02 std')
+    bundle.about['round_trip_errors'] = 0.
     with pytest.raises(errors.Failure, match='^decode: it must undo encode'):
-        list(verification.verify(found))
+        list(verification.verify(bundle))
 
 
 @pytest.mark.parametrize('options, message', [
@@ -192,7 +192,7 @@ def test_sample_writes_vectors(path, loaded, run_sample, tmp_path, capsys):
     assert columns == ['height', 'weight']
     np.testing.assert_array_equal(parts[None].values.astype(np.float32), drawn)
     run_sample(path, loaded, '--out=x.png')
-    assert Image.open(tmp_path / 'x.png').size == (880, 462)  # Samples and density.
+    assert Image.open(tmp_path / 'x.png').size == (880, 462)  # It has samples and density.
 
 
 def test_sample_names_the_flag_that_is_wrong_for_vectors(path, loaded, run_sample):
@@ -207,9 +207,9 @@ def test_a_run_over_vectors_is_exported_in_its_units(flow, tmp_path):
     moons = data.load_vectors('moons')
     run, model = types.SimpleNamespace(conditional=False), types.SimpleNamespace(flow=flow)
     exporting.write(Trained(run, moons, model), tmp_path)
-    found = bundles.open_bundle(tmp_path)
-    golden = np.load(found.path / 'golden.npz')
+    bundle = bundles.open_bundle(tmp_path)
+    golden = np.load(bundle.path / 'golden.npz')
     np.testing.assert_allclose(golden['vectors'], moons.unscale(moons.take('test', 4)), rtol=1e-6)
     expected = flow.log_prob(moons.take('test', 4)) + moons.log_scale_correction
     np.testing.assert_allclose(golden['log_prob'], expected, rtol=1e-4)
-    assert found.kind == 'vectors' and found.columns == ['x1', 'x2']
+    assert bundle.kind == 'vectors' and bundle.columns == ['x1', 'x2']

@@ -1,4 +1,4 @@
-"""The ladder VAE: its divergences against closed forms and Jacobians, its parts in agreement."""
+"""Tests the ladder VAE: divergences against closed forms and Jacobians, agreement of parts."""
 
 import catalogue
 import keras
@@ -33,10 +33,10 @@ def model(models, request):
 
 def test_shapes(model):
     assert model.latent_shapes == [[2, 2, 2], [4, 4, 2], [4, 4, 2]]
-    found = model.infer(IMAGES, [1, 2])
-    assert [z.shape for z in found.latents] == [[3, 2, 2, 2], [3, 4, 4, 2], [3, 4, 4, 2]]
-    assert found.log_likelihood.shape == [3]
-    assert [kl.shape for kl in found.kl] == 3 * [[3, 2]]
+    inferred = model.infer(IMAGES, [1, 2])
+    assert [z.shape for z in inferred.latents] == [[3, 2, 2, 2], [3, 4, 4, 2], [3, 4, 4, 2]]
+    assert inferred.log_likelihood.shape == [3]
+    assert [kl.shape for kl in inferred.kl] == 3 * [[3, 2]]
 
 
 def test_closed_form_is_mean_of_draws(models):
@@ -55,7 +55,7 @@ def test_closed_form_wants_a_gaussian(models):
 
 
 def test_top_divergence_by_jacobian(models, assert_close):
-    """log q of the group at the top from the Gaussian's draw and the Jacobian of its flow."""
+    """log q of the top group follows from the Gaussian's draw and the Jacobian of its flow."""
     model = models['iaf']
     features, layer = model.features(IMAGES), model.layers[0]
     top = next(v for v in model.variables if v.name.endswith('top:0'))
@@ -68,8 +68,8 @@ def test_top_divergence_by_jacobian(models, assert_close):
         tf.reshape(prior_mean, [3, 8]), tf.exp(tf.reshape(prior_log_sd, [3, 8])))
     context = context + features[0].context
 
-    found = model.infer(IMAGES, [1, 2])
-    latents = tf.identity(found.latents[0])
+    inferred = model.infer(IMAGES, [1, 2])
+    latents = tf.identity(inferred.latents[0])
     own = tf.identity(layer.flow.inverse(latents, condition=context))
     with tf.GradientTape() as tape:
         tape.watch(own)
@@ -78,27 +78,27 @@ def test_top_divergence_by_jacobian(models, assert_close):
     log_q = posterior.log_prob(tf.reshape(own, [3, 8])) - tf.linalg.slogdet(jacobian)[1]
     expected = log_q - prior.log_prob(tf.reshape(latents, [3, 8]))
     assert np.abs(tf.linalg.slogdet(jacobian)[1]).min() > 1e-3
-    assert_close(tf.reduce_sum(found.kl[0], -1), expected, 1e-8)
+    assert_close(tf.reduce_sum(inferred.kl[0], -1), expected, 1e-8)
 
 
 def test_flow_is_the_papers_step(models, assert_close):
-    """A shift and a scale of a tenth of what the network says, from what comes before."""
+    """The shift and the log-scale are a tenth of the network's outputs for what comes before."""
     layer = models['iaf'].layers[0]
     own, context = RNG.standard_normal([3, 2, 2, 2]), RNG.standard_normal([3, 2, 2, 4])
     latents, log_dets = layer.through_flow(tf.constant(own), tf.constant(context))
     raw = layer.flow.network(own, condition=context).numpy()
-    log_scale = 3 * np.tanh(.1 * raw[..., 1] / 3)  # Nearly .1 s, softly bounded.
+    log_scale = 3 * np.tanh(.1 * raw[..., 1] / 3)  # It is nearly .1 s, softly bounded.
     assert_close(latents, (own + .1 * raw[..., 0]) * np.exp(log_scale), 1e-12)
     assert_close(log_dets, log_scale, 1e-12)
 
 
 def test_parts_agree(model, assert_close):
-    found = model.infer(IMAGES, [1, 2])
-    assert_close(model.encode(IMAGES, [1, 2]), found.latents, 1e-12)
-    assert_close(model.decode(found.latents).log_prob(tf.constant(IMAGES, tf.float64)),
-                 found.log_likelihood, 1e-9)
+    inferred = model.infer(IMAGES, [1, 2])
+    assert_close(model.encode(IMAGES, [1, 2]), inferred.latents, 1e-12)
+    assert_close(model.decode(inferred.latents).log_prob(tf.constant(IMAGES, tf.float64)),
+                 inferred.log_likelihood, 1e-9)
     shared = model.infer(IMAGES, [1, 2], features=model.features(IMAGES))
-    assert_close(shared.kl, found.kl, 1e-12)
+    assert_close(shared.kl, inferred.kl, 1e-12)
     centre = model.encode(IMAGES)
     assert_close(model.reconstruct(IMAGES), model.decode(centre).mean(), 1e-12)
     one = model.encode(IMAGES[1:2])
@@ -115,7 +115,7 @@ def test_samples(model, assert_close):
     cold, warm, hot = (model.sample_latents(5, [1, 2], temperature=t) for t in (0., .5, 1.))
     assert [z.shape for z in hot] == [[5, *shape] for shape in model.latent_shapes]
     assert_close(cold, model.sample_latents(5, [3, 4], temperature=0.), 1e-12)
-    assert_close(2 * (warm[0] - cold[0]), hot[0] - cold[0], 1e-9)  # Linear at the top.
+    assert_close(2 * (warm[0] - cold[0]), hot[0] - cold[0], 1e-9)  # The top group is linear.
     assert np.abs(hot[0] - cold[0]).min() > 0
     images = model.sample(5, [1, 2]).numpy()
     assert images.shape == (5, 8, 8, 1)
@@ -126,13 +126,13 @@ def test_samples(model, assert_close):
 
 
 def test_prior_draws_have_the_prior_s_divergence(models, assert_close):
-    """log p of the groups, by the down networks alone, is what `infer` subtracts."""
+    """`infer` subtracts the log p of the groups that the down networks alone give."""
     model = models['gaussian']
-    found = model.infer(IMAGES, [1, 2])
+    inferred = model.infer(IMAGES, [1, 2])
     features = model.features(IMAGES)
     top = next(v for v in model.variables if v.name.endswith('top:0'))
     hidden = tf.broadcast_to(top, [3, 2, 2, 6])
-    for layer, up, z, kl in zip(model.layers, features, found.latents, found.kl):
+    for layer, up, z, kl in zip(model.layers, features, inferred.latents, inferred.kl):
         p_mean, p_log_sd, mean, log_sd, _, own = layer.down(hidden)
         log_q = tfd.Normal(mean + up.mean, tf.exp(log_sd + up.log_sd)).log_prob(z)
         log_p = tfd.Normal(p_mean, tf.exp(p_log_sd)).log_prob(z)
@@ -141,18 +141,18 @@ def test_prior_draws_have_the_prior_s_divergence(models, assert_close):
 
 
 def test_importance_bound(model):
-    """Of the same draws it is above the ELBO, by Jensen's inequality, and equal for one draw."""
-    found = vaes.bounds.estimate(model, IMAGES, [1, 2], samples=3)
-    assert np.all(found.importance > found.elbo)
+    """It exceeds the ELBO of the same draws, by Jensen's inequality, and equals it for one."""
+    estimates = vaes.bounds.estimate(model, IMAGES, [1, 2], samples=3)
+    assert np.all(estimates.importance > estimates.elbo)
     one = vaes.bounds.estimate(model, IMAGES, [1, 2])
     np.testing.assert_allclose(one.importance, one.elbo, 1e-12)
 
 
 def test_gradients_reach_every_variable(model):
     with tf.GradientTape() as tape:
-        found = model.infer(IMAGES, [1, 2])
-        loss = tf.add_n([tf.reduce_sum(kl) for kl in found.kl]) - tf.reduce_sum(
-            found.log_likelihood)
+        inferred = model.infer(IMAGES, [1, 2])
+        loss = tf.add_n([tf.reduce_sum(kl) for kl in inferred.kl]) - tf.reduce_sum(
+            inferred.log_likelihood)
     names = [v.name for v in model.trainable_variables]
     gradients = tape.gradient(loss, model.trainable_variables)
     assert not [n for n, g in zip(names, gradients) if g is None or not np.any(g)]
@@ -161,7 +161,7 @@ def test_gradients_reach_every_variable(model):
 
 @pytest.mark.parametrize('posterior, each', [('gaussian', 4), ('iaf', 8)])
 def test_each_network_runs_once(models, posterior, each):
-    """Of a layer two convolutions go up, but one at the top, two down, and four make the flow."""
+    """A layer has two convolutions up (one at the top), two down and four in its flow."""
     model = models[posterior]
     traced = tf.function(lambda x: model.infer(x, [1, 2])).get_concrete_function(
         tf.TensorSpec([None, 8, 8, 1], tf.uint8))
@@ -182,11 +182,11 @@ def test_initialisation(assert_close):
     assert_close(model.variables, before, 0.)
     up = model.features(images)[0]
     np.testing.assert_allclose(up.mean.numpy().std((0, 1, 2)), .1, atol=.005)
-    # Before training the flow is the identity, and all that is normalised says little.
-    found = model.infer(images, [1, 2])
-    assert found.kl[0].dtype == found.log_likelihood.dtype == tf.float32
-    assert np.all(np.isfinite(found.log_likelihood))
-    assert np.mean(found.kl[1]) < 2.
+    # Before training the flow is the identity, and the normalised layers give small outputs.
+    inferred = model.infer(images, [1, 2])
+    assert inferred.kl[0].dtype == inferred.log_likelihood.dtype == tf.float32
+    assert np.all(np.isfinite(inferred.log_likelihood))
+    assert np.mean(inferred.kl[1]) < 2.
 
 
 def test_training():

@@ -1,4 +1,4 @@
-"""VAEs whose decoder ends in a PixelCNN: the protocol of latent models, from end to end."""
+"""Tests VAEs whose decoder ends in a PixelCNN: the protocol of latent models, from end to end."""
 
 import keras
 import numpy as np
@@ -23,11 +23,11 @@ def images(bins=5, count=4):
 
 @pytest.fixture(scope='module')
 def trained():
-    """Two steps of training, and what the weights were before."""
+    """Returns a trained VAE, its weights before training and the history."""
     vae = small(posterior='iaf')
     before = [v.numpy() for v in vae.trainable_variables]
     model = vaes.VAEModel(vae)
-    model.compile(keras.optimizers.Adam(.02))  # Which refuses weights that would not be trained.
+    model.compile(keras.optimizers.Adam(.02))  # It refuses untrained weights.
     history = model.fit(images(count=8), batch_size=4, epochs=2, verbose=0)
     return vae, before, history.history
 
@@ -44,20 +44,20 @@ def test_all_weights_are_trained(trained):
 def test_inference_and_decoder_agree(trained, assert_close):
     vae, _, _ = trained
     x = images()
-    found = vae.infer(x, SEED)
-    assert found.latents[0].shape == [4, 3]
-    likelihood = vae.decode(found.latents)
+    inferred = vae.infer(x, SEED)
+    assert inferred.latents[0].shape == [4, 3]
+    likelihood = vae.decode(inferred.latents)
     assert likelihood.batch_shape == [4] and likelihood.event_shape == [3, 2, 1]
-    assert_close(found.log_likelihood, likelihood.log_prob(x), 1e-5)
-    other = vae.decode([found.latents[0] + 3.]).log_prob(x)  # The latents matter.
-    assert np.all(np.abs(other - found.log_likelihood) > 1e-4)
+    assert_close(inferred.log_likelihood, likelihood.log_prob(x), 1e-5)
+    other = vae.decode([inferred.latents[0] + 3.]).log_prob(x)  # The latents matter.
+    assert np.all(np.abs(other - inferred.log_likelihood) > 1e-4)
 
 
 def test_pictures_are_draws_by_one_noise(trained):
     vae, _, _ = trained
     latents, = vae.encode(images(count=2))
     pictures = vae.picture([tf.concat([latents, latents], 0)]).numpy()
-    np.testing.assert_array_equal(pictures[:2], pictures[2:])  # Which a draw's would not be.
+    np.testing.assert_array_equal(pictures[:2], pictures[2:])  # Draws would differ.
     assert set(np.unique(pictures)) <= set(range(5)) and len(np.unique(pictures)) > 1
     drawn = vae.sample(2, SEED)
     assert drawn.shape == [2, 3, 2, 1] and set(np.unique(drawn)) <= set(range(5))
@@ -97,7 +97,7 @@ def test_bad_input(make, message):
 
 @pytest.mark.slow
 def test_a_run_of_the_zoo(tmp_path):
-    """Trained, evaluated and exported as any VAE; the bundle samples pixel by pixel."""
+    """It is trained, evaluated and exported as any VAE; its bundle samples pixel by pixel."""
     import tiny_run
 
     from zoo.bundles import reading as bundles

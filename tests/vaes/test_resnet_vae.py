@@ -1,4 +1,4 @@
-"""The zoo's resnet VAE: its configuration makes the ladder that it says."""
+"""Tests the zoo's resnet VAE: its configuration makes the ladder that it describes."""
 
 import dataclasses
 import inspect
@@ -35,7 +35,7 @@ def test_build():
 
 
 def test_paper():
-    """The defaults of program and builder are one, and the reference's: depth 1, 20 blocks."""
+    """Program and builder have the same defaults, those of the reference: depth 1, 20 blocks."""
     config, training = resnet_vae.RECIPES['paper'].config, resnet_vae.RECIPES['paper'].training
     builder = inspect.signature(tfp_glow.vaes.ladder_vae).parameters
     assert (config.width, config.latent_channels, config.posterior) == tuple(
@@ -55,7 +55,7 @@ def test_groups(groups):
 
 @pytest.mark.slow
 def test_programs(tmp_path):
-    """From `zoo.train` to a bundle that answers as the model: several groups of latents."""
+    """`zoo.train` makes a bundle that answers as the model, with several groups of latents."""
     with tiny_run.program('train') as train:
         train(model='resnet_vae', dataset='digits', groups='1,1', width=8, latent_channels=2,
               flow_width=4, epochs=1, batch_size=128, ema=.5, sample_images=4, verbose=0,
@@ -64,9 +64,9 @@ def test_programs(tmp_path):
     assert 0 < test['bits_per_dim'] < 8
     trained = opening.load(tmp_path / 'run', tmp_path / 'data')
     images = trained.data.take('test', 4)
-    found = bundles.open_bundle(tmp_path / 'run' / 'saved_model')
-    assert list(verification.verify(found))
-    served = found.load()
+    bundle = bundles.open_bundle(tmp_path / 'run' / 'saved_model')
+    assert list(verification.verify(bundle))
+    served = bundle.load()
     with trained.averaged_weights() as vae:
         np.testing.assert_allclose(served.elbo(images, 5),
                                    tfp_glow.vaes.elbo(vae, images, [5, 0]), rtol=1e-4)

@@ -1,4 +1,4 @@
-"""The bounds of a linear-Gaussian VAE, whose likelihood is known in closed form."""
+"""Tests the bounds of a linear-Gaussian VAE, whose likelihood has a closed form."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tfp_glow import vaes
 
 BINS, NOISE, SHAPE = 16, 1.5, (2, 2, 1)
 RNG = np.random.default_rng(0)
-# Orthogonal columns, so that the exact posterior has a diagonal covariance.
+# The columns are orthogonal, so that the exact posterior has a diagonal covariance.
 WEIGHTS = np.linalg.qr(RNG.normal(size=[4, 2]))[0] * [4., 2.]
 BIAS = RNG.uniform(4, 10, [4])
 IMAGES = RNG.integers(0, BINS, [6, *SHAPE])
@@ -20,7 +20,7 @@ SEED = [3, 4]
 
 
 class Gaussian:
-    """A density in place of a mass: the integrals are known, and nobody asks for samples."""
+    """Gives a density in place of a mass: its integrals are known, and no test samples it."""
 
     bins = BINS
 
@@ -32,13 +32,13 @@ class Gaussian:
 
 
 def posterior(images, shift=0., factor=1.):
-    """Mean and standard deviation of p(z|x), made wrong by a shift and a factor."""
+    """Returns the mean and standard deviation of p(z|x), made wrong by a shift and a factor."""
     mean = (np.reshape(images, [-1, 4]) - BIAS) @ WEIGHTS / NOISE**2 / PRECISION
     return mean + shift, factor / np.sqrt(PRECISION) * np.ones_like(mean)
 
 
 class Encoder:
-    """`posterior` of centred images, as a VAE wants it; counts its calls."""
+    """Computes `posterior` of centred images as a VAE needs it, and counts its calls."""
 
     def __init__(self, **wrong):
         self.calls, self._wrong = 0, wrong
@@ -63,7 +63,7 @@ def model(**wrong):
 
 
 def exact():
-    """log p(x): x ~ N(bias, W W' + noise^2)."""
+    """Returns log p(x), where x ~ N(bias, W W' + noise^2)."""
     return stats.multivariate_normal(
         BIAS, WEIGHTS @ WEIGHTS.T + NOISE**2 * np.eye(4)).logpdf(FLAT)
 
@@ -76,15 +76,15 @@ def closed_elbo(**wrong):
 
 
 def test_each_draw_of_the_exact_posterior_gives_the_likelihood():
-    found = vaes.bounds.estimate(model(), IMAGES, SEED, samples=3)
-    np.testing.assert_allclose(found.elbo, exact(), rtol=1e-4)
-    np.testing.assert_allclose(found.importance, exact(), rtol=1e-4)
+    estimates = vaes.bounds.estimate(model(), IMAGES, SEED, samples=3)
+    np.testing.assert_allclose(estimates.elbo, exact(), rtol=1e-4)
+    np.testing.assert_allclose(estimates.importance, exact(), rtol=1e-4)
     np.testing.assert_allclose(closed_elbo(), exact(), rtol=1e-9)
 
 
 @pytest.mark.parametrize('closed_form', [False, True])
 def test_elbo_is_its_closed_form(closed_form):
-    """On average: 400 copies of each image, 10 draws each."""
+    """They agree on average over 400 copies of each image, with 10 draws each."""
     wrong = {'shift': .2, 'factor': 1.3}
     copies = np.repeat(IMAGES, 400, 0)
     drawn = vaes.elbo(model(**wrong), copies, SEED, samples=10, closed_form=closed_form)

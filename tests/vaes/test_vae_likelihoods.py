@@ -1,4 +1,4 @@
-"""The likelihoods of VAEs: masses by SciPy's distribution functions, tails, mixtures."""
+"""Tests the likelihoods of VAEs: masses by SciPy's distribution functions, tails, mixtures."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ CASES = {
 
 @pytest.mark.parametrize('name', CASES)
 def test_predicted_scales_and_ends(name):
-    """Masses of all eight levels, by SciPy's distribution functions."""
+    """The masses of all eight levels are those of SciPy's distribution functions."""
     likelihood, continuous = CASES[name]
     loc, s = np.array([-.8, -.1, .3, .45]), np.array([-2., 0., .5, 1.])
     raw = np.stack([loc, s], -1).reshape(4, 1, 1, 2).astype(np.float32)
@@ -32,7 +32,7 @@ def test_predicted_scales_and_ends(name):
 
 
 def test_normal_in_its_tails_is_that_of_tfp():
-    """In float64 far away, and in float32 with gradients that are finite."""
+    """Both agree far away in float64; in float32 our gradients are finite."""
     loc = np.array([-300., 3.2, 700.])[:, None]
     k = np.arange(0., 256., 15.)
     with np.errstate(divide='ignore'):
@@ -61,5 +61,5 @@ def test_mixture_is_made_of_its_parts():
         scale = 1.6 / np.sqrt(2) * np.exp(7 * np.tanh(raw[..., 4 + i] / 7))
         part = stats.logistic(loc, scale)
         expected += weights[..., i] * (part.cdf(5.5) - part.cdf(4.5))
-    found = likelihood(tf.constant(raw)).prob(tf.fill([3, 1, 1, 1], 5.))
-    np.testing.assert_allclose(found, np.ravel(expected), rtol=1e-4)
+    masses = likelihood(tf.constant(raw)).prob(tf.fill([3, 1, 1, 1], 5.))
+    np.testing.assert_allclose(masses, np.ravel(expected), rtol=1e-4)

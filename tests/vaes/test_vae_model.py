@@ -1,4 +1,4 @@
-"""`VAEModel`: its loss by hand, training on binarised digits, averages, weight files."""
+"""Tests `VAEModel`: its loss by hand, training on binarised digits, averages, weight files."""
 
 import keras
 import numpy as np
@@ -55,7 +55,7 @@ def test_importance_samples_tighten_the_evaluation(trained, binary):
 
 
 def test_averaged_weights(trained, binary):
-    """Keras ends `fit` with the averages as the weights, which are therefore moved first."""
+    """Keras sets the weights to the averages when `fit` ends, so the test moves them first."""
     model, _ = trained
     bias = model.vae.trainable_variables[1]
     bias.assign_add(tf.ones_like(bias))
@@ -84,30 +84,30 @@ def test_weight_file_and_checkpoint(trained, binary, tmp_path):
 
 
 def test_loss_by_hand(binary):
-    """Warm-up, free bits and both estimators, from the draws of the same seed."""
+    """Warm-up, free bits and both estimators agree with the draws of the same seed."""
     images = binary[:20]
     small = vaes.dense_vae((8, 8, 1), latent_dims=4, hidden=[16])
     for closed_form in (False, True):
         model = vaes.VAEModel(small, samples=2, closed_form=closed_form, free_bits=.1,
                               kl_warmup_steps=10)
-        found = vaes.bounds.estimate(small, images, SEED, 2, closed_form)
-        by_channel = found.kl[0].numpy().mean(0)
+        estimates = vaes.bounds.estimate(small, images, SEED, 2, closed_form)
+        by_channel = estimates.kl[0].numpy().mean(0)
         assert np.any(by_channel < .1) and np.any(by_channel > .1)
         for step, weight in ((0, .1), (4, .5), (50, 1.)):
-            expected = weight * np.maximum(by_channel, .1).sum() - np.mean(found.log_likelihood)
+            expected = weight * np.maximum(by_channel, .1).sum() - np.mean(estimates.log_likelihood)
             measured = model.objective.metrics(images, SEED, step=tf.constant(step, tf.int64))
             np.testing.assert_allclose(measured['loss'], expected / 64, rtol=1e-5)
-            np.testing.assert_allclose(measured['nats'], -found.elbo, rtol=1e-5)
-            np.testing.assert_allclose(measured['kl'], np.sum(found.kl[0], -1), rtol=1e-5)
+            np.testing.assert_allclose(measured['nats'], -estimates.elbo, rtol=1e-5)
+            np.testing.assert_allclose(measured['kl'], np.sum(estimates.kl[0], -1), rtol=1e-5)
 
 
 def test_without_free_bits_the_loss_is_the_bound(binary):
-    """Though some channels' shares of the divergence are negative in the batch's mean."""
+    """It is so although the batch's mean divergence of some channels is negative."""
     small = vaes.dense_vae((8, 8, 1), latent_dims=4, hidden=[16], posterior='iaf')
-    found = vaes.bounds.estimate(small, binary[:20], SEED, 1)
-    assert np.any(np.mean(found.kl[0], 0) < 0)
+    estimates = vaes.bounds.estimate(small, binary[:20], SEED, 1)
+    assert np.any(np.mean(estimates.kl[0], 0) < 0)
     measured = vaes.VAEModel(small).objective.metrics(binary[:20], SEED, step=tf.constant(9))
-    np.testing.assert_allclose(measured['loss'], -np.mean(found.elbo) / 64, rtol=1e-6)
+    np.testing.assert_allclose(measured['loss'], -np.mean(estimates.elbo) / 64, rtol=1e-6)
 
 
 @pytest.mark.parametrize('options, message', [

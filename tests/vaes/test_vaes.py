@@ -1,4 +1,4 @@
-"""VAEs of the builders: posteriors, priors, likelihoods, what is refused."""
+"""Tests the VAEs of the builders: posteriors, priors, likelihoods and errors."""
 
 import catalogue
 import numpy as np
@@ -28,11 +28,11 @@ def iaf():
 
 
 def test_density_of_the_iaf_posterior_is_that_of_autodiff(iaf):
-    found = iaf.infer(IMAGES, SEED)
-    latents, = found.latents
+    inferred = iaf.infer(IMAGES, SEED)
+    latents, = inferred.latents
     features = iaf.features(IMAGES)
     flow, context = iaf.posterior_flow, features['context']
-    start = flow.inverse(tf.identity(latents), condition=context)  # Dimension after dimension.
+    start = flow.inverse(tf.identity(latents), condition=context)  # It goes by dimension.
     with tf.GradientTape() as tape:
         tape.watch(start)
         again = flow.forward(start, condition=context)
@@ -41,8 +41,8 @@ def test_density_of_the_iaf_posterior_is_that_of_autodiff(iaf):
     assert np.abs(log_det).min() > .01
     log_q = stats.norm(features['loc'], np.exp(features['log_scale'])).logpdf(start).sum(-1)
     log_p = stats.norm().logpdf(latents).sum(-1)
-    np.testing.assert_allclose(np.sum(found.kl[0], -1), log_q - log_det - log_p, atol=1e-4)
-    assert found.kl[0].shape == (5, 3)
+    np.testing.assert_allclose(np.sum(inferred.kl[0], -1), log_q - log_det - log_p, atol=1e-4)
+    assert inferred.kl[0].shape == (5, 3)
 
 
 def test_iaf_steps_start_as_the_identity_and_see_the_context():
@@ -56,13 +56,13 @@ def test_iaf_steps_start_as_the_identity_and_see_the_context():
 
 
 def test_another_flow_has_one_divergence_for_all_channels():
-    """A plain TFP bijector, whose log-det is known as a sum: z = (u_1, u_2 + u_1) * 2."""
+    """A plain TFP bijector gives its log-det as a sum: z = (u_1, u_2 + u_1) * 2."""
     flow = tfb.ScaleMatvecTriL([[2., 0.], [2., 2.]])
     vae = vaes.VAE(SHAPE, lambda x: tf.zeros([tf.shape(x)[0], 4]),
                    lambda z: tf.zeros([tf.shape(z)[0], *SHAPE]), vaes.likelihoods.Bernoulli(), [2],
                    posterior_flow=flow)
-    found = vae.infer(IMAGES, SEED)
-    latents, kl = found.latents[0], found.kl[0]
+    inferred = vae.infer(IMAGES, SEED)
+    latents, kl = inferred.latents[0], inferred.kl[0]
     covariance = np.array([[4., 4.], [4., 8.]])
     expected = (stats.multivariate_normal([0, 0], covariance).logpdf(latents)
                 - stats.norm().logpdf(latents).sum(-1))
@@ -74,8 +74,8 @@ def test_another_flow_has_one_divergence_for_all_channels():
 @pytest.mark.parametrize('kind', ['maf', 'real_nvp', 'made'])
 def test_learned_priors(kind):
     vae = dense(prior=kind)
-    found = vae.infer(IMAGES, SEED)
-    latents, = found.latents
+    inferred = vae.infer(IMAGES, SEED)
+    latents, = inferred.latents
     features = vae.features(IMAGES)
     log_q = stats.norm(features['loc'], np.exp(features['log_scale'])).logpdf(latents).sum(-1)
     with tf.GradientTape() as tape:
@@ -84,10 +84,10 @@ def test_learned_priors(kind):
     log_det = np.linalg.slogdet(tape.batch_jacobian(start, latents))[1]
     base = stats.logistic() if kind == 'made' else stats.norm()
     log_p = base.logpdf(start).sum(-1) + log_det
-    np.testing.assert_allclose(found.kl[0][:, 0], log_q - log_p, atol=1e-4)
+    np.testing.assert_allclose(inferred.kl[0][:, 0], log_q - log_p, atol=1e-4)
     drawn = vae.sample_latents(4, SEED)[0]
     assert drawn.shape == (4, 3) and np.std(drawn) > .1
-    if kind == 'real_nvp':  # The others are the slower to sample from.
+    if kind == 'real_nvp':  # The others sample more slowly.
         cold = vae.sample_latents(4, SEED, temperature=0.)[0]
         np.testing.assert_allclose(cold, cold[:1] + tf.zeros_like(cold), atol=1e-5)
 
@@ -115,7 +115,7 @@ def test_every_variable_gets_a_gradient(build):
     tfp_glow.networks.dense_encoder((5, 6, 2), 3, hidden=[4]),
     tfp_glow.networks.dense_decoder(3, (5, 6, 2), hidden=[4])], ids=lambda n: type(n).__name__)
 def test_networks_can_be_copied(network):
-    """As `copy.deepcopy` of what holds them does."""
+    """`copy.deepcopy` of an object that holds them copies them likewise."""
     shape = (2, 5, 6, 2) if 'encoder' in network.name else (2, 3)
     inputs = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     copied = keras_bridge.clone(network)
@@ -154,14 +154,14 @@ def test_map_latents_have_a_divergence_by_channel():
                    lambda z: tf.repeat(tf.repeat(z, 2, 1), 2, 2)[..., :1] * tf.ones([3]),
                    vaes.likelihoods.Normal(256, scale=.2), (2, 2, 2))
     images = np.random.default_rng(0).integers(0, 256, [5, 4, 4, 3])
-    found = vae.infer(images, SEED, closed_form=True)
+    inferred = vae.infer(images, SEED, closed_form=True)
     x = (images[:, ::2, ::2, :2] + .5) / 256 - .5
     expected = .5 * (x**2 + np.exp(14 * np.tanh(x / 7)) - 1) - 7 * np.tanh(x / 7)
-    np.testing.assert_allclose(found.kl[0], expected.sum((1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(inferred.kl[0], expected.sum((1, 2)), rtol=1e-4)
 
 
 def test_data_dependent_parameters_are_set_once():
-    """Of weight-normalised networks and of a prior with actnorm, from what reaches them."""
+    """Weight-normalised networks and a prior with actnorm are set from their inputs."""
     networks = [tfp_glow.networks.residual_network((4, 4, 1), n, width=2, blocks=0) for n in (2, 1)]
     prior = tfp_glow.flows.glow(SHAPE, levels=1, steps_per_level=1, width=2)
     vae = vaes.VAE(SHAPE, *networks, vaes.likelihoods.Bernoulli(), SHAPE, prior)
@@ -170,8 +170,8 @@ def test_data_dependent_parameters_are_set_once():
     vae.initialize(images, SEED)
     assert tfp_glow.is_initialized(vae)
     latents, = vae.encode(images, SEED)
-    found = prior.bijector.inverse(latents)[0].numpy()  # Of one step: by channel after actnorm.
-    assert np.abs(found.mean()) < .2 and abs(found.std() - 1) < .3
+    normalised = prior.bijector.inverse(latents)[0].numpy()  # Actnorm normalises each channel.
+    assert np.abs(normalised.mean()) < .2 and abs(normalised.std() - 1) < .3
     before = [v.numpy() for v in vae.variables]
     vae.initialize(images[:3], SEED)
     for v, old in zip(vae.variables, before, strict=True):
@@ -179,7 +179,7 @@ def test_data_dependent_parameters_are_set_once():
 
 
 def outputs(*shape):
-    """A network that ignores its input but for the batch."""
+    """Returns a network that ignores its input except for the batch size."""
     return lambda x: tf.zeros([len(x), *shape])
 
 

@@ -1,4 +1,4 @@
-"""Binarised images: draws that seed, epoch and image determine, with the means that they shall."""
+"""Tests binarised images: seed, epoch and image determine the draws, and the means are right."""
 
 import dataclasses
 import json
@@ -29,24 +29,23 @@ def black(request, folder):
 
 
 def epoch(images, seed=3, number=0, batch_size=479):
-    """`(images, labels)` of an epoch, in the order in which they come."""
+    """Returns `(images, labels)` of an epoch, in the order in which they come."""
     batches = images.train(batch_size, seed, number, labels=True)
     return [np.concatenate(parts) for parts in zip(*batches.as_numpy_iterator())]
 
 
 def test_pixels_are_white_as_often_as_their_levels_say(grey, black):
-    """Over all training images and a few epochs: each level's share of ones, within 5 deviations.
-    """
+    """Each level's share of ones is within 5 deviations, over all training images of few epochs."""
     ones, counts = np.zeros(17), np.zeros(17)
     for number in range(2):
         levels, labels = epoch(grey, number=number)
         drawn, same = epoch(black, number=number)
-        np.testing.assert_array_equal(same, labels)  # In the grey images' order.
+        np.testing.assert_array_equal(same, labels)  # They keep the grey images' order.
         assert drawn.dtype == np.uint8 and drawn.shape == levels.shape
         ones += np.bincount(levels.ravel(), drawn.ravel(), 17)
         counts += np.bincount(levels.ravel(), minlength=17)
     expected = np.arange(17) / 16
-    deviations = np.sqrt(2 * expected * (1 - expected) / counts)  # 2: static draws are repeated.
+    deviations = np.sqrt(2 * expected * (1 - expected) / counts)  # Static draws repeat: hence 2.
     assert np.all(np.abs(ones / counts - expected) <= 5 * deviations)
     assert black.bins == 2 and grey.bins == 17
 
@@ -59,7 +58,7 @@ def test_an_epoch_depends_on_seed_and_number_only(black):
 
 
 def test_dynamic_draws_differ_by_epoch_and_static_ones_do_not(black, grey):
-    """The images of two epochs, each sorted by the grey image that it was drawn from."""
+    """The test sorts the images of two epochs by the grey images that they were drawn from."""
     def by_image(seed, number):
         keys = [image.tobytes() for image in epoch(grey, seed, number)[0]]
         return epoch(black, seed, number)[0][np.argsort(keys, kind='stable')]
@@ -70,7 +69,7 @@ def test_dynamic_draws_differ_by_epoch_and_static_ones_do_not(black, grey):
 
 
 def test_draws_do_not_depend_on_the_batch(folder):
-    """Nor, with `static`, on whether they train."""
+    """With `static`, they do not depend on whether they train either."""
     images = data.load('digits', folder, binarize='static')
     whole = images.take('test', 180)
     parts = list(images.evaluation('test', 7, limit=33).as_numpy_iterator())
@@ -82,7 +81,7 @@ def test_draws_do_not_depend_on_the_batch(folder):
 
 
 def test_splits_share_no_draws(folder, monkeypatch):
-    """The same grey images as three splits."""
+    """The test uses the same grey images as three splits."""
     monkeypatch.setattr(loading, 'choose_splits', lambda name, counts: dict.fromkeys(
         ('train', 'validation', 'test'), 'test'))
     images = data.load('digits', folder, binarize='static')
@@ -118,7 +117,7 @@ def test_a_run_keeps_how_it_binarises_and_older_ones_can_be_read(folder):
     assert runs.Run.from_json(values) == run
     assert run.load_data(folder).binarize == 'static'
     values = json.loads(json.dumps(run.to_json()))
-    del values['training']['binarize']  # As before there was such a thing.
+    del values['training']['binarize']  # Older runs do not have it.
     assert runs.Run.from_json(values) == run_of()
     assert 'binarised once' in run.load_data(folder).describe()
 

@@ -1,4 +1,4 @@
-"""The data of `zoo.data`: what the sets hold, and that runs can resume."""
+"""Tests the data of `zoo.data`: what the sets hold, and that runs can resume."""
 
 import collections
 import os
@@ -17,7 +17,7 @@ from zoo.data import reading
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Where the module's data sets are prepared, once."""
+    """Returns the folder where the module's data sets are prepared, once."""
     path = tmp_path_factory.mktemp('tfds')
     TinyScenes(data_dir=str(path)).download_and_prepare()
     return path
@@ -38,23 +38,23 @@ def whole(images, split):
 def test_digits_are_scikit_learns_each_in_one_split(folder):
     digits = data.load('digits', folder)
     source = sklearn_datasets.load_digits()
-    found = collections.Counter()
+    examples = collections.Counter()
     for split in digits.splits:
         (images, labels), = digits.evaluation(split, 2000, labels=True).as_numpy_iterator()
         assert len(images) == digits.sizes[split]
-        found += collections.Counter((i.tobytes(), int(l)) for i, l in zip(images, labels))
+        examples += collections.Counter((i.tobytes(), int(l)) for i, l in zip(images, labels))
     expected = zip(source.images.astype(np.uint8), source.target)
-    assert found == collections.Counter((i.tobytes(), int(l)) for i, l in expected)
+    assert examples == collections.Counter((i.tobytes(), int(l)) for i, l in expected)
     assert (digits.bins, digits.num_classes, digits.flips) == (17, 10, False)
     assert whole(digits, 'train').max() == 16
     assert digits.sizes == {'train': 1437, 'validation': 180, 'test': 180}
 
 
 def test_photo_patches_share_no_pixel_between_splits(folder):
-    """Looks each patch up in the photographs and marks its pixels, without asking the builder."""
+    """The test looks each patch up in the photographs and marks its pixels, without the builder."""
     patches = data.load('photo_patches', folder)
     photos = [sklearn_datasets.load_sample_image(name) for name in ('china.jpg', 'flower.jpg')]
-    places = collections.defaultdict(list)  # the first row of a patch -> where it occurs
+    places = collections.defaultdict(list)  # Maps a patch's first row to its places.
     for p, photo in enumerate(photos):
         for row in range(photo.shape[0] - 31):
             for column in range(photo.shape[1] - 31):
@@ -64,10 +64,10 @@ def test_photo_patches_share_no_pixel_between_splits(folder):
         covered[split] = [np.zeros(photo.shape[:2], bool) for photo in photos]
         (images, labels), = patches.evaluation(split, 10_000, labels=True).as_numpy_iterator()
         for image, label in zip(images, labels):
-            found = [(p, row, column) for p, row, column in places[image[0].tobytes()]
-                     if np.array_equal(photos[p][row:row + 32, column:column + 32], image)]
-            assert found and {p for p, _, _ in found} == {label}
-            for p, row, column in found:
+            matches = [(p, row, column) for p, row, column in places[image[0].tobytes()]
+                       if np.array_equal(photos[p][row:row + 32, column:column + 32], image)]
+            assert matches and {p for p, _, _ in matches} == {label}
+            for p, row, column in matches:
                 covered[split][p][row:row + 32, column:column + 32] = True
     for one, other in (('train', 'validation'), ('train', 'test'), ('validation', 'test')):
         for a, b in zip(covered[one], covered[other]):
@@ -99,23 +99,23 @@ def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, opti
 
 
 def test_training_images_are_moved(folder):
-    """Each by its own move of up to 2 pixels in 8 both ways, edges repeated; no other split is."""
+    """Each moves by up to 2 pixels in 8 both ways, with repeated edges; no other split does."""
     plain, moved = (data.load('digits', folder, shifts=shifts) for shifts in (0., .2))
     assert 'moved by up to 20% of their sides' in moved.describe()
     np.testing.assert_array_equal(whole(plain, 'validation'), whole(moved, 'validation'))
-    found = set()
+    seen = set()
     for before, after in zip(*(np.concatenate(list(images.train(100, seed=3).as_numpy_iterator()))
                                for images in (plain, moved)), strict=True):
         moves = [(down, right) for down in range(-2, 3) for right in range(-2, 3)
                  if np.array_equal(after, np.pad(before, ((2, 2), (2, 2), (0, 0)), 'edge')[
                      2 - down:10 - down, 2 - right:10 - right])]
         assert moves
-        found |= set(moves) if len(moves) == 1 else set()
-    assert len(found) == 25
+        seen |= set(moves) if len(moves) == 1 else set()
+    assert len(seen) == 25
 
 
 def test_training_images_are_turned_upside_down(folder):
-    """Half of them, as by a mirror below, whichever are mirrored besides; no other split is."""
+    """Half of them are, whether or not they are also mirrored; no other split is."""
     plain, turned = (data.load('digits', folder, flips=True, upside_down=upside_down)
                      for upside_down in (False, True))
     assert turned.describe().endswith('mirrored; half of the training images upside down.')

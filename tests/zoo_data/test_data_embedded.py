@@ -1,4 +1,4 @@
-"""Embedded data sets: prepared once, whole or not at all, where they can be written."""
+"""Embedded data sets are prepared once, whole or not at all, where they can be written."""
 
 import os
 import pathlib
@@ -13,7 +13,7 @@ from zoo.data import embedded
 
 @pytest.fixture
 def nothing_prepared(monkeypatch, tmp_path_factory):
-    """As on a machine where no data set has been prepared anywhere."""
+    """Simulates a machine where no data set has been prepared anywhere."""
     empty = tmp_path_factory.mktemp('empty')
     monkeypatch.setattr(embedded.folders, 'default_folders', lambda: [empty])
     monkeypatch.setattr(embedded.folders, 'temporary_folder', lambda: empty)

@@ -1,4 +1,4 @@
-"""The data of `zoo.data`: which splits are chosen, and what bad input is told."""
+"""Tests the data of `zoo.data`: which splits are chosen, and the errors for bad input."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from zoo.data import loading
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Where the module's data sets are prepared, once."""
+    """Returns the folder where the module's data sets are prepared, once."""
     path = tmp_path_factory.mktemp('tfds')
     TinyScenes(data_dir=str(path)).download_and_prepare()
     return path

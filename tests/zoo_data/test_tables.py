@@ -1,4 +1,4 @@
-"""Tables of the user's own: what is read, how it is split, and what bad input is told."""
+"""Tests a user's own tables: what is read, how it is split, and the errors for bad input."""
 
 import numpy as np
 import pytest
@@ -18,9 +18,9 @@ def write(path, rows, names=None, delimiter=','):
     return path
 
 
-def everything(found):
-    """All rows of the data set, in the file's own units, by split."""
-    return {s: found.unscale(found.take(s, n)) for s, n in found.sizes.items()}
+def everything(table):
+    """Returns all rows of the data set by split, in the file's own units."""
+    return {s: table.unscale(table.take(s, n)) for s, n in table.sizes.items()}
 
 
 @pytest.mark.parametrize('delimiter', [',', ';', '\t'])
@@ -32,7 +32,7 @@ def test_csv_with_and_without_names(delimiter, names, tmp_path):
 
 
 def test_csv_of_spreadsheets(tmp_path):
-    """A byte order mark, quotes, blank lines, blanks, line ends of another system."""
+    """They may have a byte order mark, quotes, blank lines, blanks, another system's line ends."""
     lines = ['\ufeff"a, b" , c', '', *[f'"{a}", {b} ' for a, b in ROWS], ',', '']
     (tmp_path / 't.csv').write_bytes('\r\n'.join(lines[:-2]).encode())
     parts, columns = tables.read(tmp_path / 't.csv')
@@ -42,38 +42,38 @@ def test_csv_of_spreadsheets(tmp_path):
 
 def test_a_table_is_split_by_a_seeded_shuffle(tmp_path):
     path = write(tmp_path / 't.csv', ROWS, ['a', 'b'])
-    found = data.load_vectors(str(path))
-    assert found.sizes == {'train': 80, 'validation': 10, 'test': 10}
-    assert found.splits == {'train': 'rows 0..79 of 100 shuffled by seed 0',
+    table = data.load_vectors(str(path))
+    assert table.sizes == {'train': 80, 'validation': 10, 'test': 10}
+    assert table.splits == {'train': 'rows 0..79 of 100 shuffled by seed 0',
                             'validation': 'rows 80..89 of 100 shuffled by seed 0',
                             'test': 'rows 90..99 of 100 shuffled by seed 0'}
-    assert found.describe() == (f'{path}: 2 columns, standardised; ' + ', '.join(
-        f'{s} {n} ({found.splits[s]})' for s, n in found.sizes.items()) + '.')
-    rows = everything(found)
+    assert table.describe() == (f'{path}: 2 columns, standardised; ' + ', '.join(
+        f'{s} {n} ({table.splits[s]})' for s, n in table.sizes.items()) + '.')
+    rows = everything(table)
     order = [int(np.argmin(np.abs(ROWS - row).sum(1))) for part in rows.values() for row in part]
     assert sorted(order) == list(range(100)) and order != list(range(100))
     for part, indices in zip(rows.values(), np.split(np.array(order), [80, 90])):
         np.testing.assert_allclose(part, ROWS[indices], rtol=1e-6)
     train = ROWS[order[:80]]
-    np.testing.assert_allclose(found.mean, train.mean(0))
-    np.testing.assert_allclose(found.std, train.std(0))
-    np.testing.assert_array_equal(data.load_vectors(path).take('test', 10), found.take('test', 10))
+    np.testing.assert_allclose(table.mean, train.mean(0))
+    np.testing.assert_allclose(table.std, train.std(0))
+    np.testing.assert_array_equal(data.load_vectors(path).take('test', 10), table.take('test', 10))
     other = data.load_vectors(path, seed=1)
     assert np.any(everything(other)['test'] != rows['test']) and 'seed 1' in other.splits['test']
 
 
 def test_thirty_rows_leave_three_to_test(tmp_path):
-    found = data.load_vectors(write(tmp_path / 't.csv', ROWS[:30, :1]))
-    assert list(found.sizes.values()) == [24, 3, 3] and found.event_shape == (1,)
-    assert found.describe().startswith(f'{tmp_path}/t.csv: 1 column, standardised; train 24 ')
+    table = data.load_vectors(write(tmp_path / 't.csv', ROWS[:30, :1]))
+    assert list(table.sizes.values()) == [24, 3, 3] and table.event_shape == (1,)
+    assert table.describe().startswith(f'{tmp_path}/t.csv: 1 column, standardised; train 24 ')
 
 
 def test_large_numbers_are_standardised_in_float64(tmp_path):
     far = 1e9 + ROWS
     np.savez(tmp_path / 't.npz', x=far)
-    found = data.load_vectors(tmp_path / 't.npz')
-    np.testing.assert_allclose(found.take('train', 80).std(0), 1, rtol=1e-5)
-    assert abs(found.take('train', 80).mean()) < 1e-5
+    table = data.load_vectors(tmp_path / 't.npz')
+    np.testing.assert_allclose(table.take('train', 80).std(0), 1, rtol=1e-5)
+    assert abs(table.take('train', 80).mean()) < 1e-5
 
 
 @pytest.mark.parametrize('arrays', [{'x': ROWS, 'other': LABELS}, {'rows': ROWS}])
@@ -88,28 +88,28 @@ def test_npz_keeps_its_splits_and_labels(tmp_path):
     split = {'train': ROWS[:60], 'validation': ROWS[60:75], 'test': ROWS[75:]}
     classes = {f'{s}_y': np.arange(len(x)) % 3 for s, x in split.items()}
     np.savez(tmp_path / 't.npz', **split, **classes)
-    found = data.load_vectors(tmp_path / 't.npz', label='y')
-    assert found.splits == {s: f'array {s}' for s in split} and found.num_classes == 3
+    table = data.load_vectors(tmp_path / 't.npz', label='y')
+    assert table.splits == {s: f'array {s}' for s in split} and table.num_classes == 3
     for s, x in split.items():
-        (rows, labels), = found.evaluation(s, 100, labels=True)
-        np.testing.assert_allclose(found.unscale(rows), x, rtol=1e-5)
+        (rows, labels), = table.evaluation(s, 100, labels=True)
+        np.testing.assert_allclose(table.unscale(rows), x, rtol=1e-5)
         np.testing.assert_array_equal(labels, classes[f'{s}_y'])
 
 
 @pytest.mark.parametrize('names, label', [(['a', 'kind', 'b'], 'kind'), (None, '2')])
 def test_a_label_column_is_left_out(names, label, tmp_path):
     rows = np.insert(ROWS, 1, LABELS, axis=1)
-    found = data.load_vectors(write(tmp_path / 't.csv', rows, names), label=label)
-    assert found.columns == (('a', 'b') if names else ('1', '3')) and found.num_classes == 3
-    (x, labels), = found.evaluation('train', 80, labels=True)
-    for row, k in zip(found.unscale(x), labels):
+    table = data.load_vectors(write(tmp_path / 't.csv', rows, names), label=label)
+    assert table.columns == (('a', 'b') if names else ('1', '3')) and table.num_classes == 3
+    (x, labels), = table.evaluation('train', 80, labels=True)
+    for row, k in zip(table.unscale(x), labels):
         assert k == LABELS[np.argmin(np.abs(ROWS - row).sum(1))]
     with pytest.raises(ValueError, match='labels must be False: .* has no classes'):
         data.load_vectors(write(tmp_path / 'plain.csv', ROWS)).train(8, 0, labels=True)
 
 
 def lines(*changes, names='a,b'):
-    """A good CSV of 30 rows with some of its lines, from 1, replaced."""
+    """Returns a good CSV of 30 rows with some of its lines, counted from 1, replaced."""
     text = [names, *[f'{a},{b}' for a, b in ROWS[:30]]]
     for line, value in changes:
         text[line - 1] = value
@@ -211,7 +211,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def check(path, content, message, **options):
-    """The one line that `load_vectors` has to say, which begins with the flag and the file."""
+    """`load_vectors` must raise one line, which begins with the flag and the file."""
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(errors.UsageError) as caught:

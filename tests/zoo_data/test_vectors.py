@@ -1,4 +1,4 @@
-"""The densities that `zoo.data.load_vectors` draws, their batches, and plots of them."""
+"""Tests the densities that `zoo.data.load_vectors` draws, their batches, and plots of them."""
 
 import sys
 
@@ -33,9 +33,10 @@ def test_checkerboard_is_uniform_on_the_dark_squares():
     points, labels = densities.draw('checkerboard', 40_000, 0)
     cells = np.floor(points).astype(int)
     assert np.all(cells.sum(1) % 2 == 0) and points.min() >= -2 and points.max() < 2
-    found, counts = np.unique(cells, axis=0, return_counts=True)
-    assert len(found) == 8 and np.all(np.abs(counts / 5000 - 1) < .06)  # Four standard errors.
-    for i, cell in enumerate(found):
+    squares, counts = np.unique(cells, axis=0, return_counts=True)
+    # The bound of .06 is four standard errors.
+    assert len(squares) == 8 and np.all(np.abs(counts / 5000 - 1) < .06)
+    for i, cell in enumerate(squares):
         assert np.all(cells[labels == i] == cell)
     assert np.all(np.abs((points - cells).mean(0) - .5) < .006)
 
@@ -62,13 +63,13 @@ def test_moons_are_half_circles_with_noise():
 
 def test_pinwheel_unwound_is_gaussian():
     points, labels = densities.draw('pinwheel', 40_000, 0)
-    # |x| / 2 = sqrt(r^2 + s^2): unwind by the mean radius' angle, iterating r.
+    # |x| / 2 = sqrt(r^2 + s^2): the loop unwinds by the mean radius' angle, iterating r.
     z = (points[:, 0] + 1j * points[:, 1]) / 2 * np.exp(-2j * np.pi * labels / 5)
     r = np.abs(z)
     for _ in range(20):
         unwound = z * np.exp(-1j * np.exp(r) / 4)
         r = unwound.real
-    typical = np.abs(r - 1) < .6  # Two standard deviations, where the iteration converges.
+    typical = np.abs(r - 1) < .6  # The iteration converges within two standard deviations.
     s = unwound.imag[typical]
     np.testing.assert_allclose([r[typical].mean(), s.mean()], [1, 0], atol=.01)
     np.testing.assert_allclose([r[typical].std(), s.std()], [.3 * .8796, .1], atol=.006)
@@ -89,7 +90,7 @@ def test_standardised_by_the_training_split(moons):
                                atol=1e-6)
     np.testing.assert_allclose(moons.scale(moons.unscale(test)), test, atol=1e-6)
     assert moons.scale(points).dtype == np.float32
-    assert abs(test.mean()) > 1e-6  # Not standardised by itself.
+    assert abs(test.mean()) > 1e-6  # It is not standardised by itself.
     np.testing.assert_allclose(moons.log_scale_correction, -np.log(points.std(0)).sum())
     assert (moons.event_shape, moons.dims, moons.bins, moons.num_classes) == ((2,), 2, None, 2)
     assert moons.describe() == (
@@ -149,7 +150,7 @@ def gaussian(x):
 
 
 @pytest.mark.parametrize('dims, kinds, size', [
-    (2, ('data', 'log_prob'), (1320, 462)),  # 440 pixels for a panel.
+    (2, ('data', 'log_prob'), (1320, 462)),  # A panel has 440 pixels.
     (2, (), (440, 462)),
     (1, ('log_prob',), (440, 440)),
     (7, ('data',), (1210, 1210)),
@@ -166,7 +167,7 @@ def test_plots(dims, kinds, size, tmp_path):
 
 
 def test_a_density_is_where_it_belongs(tmp_path):
-    """A step along the first column, seen in the last panel."""
+    """The last panel shows a step along the first column."""
     corners = np.array([[-1., -1.], [1., 1.]] * 50)
     density_plots.density(tmp_path / 'plot.png', corners,
                           lambda x: np.where(x[:, 0] > 0, 0., -100.))

@@ -8,7 +8,7 @@ from tfp_glow import networks
 from zoo.cli import errors
 from zoo.models import activations, registry
 
-# Functions of the module that are no activations.
+# These functions of the module are no activations.
 OTHERS = {'get', 'serialize', 'deserialize'}
 # `glu` halves the number of channels; `threshold` needs further arguments.
 UNFIT = {'glu', 'threshold'}

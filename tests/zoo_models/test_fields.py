@@ -1,4 +1,4 @@
-"""The hyper-parameters of all models: their help, their ranges and what they are used with."""
+"""Tests the hyper-parameters of all models: help, ranges and what they are used with."""
 
 import dataclasses
 import subprocess
@@ -40,7 +40,7 @@ def test_a_field_is_used_with_values_that_others_take(config, field):
 
 
 def unlike(config, field):
-    """Values of other fields with which a field has no use."""
+    """Returns values of other fields with which a field has no use."""
     by_name = {f.name: f for f in dataclasses.fields(config)}
     for other, values in field.metadata['used_with'].items():
         if isinstance(values, ranges.Range):

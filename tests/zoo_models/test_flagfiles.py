@@ -1,4 +1,4 @@
-"""The papers' recipes: each flagfile is one that zoo.train reads, builds and takes a step."""
+"""zoo.train reads each flagfile of a paper's recipe, builds its model and takes a step."""
 
 import dataclasses
 import pathlib
@@ -27,13 +27,13 @@ SMALL = {'glow': {'levels': 2, 'width': 8, 'steps_per_level': 1},
 
 
 def read(path):
-    """The flags of a file, values as texts."""
+    """Returns the flags of a file, with values as texts."""
     lines = [line for line in path.read_text().splitlines() if not line.startswith('#')]
     return dict(line.removeprefix('--').split('=', 1) for line in lines)
 
 
 def configured(path, **changes):
-    """`(run, event shape)` of a file, with a smaller model where `changes` say so."""
+    """Returns `(run, event shape)` of a file, with a smaller model where `changes` say so."""
 
     flags = read(path)
     model, dataset = flags.pop('model'), flags.pop('dataset')
@@ -50,7 +50,7 @@ def configured(path, **changes):
 
 
 def step(path, batch, **changes):
-    """One step of training of the file's model, on random data of its data set's shape."""
+    """Takes one step of training of the file's model, on random data of its data set's shape."""
     run, shape = configured(path, **changes)
     vectors = len(shape) == 1
     bins = 2 if run.training.binarize else 2**run.training.bits

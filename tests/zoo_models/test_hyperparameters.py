@@ -10,7 +10,7 @@ from zoo.models import recipe, registry
 
 CONFIGS = {'training': recipe.Training} | {
     name: spec.config for name, spec in sorted(registry.MODELS.items())}
-HUGE = 10**400  # Which is no float, nor finite as one.
+HUGE = 10**400  # It is no float, and not finite as one.
 
 
 def kind_of(config, field):
@@ -34,7 +34,7 @@ def refused(config, field, value, rule=''):
 
 
 def some_of(values):
-    """Values that a `used_with` stands for: those of a tuple, or the ends of a range."""
+    """Returns the values that a `used_with` stands for: those of a tuple, or a range's ends."""
     if not isinstance(values, ranges.Range):
         return list(values)
     return [values.least + values.open_below]
@@ -104,7 +104,7 @@ def test_texts_that_are_checked(config, field):
 
 @each(lambda config, field: field.metadata['used_with'])
 def test_what_it_is_used_with(config, field):
-    """The other fields are there and take the values; with any other value it has no use."""
+    """The other fields exist and take the values; with any other value it has no use."""
     names = {f.name: f for f in dataclasses.fields(config)}
     used_with = field.metadata['used_with']
     useful = {other: some_of(values)[0] for other, values in used_with.items()}

@@ -1,4 +1,4 @@
-"""What version 0.1 wrote is read: a run, a preset, a bundle, a compressed picture."""
+"""A run, a preset, a bundle and a compressed picture of version 0.1 can be read."""
 
 import dataclasses
 import json
@@ -75,7 +75,7 @@ def test_a_run_is_resumed_as_the_same_run_only(copy, data_dir):
 
 
 def test_a_run_learns_where_its_data_are_when_it_is_resumed(copy):
-    """Which is no part of what it is: it is the same run."""
+    """The folder of the data is no part of the run's identity: it is the same run."""
     run = copy.read()
     copy.create_or_resume(dataclasses.replace(run, data_dir='/elsewhere'), resume=True)
     again = copy.read()
@@ -94,7 +94,7 @@ def test_a_bundle():
 
 
 def test_a_compressed_picture(tmp_path):
-    """In a process of its own: its networks compute with the instructions that wrote the file."""
+    """A process of its own reads it: its networks use the instructions that wrote the file."""
     done = subprocess.run(
         [sys.executable, '-m', 'zoo.decompress', '--preset=idf_fashion_mnist',
          OLD / 'picture.tfg', tmp_path / 'picture.png'], capture_output=True, text=True,

@@ -1,4 +1,4 @@
-"""Presets: what `zoo.publish` writes is what `zoo.from_preset` reads, or it is refused."""
+"""`zoo.from_preset` reads the presets that `zoo.publish` writes, or refuses them."""
 
 import hashlib
 import json
@@ -48,21 +48,21 @@ def test_a_preset_has_the_averaged_weights_of_its_run(loaded, digits_run):
     with trained.averaged_weights():
         expected = model.bits(images, [1, 2]).numpy()
     np.testing.assert_allclose(loaded.model.bits(images, [1, 2]), expected, rtol=1e-6)
-    assert np.all(np.abs(model.bits(images, [1, 2]) - expected) > 1e-4)  # Its own weights'.
+    assert np.all(np.abs(model.bits(images, [1, 2]) - expected) > 1e-4)  # It has its own weights.
 
 
 def test_rounded_weights(digits_run, loaded, tmp_path):
-    """The nearest floats of 10 bits, as many as NumPy's float16 has; the card tells of them."""
+    """They are the nearest floats of 10 bits, as NumPy's float16 has; the card tells of them."""
     with tiny_run.program('publish') as publish:
         publish(workdir=digits_run, data_dir=digits_run.parent / 'data', out=tmp_path / 'rounded',
                 samples=4, mantissa_bits=10)
     rounded = zoo.from_preset(tmp_path / 'rounded')
     for new, old in zip(rounded.flow.trainable_variables, loaded.flow.trainable_variables,
                         strict=True):
-        power = 2.**np.floor(np.log2(np.maximum(np.abs(old), 1e-30)))  # To mantissas in [1, 2).
+        power = 2.**np.floor(np.log2(np.maximum(np.abs(old), 1e-30)))  # Mantissas are in [1, 2).
         expected = np.float16(old / power).astype(np.float32) * power
         np.testing.assert_array_equal(np.abs(new - expected) <= 1e-3 * power, True)
-        assert np.mean(new == expected) > .99  # Ties.
+        assert np.mean(new == expected) > .99  # The others are ties.
     sizes = [(folder / 'weights.npz').stat().st_size for folder in (rounded.path, loaded.path)]
     assert sizes[0] < sizes[1]
     assert rounded.card['bits_per_dim'] != loaded.card['bits_per_dim']
@@ -71,7 +71,7 @@ def test_rounded_weights(digits_run, loaded, tmp_path):
 
 
 def test_a_smaller_preset_of_a_preset(digits_run, loaded, tmp_path):
-    """It is what the run itself gives, but for its name."""
+    """It is what the run itself gives, except for its name."""
     with tiny_run.program('publish') as publish:
         options = {'data_dir': digits_run.parent / 'data', 'samples': 4, 'mantissa_bits': 6}
         publish(workdir=digits_run, out=tmp_path / 'run', **options)
@@ -97,7 +97,7 @@ def test_what_is_known_of_a_preset(loaded, digits_preset, digits_run):
     assert max(card['round_trip'].values()) < 1e-3
     assert card['command'].startswith('python -m zoo.train --model=glow --dataset=digits --')
     assert {'--steps_per_level=1', '--width=8', '--ema=0.5'} <= set(card['command'].split())
-    assert '--levels' not in card['command']  # The recipe's.
+    assert '--levels' not in card['command']  # It is the recipe's.
     text = (digits_preset / 'card.md').read_text()
     for word in ('# tiny_digits', card['figure'], card['command'], 'samples.png', 'curve.png'):
         assert word in text

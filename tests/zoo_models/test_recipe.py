@@ -1,4 +1,4 @@
-"""The hyper-parameters of training: what they do to the learning rate, and their ranges."""
+"""Tests the hyper-parameters of training: what they do to the learning rate, and their ranges."""
 
 import dataclasses
 
@@ -20,18 +20,18 @@ def run_with(**training):
 
 
 def test_learning_rates():
-    """Linear over the warm-up, then constant, times a factor for each epoch that is over."""
+    """The rate is linear over the warm-up, then constant, times a factor for each past epoch."""
     training = run_with(learning_rate=.5, schedule='constant', warmup_epochs=2., epochs=5,
                         decay=.9).training
     optimizer = optimizers.make(training, steps_per_epoch=10)
     steps = np.arange(50)
     optimizer.build([])
-    found = []
+    rates = []
     for step in steps:
         optimizer.iterations.assign(step)
-        found.append(float(optimizer.learning_rate))
+        rates.append(float(optimizer.learning_rate))
     np.testing.assert_allclose(
-        found, .5 * np.minimum(steps / 20, 1) * .9**(steps // 10), rtol=1e-5)
+        rates, .5 * np.minimum(steps / 20, 1) * .9**(steps // 10), rtol=1e-5)
 
 
 @pytest.mark.parametrize('values, message', [
@@ -54,7 +54,7 @@ def test_vectors_are_not_moved(flag, value):
 
 
 class Levels:
-    """A reader of four images, each of one grey level, with labels."""
+    """Reads four images, each of one grey level, with labels."""
 
     def in_order(self, batch_size, limit):
         images = np.array([0, 7, 8, 255], np.uint8)[:, np.newaxis, np.newaxis, np.newaxis]
@@ -63,7 +63,7 @@ class Levels:
 
 
 def test_fewer_bits():
-    """The lowest of each channel go, and the model has as many levels fewer."""
+    """The lowest bits of each channel are dropped, and the model has fewer levels."""
     tiny = image_data.ImageData(
         name='tiny', image_shape=(4, 4, 1), original_shape=(4, 4, 1), bins=32, num_classes=10,
         sizes={'train': 4}, splits={'train': 'train'}, flips=False, readers={'train': Levels()},

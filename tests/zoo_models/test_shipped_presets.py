@@ -1,4 +1,4 @@
-"""The presets that come with the package: whole, small, as their cards and the README say."""
+"""The presets of the package are whole and small, and are as their cards and the README say."""
 
 import json
 import pathlib
@@ -39,7 +39,7 @@ def test_what_ships():
 
 @pytest.mark.parametrize('name', NAMES)
 def test_the_command_on_the_card_is_that_of_the_run(name):
-    """Word for word: recipes may not change under the presets that name them."""
+    """It is so word for word: recipes may not change under the presets that name them."""
     told = card(name)
     config = json.loads((preset_folder.FOLDER / name / 'config.json').read_text())
     run = runs.Run.from_json(config['run'])
@@ -80,16 +80,16 @@ def test_the_card_and_the_readme_agree(name):
 @pytest.mark.slow
 @pytest.mark.parametrize('name', NAMES)
 def test_each_loads_and_samples(name):
-    found = zoo.from_preset(name)
-    labels = {'condition': np.arange(2)} if found.run.conditional else {}
-    drawn = found.distribution.sample(2, [1, 2], **labels)
-    assert drawn.shape == (2, *found.events.event_shape) and np.all(np.isfinite(drawn))
+    preset = zoo.from_preset(name)
+    labels = {'condition': np.arange(2)} if preset.run.conditional else {}
+    drawn = preset.distribution.sample(2, [1, 2], **labels)
+    assert drawn.shape == (2, *preset.events.event_shape) and np.all(np.isfinite(drawn))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['glow_fashion_mnist', 'flow_pp_fashion_mnist'])
 def test_samples_come_within_ten_seconds_of_a_cold_start(name):
-    """Of a core's time: a machine that does other things besides is not the preset's fault."""
+    """The test counts a core's time: other work of the machine is not the preset's fault."""
     code = f'import time, zoo; zoo.load({name!r}).sample(64, seed=1); print(time.process_time())'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True,
                           cwd=pathlib.Path(zoo.__file__).parent.parent)

@@ -1,4 +1,4 @@
-"""The recipe `small`, that of data without one of their own: it is there, suits data and trains."""
+"""The recipe `small`, for data without a recipe of their own, exists, suits data and trains."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from zoo.runs.run import Run
 NAMES = sorted(registry.MODELS)
 VECTORS = [name for name in NAMES if registry.spec(name).vectors]
 SHAPES = [(28, 28, 1), (32, 32, 3)]
-SLOW = {('iaf', (32, 32, 3)), ('resnet_vae', (28, 28, 1))}  # Half a minute and ten seconds.
+SLOW = {('iaf', (32, 32, 3)), ('resnet_vae', (28, 28, 1))}  # They take 30 and 10 seconds.
 
 
 def take_a_step(name, shape, dataset, batch=2):
@@ -28,7 +28,7 @@ def take_a_step(name, shape, dataset, batch=2):
     rng = np.random.default_rng(0)
     examples = (rng.standard_normal([batch, *shape]).astype(np.float32) if vectors
                 else rng.integers(0, bins, [batch, *shape]).astype(np.uint8))
-    # Without the schedule, whose first step has a learning rate of zero.
+    # The schedule is left out: its first step has a learning rate of zero.
     model.compile(keras.optimizers.Adam(run.training.learning_rate), run_eagerly=True)
     before = [v.numpy() for v in model.trainable_variables]
     history = model.fit(examples, batch_size=batch, epochs=1, verbose=0).history
@@ -82,7 +82,7 @@ def test_batches_and_epochs_fit_the_examples(name, examples):
 @pytest.mark.parametrize('name', VECTORS)
 @pytest.mark.parametrize('examples, steps', [(114, 1500), (300, 2000)])
 def test_small_tables_get_thousands_of_steps(name, examples, steps):
-    """114 are the training rows of a table of 142: batches of 256 would be more than there are."""
+    """A table of 142 rows has 114 to train on, fewer than a batch of 256."""
     training = registry.spec(name).recipes['vectors'].fitted(examples).training
     assert 8 * training.batch_size <= examples < 16 * training.batch_size
     assert examples // training.batch_size * training.epochs > steps

@@ -1,4 +1,4 @@
-"""The zoo's VAEs: from configurations to models, and what is said of their latents."""
+"""Tests the zoo's VAEs: models from configurations, and the reports on their latents."""
 
 import math
 
@@ -14,7 +14,7 @@ from zoo.runs import run as runs
 
 
 def made(bins=2, **changes):
-    """The model of a run whose config or training differ from the recipe's."""
+    """Returns the model of a run whose config or training differ from the recipe's."""
     chosen = registry.recipe('dense_vae', 'digits_binary', 'digits')
     parts = [dict(vars(chosen.config)), dict(vars(chosen.training))]
     for part in parts:
@@ -48,7 +48,7 @@ def test_a_config_reaches_the_model():
     images, seed = np.ones([4, 8, 8, 1], np.uint8), [1, 2]
     first, last = (float(model.objective.metrics(images, seed, step=tf.constant(step))['loss'])
                    for step in (0, 43))
-    # 1437 // 64 steps an epoch, twice: the weight is 1/44 at first. Of 8 channels, 20 nats each.
+    # Two epochs have 44 = 2 * (1437 // 64) steps: the first weight is 1/44. 8 channels * 20 nats.
     np.testing.assert_allclose(64 * (last - first), 8 * 20 * 43 / 44, rtol=1e-4)
     np.testing.assert_allclose(model.objective.metrics(images, seed)['nats'],
                                -tfp_glow.vaes.elbo(model.vae, images, seed, samples=3), rtol=1e-5)
@@ -56,7 +56,7 @@ def test_a_config_reaches_the_model():
 
 @pytest.mark.parametrize('scale, mean_share', [('.05', .05), ('learned', .1)])
 def test_the_scale_of_a_likelihood(scale, mean_share):
-    """Of a logistic, in shares of the 17 levels: its deviation is pi / sqrt(3) of them."""
+    """A logistic's scale is a share of the 17 levels; its deviation is pi / sqrt(3) scales."""
     vae = made(bins=17, likelihood='logistic', likelihood_scale=scale).vae
     each = vae.decode([tf.zeros([1, 8])]).distribution
     np.testing.assert_allclose(each.scale, 17 * mean_share, rtol=1e-5)
@@ -73,7 +73,7 @@ def test_recipes_build(name, recipe, bins):
 
 
 class Known(tfp_glow.vaes.LatentModel):
-    """q(z|x) = N(a x, 1) of a single number x: activities are the variances of a x."""
+    """Has q(z|x) = N(a x, 1) of a single number x: activities are the variances of a x."""
 
     weights = np.array([0., .02, .5, 2.], np.float32)
 
@@ -89,17 +89,17 @@ class Known(tfp_glow.vaes.LatentModel):
 
 def test_activity_and_divergence_against_their_closed_forms():
     x = np.random.default_rng(0).integers(0, 256, [400, 1, 1, 1]).astype(np.uint8)
-    found = posterior_collapse.report(Known(), x, draws=64)
+    report = posterior_collapse.report(Known(), x, draws=64)
     spread = x.astype(float).ravel()[:, np.newaxis] * Known.weights / 50
-    group, = found['groups']
-    # Deviations of the covariance of two means of 32 draws each, over 400 images.
+    group, = report['groups']
+    # These are deviations of the covariance of two means of 32 draws each, over 400 images.
     noise = np.sqrt((spread.var(0) * 2 / 32 + 1 / 32**2) / 400)
     assert np.all(np.abs(group['activity_by_channel'] - spread.var(0, ddof=1)) < 5 * noise)
     assert group['active'] == 2 and group['units'] == 4  # .02 times 1.5 is below sqrt(.01).
     expected = .5 * np.mean(spread**2, axis=0)
     deviation = np.sqrt(np.mean(spread**2, axis=0) / (400 * 64))
     assert np.all(np.abs(group['kl_by_channel'] - expected) <= 5 * deviation)
-    assert 'warning: group 0: 2 of 4 units are not active' in posterior_collapse.text(found)
+    assert 'warning: group 0: 2 of 4 units are not active' in posterior_collapse.text(report)
     for images, draws in ((x[:1], 4), (x, 3)):
         with pytest.raises(ValueError, match='images must be at least 2, and draws positive and'):
             posterior_collapse.report(Known(), images, draws)
