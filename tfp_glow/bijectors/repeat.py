@@ -1,4 +1,4 @@
-"""K equal steps as one step with stacked parameters in a loop, trained at constant memory."""
+"""K steps of one form as one step with stacked parameters, in a loop, at constant memory."""
 
 from collections.abc import Callable
 from typing import Any

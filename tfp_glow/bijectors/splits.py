@@ -24,7 +24,7 @@ def channels(reverse: bool = False, share: float = .5) -> 'Channels':
     `[B, D]`, the entries are the channels.
 
     Args:
-        reverse: Whether what otherwise moves conditions, and the other way.
+        reverse: Whether to exchange the two parts: what would move conditions.
         share: The share of the channels that condition, in (0, 1).
 
     Raises:
