@@ -1,5 +1,7 @@
 """Invertible 1x1 convolution, in PLU and in dense form."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -169,7 +171,8 @@ class DenseConv1x1(channel_affine.ChannelAffine):
         return channel_affine.Affine(inverse, tf.zeros_like(kernel[0]), -_log_diagonal(r))
 
 
-def plu_parameters(channels: int, seed: int, dtype: DType = np.float32) -> dict[str, np.ndarray]:
+def plu_parameters(channels: int, seed: int | Sequence[int], dtype: DType = np.float32,
+                   ) -> dict[str, np.ndarray]:
     """Returns initial values of `InvertibleConv1x1`: the PLU form of a random rotation.
 
     The matrix is the Q of a QR decomposition of a `[channels, channels]` standard Gaussian, so that
@@ -177,7 +180,7 @@ def plu_parameters(channels: int, seed: int, dtype: DType = np.float32) -> dict[
 
     Args:
         channels: C.
-        seed: An integer; the same seed gives the same matrix.
+        seed: An integer, or several; the same seed gives the same matrix.
         dtype: The dtype of the values.
 
     Returns:
@@ -191,7 +194,7 @@ def plu_parameters(channels: int, seed: int, dtype: DType = np.float32) -> dict[
     return {name: value.astype(dtype) for name, value in values.items()}
 
 
-def rotation(channels: int, seed: int) -> np.ndarray:
+def rotation(channels: int, seed: int | Sequence[int]) -> np.ndarray:
     """Returns a random orthogonal `[channels, channels]` matrix: the Q of a Gaussian's QR.
 
     Its dtype is float64.

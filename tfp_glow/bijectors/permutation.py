@@ -1,5 +1,7 @@
 """Channel permutations: the fixed alternatives to the invertible 1x1 convolution."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -148,6 +150,9 @@ class Reverse(channel_affine.ChannelAffine):
         return self._forward_and_log_det(y)
 
 
-def random_permutation(channels: int, seed: int) -> np.ndarray:
-    """Returns an int32 permutation of `channels` channels, the same for the same integer `seed`."""
+def random_permutation(channels: int, seed: int | Sequence[int]) -> np.ndarray:
+    """Returns an int32 permutation of `channels` channels, the same for the same `seed`.
+
+    The seed is an integer, or several.
+    """
     return np.random.default_rng(seed).permutation(channels).astype(np.int32)
