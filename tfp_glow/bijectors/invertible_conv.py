@@ -171,8 +171,8 @@ class DenseConv1x1(channel_affine.ChannelAffine):
         return channel_affine.Affine(inverse, tf.zeros_like(kernel[0]), -_log_diagonal(r))
 
 
-def plu_parameters(channels: int, seed: int | Sequence[int],
-                   dtype: DType = np.float32) -> dict[str, np.ndarray]:
+def plu_parameters(channels: int, seed: int | Sequence[int], dtype: DType = np.float32,
+                   ) -> dict[str, np.ndarray]:
     """Returns initial values of `InvertibleConv1x1`: the PLU form of a random rotation.
 
     The matrix is the Q of a QR decomposition of a `[channels, channels]` standard Gaussian, so that

@@ -61,7 +61,7 @@ class MultiScale(base.OnePassBijector):
 
     def __init__(self, levels: Iterable[tfb.Bijector], exits: Iterable[tfb.Bijector] | None = None,
                  event_shape: Shape | None = None,
-                 share: float | list[float] | tuple[float, ...] = .5, validate_args: bool = False,
+                 share: float | Sequence[float] = .5, validate_args: bool = False,
                  name: str = 'multi_scale') -> None:
         parameters = dict(locals())
         self._levels = list(levels)
@@ -75,7 +75,7 @@ class MultiScale(base.OnePassBijector):
         checks.check_bijectors('each of levels', self._levels)
         checks.check_bijectors('each of exits', self._exits)
         self._event_shape = tf.TensorShape(event_shape).with_rank(3)
-        if not isinstance(share, (list, tuple)):
+        if not isinstance(share, Sequence):
             self._splits = [splits.channels(share=share)] * (count - 1)
         elif len(share) == count - 1:
             self._splits = [splits.channels(share=s) for s in share]

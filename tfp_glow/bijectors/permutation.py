@@ -151,5 +151,8 @@ class Reverse(channel_affine.ChannelAffine):
 
 
 def random_permutation(channels: int, seed: int | Sequence[int]) -> np.ndarray:
-    """Returns an int32 permutation of `channels` channels, the same for the same `seed`."""
+    """Returns an int32 permutation of `channels` channels, the same for the same `seed`.
+
+    The seed is an integer, or several.
+    """
     return np.random.default_rng(seed).permutation(channels).astype(np.int32)
