@@ -28,8 +28,8 @@ _MANTISSA_BITS = number_flags.integer(
     'mantissa_bits', 23, 'Round weights to so many bits of mantissa, for smaller files; the '
     'figures are those of the rounded ones.', ranges.Range(1, 23))
 _SAMPLES = number_flags.integer('samples', 36, 'Samples in the picture.')
-_TEMPERATURE = number_flags.number('temperature', None, 'Their temperature. Default: .7; of VAEs '
-                                   '1.')
+_TEMPERATURE = number_flags.number(
+    'temperature', None, 'Temperature of the samples. Default: .7; of VAEs 1.')
 
 
 def main(argv: list[str]) -> None:

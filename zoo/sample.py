@@ -1,12 +1,14 @@
 r"""Draws from a SavedModel bundle, for which TensorFlow and Pillow are enough, or from a preset.
 
     python -m zoo.sample --saved_model=RUN/saved_model --num=64 --temperature=.7 --out=samples.png
+    python -m zoo.sample --workdir=RUN --num=64 --temperature=.7 --out=samples.png
     python -m zoo.sample --preset=glow_digits --num=64 --temperature=.7 --out=samples.png
 
-A preset needs all of the package; its samples are those of its bundle. A plot of vectors needs
-matplotlib.
+--workdir=RUN stands for the bundle in RUN/saved_model. A preset needs all of the package; its
+samples are those of its bundle. A plot of vectors needs matplotlib.
 """
 
+import pathlib
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ _SUFFIXES = {'images': ('.png', '.npy'), 'vectors': ('.png', '.npy', '.csv')}
 
 _SAVED_MODEL = flags.DEFINE_string(
     'saved_model', None, 'A bundle of zoo.export, or the folder of its versions: then the newest.')
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Or a run directory, whose newest bundle is used.')
 _PRESET = flags.DEFINE_string('preset', None, 'Or the name or folder of a preset.')
 _NUM = number_flags.integer('num', 16, 'Number of images or vectors.')
 _TEMPERATURE = number_flags.number('temperature', 1.,
@@ -54,14 +57,20 @@ def _open() -> reading.Bundle:
     """Returns the bundle or the preset that the flags name.
 
     Raises:
-        UsageError: If they name both or neither, or it cannot be read.
+        UsageError: If they name none or several, or it cannot be read.
     """
-    folder, preset = _SAVED_MODEL.value, _PRESET.value
-    if folder and not preset:
+    folder, workdir, preset = _SAVED_MODEL.value, _WORKDIR.value, _PRESET.value
+    given = [name for name, value in (('--saved_model', folder), ('--workdir', workdir),
+                                      ('--preset', preset)) if value]
+    if len(given) != 1:
+        raise errors.UsageError('give --saved_model=DIR, a bundle that zoo.export wrote, '
+                                '--workdir=RUN or --preset=NAME; got '
+                                f'{" and ".join(given) or "neither"}.')
+    if folder:
         return reading.open_bundle(folder)
-    if folder or not preset:
-        raise errors.UsageError('give --saved_model=DIR, a bundle that zoo.export wrote, or '
-                                f'--preset=NAME; got {"both" if preset else "neither"}.')
+    if workdir:
+        return reading.open_bundle(pathlib.Path(workdir) / 'saved_model', '--workdir')
+    preset = preset or ''
     preset_folder.find(preset, '--preset')
     program.start_tensorflow()
     from zoo.bundles import in_memory  # Late: it needs all of the package.

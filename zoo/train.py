@@ -2,8 +2,8 @@ r"""Trains a model on a data set; leaves a run directory with a SavedModel and s
 
     python -m zoo.train --model=glow --dataset=digits --workdir=runs/glow_digits
 
-Every hyper-parameter of the recipe is a flag; those of the model are the hyper-parameters of the
-model that --model names. The run directory gets config.json, metrics.csv, TensorBoard events,
+Every hyper-parameter of the recipe is a flag: those of the training, and those of the model that
+--model names. The run directory gets config.json, metrics.csv, TensorBoard events,
 checkpoints, samples.png, test.json and saved_model/1; that of a VAE gets reconstructions.png as
 well.
 """
@@ -40,7 +40,8 @@ _DEFAULT = 'glow'
 _MODEL = flags.DEFINE_string('model', _DEFAULT, 'Name of the model, see below.')
 _DATASET = flags.DEFINE_string('dataset', None, 'Name or path of the data set, see below.')
 _RECIPE = flags.DEFINE_string(
-    'recipe', None, 'Named hyper-parameters, see below. Default: the data set\'s own, else small.')
+    'recipe', None, 'Named hyper-parameters, see below. Default: the data set\'s own, else small '
+    '(vectors for vectors).')
 _WORKDIR = flags.DEFINE_string(
     'workdir', None, 'Run directory: new, or with --resume an interrupted run\'s.')
 _DATA_DIR = source_flags.data_dir()
@@ -51,8 +52,9 @@ _RESUME = flags.DEFINE_bool('resume', False, 'Go on with the run in --workdir.')
 _STOP_AFTER = number_flags.integer('stop_after', None,
                                    'Stop after this epoch, to be resumed later.')
 _SAMPLE_IMAGES = number_flags.integer('sample_images', 64, 'Images in samples.png.')
-_SAMPLE_TEMPERATURE = number_flags.number('sample_temperature', None, 'Their temperature. '
-                                          'Default: .7; of VAEs 1.')
+_SAMPLE_TEMPERATURE = number_flags.number(
+    'sample_temperature', None, 'Temperature of the samples in samples.png. Default: .7; of VAEs '
+    '1.')
 _IMPORTANCE_SAMPLES = evaluation_flags.importance_samples()
 _VERBOSE = number_flags.integer('verbose', 1, 'Progress: 0 none, 1 a bar, 2 a line per epoch.',
                                 ranges.Range(0, 2))
@@ -191,8 +193,9 @@ def _define_flags(arguments: list[str]) -> help_text.Help:
         defaults['epochs'] = f'fitted to the data, about {chosen.steps:,} steps in all'
         defaults['batch_size'] = f'{chosen.training.batch_size}, less for few examples'
     return help_text.Help(
-        groups={'run': _RUN_FLAGS, 'data': _DATA_FLAGS, 'training': training,
-                f'model {spec.name}, defaults of its recipe {chosen.name}': own},
+        groups={'run': _RUN_FLAGS, 'data': _DATA_FLAGS,
+                f'training, with defaults of the recipe {chosen.name}': training,
+                f'model {spec.name}, with defaults of the recipe {chosen.name}': own},
         defaults=defaults, conditions=_conditions(spec), notes=_notes(spec),
         explain=lambda name: _explain(spec.name, name))
 

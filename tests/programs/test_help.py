@@ -65,7 +65,8 @@ def test_help_has_every_flag(name):
 
 def test_help_of_train_is_in_groups():
     text = run('train', '--dataset=digits', '--help').stdout
-    heads = ['run:', 'data:', 'training:', 'model glow, defaults of its recipe digits:',
+    heads = ['run:', 'data:', 'training, with defaults of the recipe digits:',
+             'model glow, with defaults of the recipe digits:',
              'models (--model):', 'recipes of glow (--recipe):', 'data sets (--dataset):',
              'examples:']
     lines = text.splitlines()
@@ -74,14 +75,14 @@ def test_help_of_train_is_in_groups():
               for head, after in itertools.pairwise(heads[:5])}
     assert {'workdir', 'resume', 'verbose'} <= set(groups['run:'])
     assert {'dataset', 'data_dir', 'pad', 'bits'} <= set(groups['data:'])
-    assert {'epochs', 'learning_rate', 'seed'} <= set(groups['training:'])
+    assert {'epochs', 'learning_rate', 'seed'} <= set(groups[heads[2]])
     of_model = groups[heads[3]]
     assert set(of_model) == {f.name for f in dataclasses.fields(glow.Config)}
     assert '[integer at least 1; default: 64]' in of_model['width']
     assert '[number in [0, 1); used with --coupling=affine; default: 0.1]' in (
         of_model['minimum_scale'])
     assert '[one of affine, additive; default: affine]' in of_model['coupling']
-    assert '[integer at least 1; default: 30]' in groups['training:']['epochs']
+    assert '[integer at least 1; default: 30]' in groups[heads[2]]['epochs']
     last = text[text.index('models (--model):'):]
     assert all(f'    {name} ' in last for name in registry.MODELS)
     assert all(name in last for name in (*glow.RECIPES, 'digits', 'photo_patches', 'moons', '.csv'))

@@ -52,6 +52,15 @@ def test_a_run_leaves_what_it_promises(run):
     assert image.max() > image.min()
 
 
+def test_a_run_directory_is_sampled_by_its_bundle(run, tmp_path):
+    directory, _ = run
+    for source, path in ((f'--workdir={directory}', 'a.npy'),
+                         (f'--saved_model={directory / "saved_model"}', 'b.npy')):
+        done = tiny_run.finish('sample', source, '--num=3', f'--out={tmp_path / path}')
+        assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / 'a.npy'), np.load(tmp_path / 'b.npy'))
+
+
 def test_tensorboard_gets_scalars_and_images(run):
     directory, _ = run
     tags = set()

@@ -88,7 +88,7 @@ def test_a_preset_keeps_no_folder_of_this_machine(digits_preset, digits_run, tmp
 
 @pytest.mark.parametrize('name, given, words', [
     ('sample', {}, 'give --saved_model=DIR, .* or --preset=NAME; got neither'),
-    ('sample', {'preset': 'a', 'saved_model': 'b'}, '--preset=NAME; got both'),
+    ('sample', {'preset': 'a', 'saved_model': 'b'}, 'NAME; got --saved_model and --preset'),
     ('sample', {'preset': 'glow_digit'}, "--preset must .*Did you mean 'glow_digits'"),
     ('export', {'preset': 'glow_digits'}, '--out must be given with --preset; got none'),
     ('diagnose', {'preset': 'glow_digits', 'workdir': 'x'}, '--preset=NAME; got both'),

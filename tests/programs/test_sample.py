@@ -86,8 +86,8 @@ def test_verify_prints_ok(versions, tmp_path):
     (['--out=none/samples.png'], '--out must be in a folder that is there and can be written; '
      "got 'none/samples.png'."),
     (['--out=there.npy'], "--out must be a new file, or give --overwrite; 'there.npy' is there."),
-    (['--saved_model='], 'give --saved_model=DIR, a bundle that zoo.export wrote, or '
-     '--preset=NAME; got neither.'),
+    (['--saved_model='], 'give --saved_model=DIR, a bundle that zoo.export wrote, '
+     '--workdir=RUN or --preset=NAME; got neither.'),
     (['--saved_model=nowhere'], '--saved_model must be a folder that zoo.export wrote; '
      "there is none at 'nowhere'."),
     (['samples.png'], "every option must be a flag, --name=value; got 'samples.png'."),

@@ -1,6 +1,7 @@
 """How every program of the zoo starts and fails: with one line and an exit status, no traceback."""
 
 import contextlib
+import difflib
 import logging
 import re
 import sys
@@ -156,9 +157,9 @@ def parse(argv: list[str], operands: Sequence[str] = (),
 
 
 def _unknown(error: flags.UnrecognizedFlagError) -> str:
-    near = re.search(r'Did you mean: (.*)\?', str(error))
+    near = difflib.get_close_matches(error.flagname, list(help_text.program_flags()), n=1)
     return (f'--{error.flagname} is no flag of this program; see --help.'
-            + (f' Did you mean --{near[1].split()[0]}?' if near else ''))
+            + (f' Did you mean --{near[0]}?' if near else ''))
 
 
 def _rule(text: str) -> str:

@@ -22,5 +22,5 @@ def define(preset_help: str = 'Name or folder of a preset.',
 def data_dir() -> TextFlag:
     """Defines `--data_dir` and returns its holder."""
     return flags.DEFINE_string(
-        'data_dir', None, 'Where TFDS finds prepared data sets. Default: where the run found them, '
-        'else $TFDS_DATA_DIR or ~/tensorflow_datasets.')
+        'data_dir', None, 'Where TFDS finds prepared data sets. Default: where the run that is '
+        'opened found them, else $TFDS_DATA_DIR or ~/tensorflow_datasets.')
