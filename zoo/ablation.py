@@ -35,7 +35,8 @@ def main(argv: list[str]) -> None:
     del argv
     dataset, workdir = program.required(_DATASET), program.required(_WORKDIR)
     registry.recipe('glow', _RECIPE.value, dataset)
-    out = subruns.folder(workdir, _RESUME.value)
+    out = subruns.folder(workdir, _RESUME.value, {
+        name: flags.FLAGS[name].value for name in ('dataset', 'recipe', 'epochs', 'seed')})
     for permutation, coupling in itertools.product(PERMUTATIONS, COUPLINGS):
         subruns.train(
             out / f'{permutation}_{coupling}', f'{permutation}, {coupling}',

@@ -75,6 +75,7 @@ _DATA_DIR = source_flags.data_dir()
 _PLOT = flags.DEFINE_string('plot', None, 'PNG file for --depth [depth.png] and --tasks '
                             '[tasks.png]; empty for none.')
 _OUT = flags.DEFINE_string('out', None, 'JSON file for all figures.')
+_OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Replace --out and --plot if they are there.')
 
 
 def main(argv: list[str]) -> None:
@@ -185,9 +186,9 @@ def _check_flags() -> str:
     for peer in _PEERS.value or []:
         if peer not in jobs.PEERS:
             raise errors.UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')
-    for flag in (_PLOT, _OUT):
+    for flag, suffix in ((_PLOT, '.png'), (_OUT, '.json')):
         if flag.value:
-            files.check_parent(flag.value, f'--{flag.name}')
+            files.check_output(flag.value, (suffix,), _OVERWRITE.value, f'--{flag.name}')
     return mode
 
 

@@ -128,6 +128,9 @@ def _check_flags(tool: str) -> None:
                                 f'--level; got {flags.FLAGS.steps}.')
     if tool == 'attribute':
         program.require('positive', 'negative')
+        if flags.FLAGS.positive == flags.FLAGS.negative:
+            raise errors.UsageError('--negative must be another class than --positive; '
+                                    f'got {flags.FLAGS.negative}.')
 
 
 if __name__ == '__main__':

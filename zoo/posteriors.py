@@ -15,7 +15,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from zoo.cli import files, number_flags, program, source_flags, subruns
+from zoo.cli import errors, files, number_flags, program, source_flags, subruns
 from zoo.models import registry
 
 _DATASET = flags.DEFINE_string('dataset', None, 'Data set, as in zoo.train.')
@@ -37,7 +37,12 @@ def main(argv: list[str]) -> None:
     del argv
     dataset, workdir = program.required(_DATASET), program.required(_WORKDIR)
     registry.recipe(_MODEL.value, _RECIPE.value, dataset)
-    out = subruns.folder(workdir, _RESUME.value)
+    if _MODEL.value not in registry.models_with('posterior'):
+        raise errors.UsageError('--model must be one of '
+                                f'{", ".join(registry.models_with("posterior"))}; '
+                                f'got {_MODEL.value!r}.')
+    out = subruns.folder(workdir, _RESUME.value, {
+        name: flags.FLAGS[name].value for name in ('dataset', 'model', 'recipe', 'epochs')})
     for seed in range(_SEEDS.value):
         for posterior in POSTERIORS:
             subruns.train(

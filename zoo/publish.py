@@ -19,7 +19,8 @@ from zoo.runs import preset_folder
 
 _WORKDIR, _PRESET, _DATA_DIR = source_flags.define('Or a preset, by its name or folder.')
 _OUT = flags.DEFINE_string('out', None, 'Folder to make; must be new.')
-_LICENCE = flags.DEFINE_string('licence', 'Apache-2.0', 'Licence of the weights.')
+_LICENCE = flags.DEFINE_string('licence', None, 'Licence of the weights. Default: Apache-2.0, or '
+                               'that of --preset.')
 _NOTE = flags.DEFINE_string('note', '', 'A remark for the card, such as what the machine did '
                             'besides.')
 _DRAWS = evaluation_flags.draws()
@@ -48,9 +49,11 @@ def main(argv: list[str]) -> None:
     temperature = family.temperature(_TEMPERATURE.value)
     card = cards.measure(family, history['epochs'], history['training_seconds'], _DRAWS.value,
                          _IMPORTANCE_SAMPLES.value)
-    card |= {'licence': _LICENCE.value, 'note': _NOTE.value or history.get('note', ''),
+    card |= {'licence': _LICENCE.value or history.get('licence', 'Apache-2.0'),
+             'note': _NOTE.value or history.get('note', ''),
              'mantissa_bits': _MANTISSA_BITS.value,
              'samples': f'{_SAMPLES.value} at temperature {temperature:g}'}
+
     def fill(folder: pathlib.Path) -> None:
         (folder / 'card.json').write_text(json.dumps(card, indent=2, allow_nan=False) + '\n')
         (folder / 'card.md').write_text(cards.text(out.name, card))

@@ -76,19 +76,23 @@ def main(argv: list[str]) -> None:
     chosen = registry.recipe(_MODEL.value, _RECIPE.value, dataset, vectors)
     config = recipe_flags.overridden(chosen.config)
     recipe_flags.check_used(config)
-    _check_flags(vectors, config, recipe_flags.overridden(chosen.training))
+    _check_flags(vectors, config)
+    training = recipe_flags.overridden(chosen.training)
     zoo_data.check(dataset, _DATA_DIR.value)
     program.start_tensorflow()
     from zoo.evaluation import families, results  # Late: a wrong flag is reported at once.
     from zoo.runs import opening, run
     from zoo.runs.directory import Directory
     made = run.Run(_MODEL.value, dataset, chosen.name, _PAD.value, _FLIPS.value, config,
-                   recipe_flags.overridden(chosen.training), _absolute(_DATA_DIR.value))
+                   training, _absolute(_DATA_DIR.value))
     data = made.load_data()
     fitted = chosen.fitted(data.sizes['train'], flags.FLAGS['batch_size'].value)
     made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
     with program.naming_flags():
         model = made.build(data)
+    if _STOP_AFTER.value is not None and _STOP_AFTER.value > made.training.epochs:
+        raise errors.UsageError(f'--stop_after must be at most --epochs, {made.training.epochs}; '
+                                f'got {_STOP_AFTER.value}.')
     family = families.family_of(run.Trained(made, data, model), program.given())
     directory = Directory(workdir)
     directory.create_or_resume(made, _RESUME.value)
@@ -112,6 +116,9 @@ def _train(family: 'Family', directory: 'Directory') -> float | None:
     done = directory.restore(manager)
     directory.keep_metrics(done)
     training = run.training
+    if _STOP_AFTER.value is not None and _STOP_AFTER.value < done:
+        raise errors.UsageError(f'--stop_after must be at least the {done} epochs that are done; '
+                                f'got {_STOP_AFTER.value}.')
     last = min(training.epochs, _STOP_AFTER.value or training.epochs)
     if done < last:
         batches = data.train(training.batch_size, training.seed, epoch=done, repeat=True,
@@ -143,13 +150,12 @@ def _announcement(run: 'Run', done: int) -> Callable[[str], None] | None:
         'the paper.', flush=True)
 
 
-def _check_flags(vectors: bool, config: Any, training: recipe.Training) -> None:
+def _check_flags(vectors: bool, config: Any) -> None:
     """Checks that the flags suit each other, as far as that needs no TensorFlow.
 
     Args:
         vectors: Whether the data are vectors.
         config: The hyper-parameters of the model.
-        training: Those of its training.
 
     Raises:
         UsageError: If they do not.
@@ -161,10 +167,6 @@ def _check_flags(vectors: bool, config: Any, training: recipe.Training) -> None:
     if vectors:
         program.refuse('for vectors', 'pad', 'flips', 'data_dir', *recipe.DATA_FIELDS, *(
             f.name for f in dataclasses.fields(config) if f.metadata['images_only']))
-    if _STOP_AFTER.value is not None and _STOP_AFTER.value > training.epochs and (
-            not flags.FLAGS['epochs'].using_default_value):
-        raise errors.UsageError(f'--stop_after must be at most --epochs, {training.epochs}; '
-                                f'got {_STOP_AFTER.value}.')
 
 
 def _absolute(path: str | None) -> str | None:

@@ -17,8 +17,7 @@ from PIL import Image
 from tfp_glow import coding
 from zoo.archives import codecs
 from zoo.archives import files as archives
-from zoo.cli import errors, progress
-from zoo.cli import program as program_start
+from zoo.cli import errors, parsing, progress
 from zoo.runs import preset, preset_folder
 
 
@@ -53,7 +52,7 @@ def run(name, *operands, **given):
     given = {'preset': 'tiny'} | given
     with tiny_run.imported(name) as module, flagsaver.flagsaver():
         flags = [f'--{key}={value}' for key, value in given.items()]
-        module.main(program_start.parse([name, *flags, *map(str, operands)],
+        module.main(parsing.parse([name, *flags, *map(str, operands)],
                                         operands=('INPUT', 'OUTPUT')))
 
 

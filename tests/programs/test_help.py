@@ -31,6 +31,8 @@ def defined(name):
         module = getattr(node.func.value, 'id', None)
         if module == 'number_flags' or (module == 'flags' and node.func.attr.startswith('DEFINE')):
             names.add(node.args[0].value)
+        elif module == 'evaluation_flags':
+            names.add(node.func.attr)
         elif module == 'source_flags':
             names |= {'data_dir'} | ({'workdir', 'preset'} if node.func.attr == 'define' else set())
     return names
@@ -92,7 +94,7 @@ def test_help_of_train_is_in_groups():
 def test_help_of_a_model_is_its_own():
     """It has its own text for a flag that others have too, and its recipe's defaults."""
     texts = entries(run('train', '--model=conv_vae', '--help').stdout)
-    assert texts['width'].startswith('Channels of the first level') and 'coupling' not in texts
+    assert texts['width'].startswith('Number of channels of the first level') and 'coupling' not in texts
     assert 'used with --posterior=iaf' in texts['iaf_steps']
     texts = entries(run('train', '--dataset=digits', '--recipe=paper', '--help').stdout)
     assert 'default: 512' in texts['width'] and 'default: adamax' in texts['optimizer']

@@ -10,8 +10,7 @@ import tiny_run
 from absl import flags
 from PIL import Image
 
-from zoo.cli import errors
-from zoo.cli import program as program_start
+from zoo.cli import errors, parsing
 from zoo.latent_tools import flows as flow_tools
 from zoo.models import registry
 from zoo.pictures import grids
@@ -58,7 +57,7 @@ def latents_program(latents, workdir, loaded, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        program_start.parse(['latents', f'--workdir={workdir}', f'--data_dir={workdir.parent}',
+        parsing.parse(['latents', f'--workdir={workdir}', f'--data_dir={workdir.parent}',
                              *arguments])
         latents.main([])
     yield run

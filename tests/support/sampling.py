@@ -7,7 +7,7 @@ import tiny_run
 from absl.testing import flagsaver
 
 from zoo.bundles import reading
-from zoo.cli import program
+from zoo.cli import parsing
 
 
 @contextlib.contextmanager
@@ -18,6 +18,6 @@ def program_of(folder, monkeypatch):
         def run(path, model, *given):
             with (flagsaver.flagsaver(),
                   mock.patch.object(reading.Bundle, 'load', lambda self: model)):
-                program.parse(['sample', f'--saved_model={path}', *given])
+                parsing.parse(['sample', f'--saved_model={path}', *given])
                 module.main([])
         yield run

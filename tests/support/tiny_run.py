@@ -12,7 +12,7 @@ import keras
 from absl import flags
 from absl.testing import flagsaver
 
-from zoo.cli import program as program_start
+from zoo.cli import parsing
 from zoo.models import glow, recipe
 from zoo.runs.directory import Directory
 from zoo.runs.run import Run
@@ -53,7 +53,7 @@ def program(name):
         def run(**given):
             with flagsaver.flagsaver():
                 arguments = [f'--{key}={value}' for key, value in given.items()]
-                program_start.parse([name, *arguments],
+                parsing.parse([name, *arguments],
                                     define=getattr(module, '_define_flags', None))
                 module.main([])
         yield run

@@ -13,8 +13,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 import zoo
-from zoo.cli import program as program_start
-from zoo.cli import recipe_flags
+from zoo.cli import parsing, recipe_flags
 from zoo.models import registry
 from zoo.runs import preset_folder
 from zoo.runs import run as runs
@@ -46,7 +45,7 @@ def test_the_command_on_the_card_is_that_of_the_run(name):
     program, *words = told['command'].split(' --')
     assert program == 'python -m zoo.train' and words.pop() == 'workdir=RUN'
     with tiny_run.imported('train') as train, flagsaver.flagsaver():
-        program_start.parse(['train', *(f'--{word}' for word in words)],
+        parsing.parse(['train', *(f'--{word}' for word in words)],
                             define=train._define_flags)
         given = flags.FLAGS
         chosen = registry.recipe(given.model, given.recipe, given.dataset)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from zoo.cli import errors
 
 _LARGEST = 2**20  # Bytes. No file of flags is as large.
+_MOST = 10_000  # No program has as many flags.
 
 
 def expand(arguments: list[str]) -> list[str]:
@@ -57,6 +58,7 @@ def given(arguments: list[str], flag: str) -> str | None:
 def _read(name: str) -> list[str]:
     """Returns the flags of a file and of those that it names, read without recursion."""
     flags: list[str] = []
+    opened = 1
     open_files = {_path(name): (name, iter(_lines(name)))}  # The innermost one comes last.
     while open_files:
         path, (outer, lines) = next(reversed(open_files.items()))
@@ -67,10 +69,17 @@ def _read(name: str) -> list[str]:
         inner = _file_name(line, lines)
         if inner is None:
             flags.append(line)
+            if len(flags) > _MOST:
+                raise errors.UsageError(f'--flagfile must hold at most {_MOST:,} flags, with the '
+                                        f'files that it names; {name!r} holds more.')
             continue
         if _path(inner) in open_files:
             raise errors.UsageError(f'--flagfile must not include itself; {inner!r} is included '
                                     f'by {outer!r} and includes it.')
+        opened += 1
+        if opened > _MOST:
+            raise errors.UsageError(f'--flagfile must name at most {_MOST:,} files in all; '
+                                    f'{name!r} names more.')
         open_files[_path(inner)] = (inner, iter(_lines(inner)))
     return flags
 
@@ -100,7 +109,7 @@ def _file_name(argument: str, rest: Iterator[str]) -> str | None:
 
 def _lines(name: str) -> list[str]:
     """Returns the lines of a file that are flags; raises what `expand` does."""
-    path = pathlib.Path(name).expanduser()
+    path = pathlib.Path(os.path.expanduser(name))
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

@@ -1,9 +1,7 @@
 """How every program of the zoo starts and fails: with one line and an exit status, no traceback."""
 
 import contextlib
-import difflib
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn, TypeVar
@@ -12,27 +10,23 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 import zoo
-from zoo.cli import errors, flagfiles, help_text, quiet
-
-_HELP = ('--help', '-help', '-h', '--helpshort', '--helpfull', '--help=true')
+from zoo.cli import errors, help_text, parsing, quiet
 
 T = TypeVar('T')
 Main = Callable[[list[str]], None]
-# A function that defines flags that depend on the arguments, and returns how help is arranged.
-Define = Callable[[list[str]], help_text.Help]
 
 
-def run(main: Main, operands: Sequence[str] = (), define: Define | None = None) -> None:
+def run(main: Main, operands: Sequence[str] = (), define: parsing.Define | None = None) -> None:
     """Runs `main(argv)` under absl; prints a user's mistake in one line, with exit status 2.
 
     Args:
         main: A function of the program's name and its operands.
         operands: The names of what must be given beside the flags, such as a file to read.
-        define: Called with the arguments before flags are parsed; see `Define`.
+        define: Called with the arguments before flags are parsed; see `parsing.Define`.
     """
     def parse_or_fail(argv: list[str]) -> list[str]:
         try:
-            return parse(argv, operands, define)
+            return parsing.parse(argv, operands, define)
         except errors.UsageError as error:
             _fail(error, 2)
     app.run(lambda argv: _guarded(main, argv), flags_parser=parse_or_fail)
@@ -116,74 +110,6 @@ def naming_flags() -> Iterator[None]:
         raise errors.UsageError(f'--{error}' if known else str(error)) from error
 
 
-def parse(argv: list[str], operands: Sequence[str] = (),
-          define: Define | None = None) -> list[str]:
-    """Parses the flags in `argv`; returns the name of the program and its operands.
-
-    If help is asked for, it is printed, and the program ends with status 0 if nothing is wrong.
-
-    Args:
-        argv: The name of the program and its arguments.
-        operands: As for `run`.
-        define: As for `run`.
-
-    Raises:
-        UsageError: If a flag or a flagfile is wrong.
-    """
-    arguments = [argument for argument in argv[1:] if argument not in _HELP]
-    wants_help = len(arguments) < len(argv) - 1
-    arguments = flagfiles.expand(arguments)
-    arrangement = define(arguments) if define else help_text.Help()
-    if wants_help:
-        print(help_text.text(sys.modules['__main__'].__doc__ or '', arrangement))
-    try:
-        rest = flags.FLAGS([argv[0], *arguments], known_only=False)
-    except flags.UnrecognizedFlagError as error:
-        explain, name = arrangement.explain, error.flagname
-        raise errors.UsageError(explain(name) or explain(name.removeprefix('no'))
-                                or _unknown(error)) from None
-    except flags.Error as error:
-        raise errors.UsageError(_rule(str(error))) from None
-    except ValueError as error:  # A boolean flag raises it for --noflag=value.
-        raise errors.UsageError(str(error)) from None
-    if wants_help:
-        sys.exit(0)
-    if len(rest) > 1 and not operands:
-        raise errors.UsageError(f'every option must be a flag, --name=value; got {rest[1]!r}.')
-    if len(rest) != 1 + len(operands):
-        raise errors.UsageError(f'{" and ".join(operands)} must be given, all else being flags, '
-                                f'--name=value; got {" ".join(rest[1:])!r}.')
-    return rest
-
-
-def _unknown(error: flags.UnrecognizedFlagError) -> str:
-    near = difflib.get_close_matches(error.flagname, list(help_text.program_flags()), n=1)
-    return (f'--{error.flagname} is no flag of this program; see --help.'
-            + (f' Did you mean --{near[0]}?' if near else ''))
-
-
-def _rule(text: str) -> str:
-    """Returns absl's 'flag --x=0: must be ...' in the form of all our errors."""
-    parts = re.match(r'flag --(\w+)=(.*?): (.*)$', text, re.DOTALL)
-    if not parts:
-        return text
-    name, value, rule = parts.groups()
-    choices = re.match(r'value should be one of <(.*)>', rule)
-    if choices:
-        rule = f'must be one of {choices[1].replace("|", ", ")}'
-    elif not rule.startswith('must'):
-        rule = f'must be given another value ({rule.rstrip(".")})'
-    return f'--{name} {rule}; got {value if _is_number(value) else repr(value)}.'
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _guarded(main: Main, argv: list[str]) -> None:
     absl_logging.set_verbosity(absl_logging.ERROR)
     logging.getLogger('tensorflow').setLevel(logging.ERROR)
@@ -193,10 +119,25 @@ def _guarded(main: Main, argv: list[str]) -> None:
         _fail(error, 2)
     except errors.Failure as error:
         _fail(error, 1)
+    except OSError as error:  # A name that is too long, a disk that is full.
+        _fail(*_about_path(error))
     except KeyboardInterrupt:
         _fail('interrupted.', 130)
 
 
+def _about_path(error: OSError) -> tuple[str, int]:
+    """Returns what to say of an error about a path, naming the flag that holds it, and a status."""
+    path, reason = str(error.filename or ''), error.strerror or str(error)
+    for name, value in given():
+        for part in value if isinstance(value, list) else [value]:
+            if path and isinstance(part, str) and part and part in path:
+                return f'--{name} must be a path that can be used ({reason}); got {part!r}.', 2
+    return f'{path!r} cannot be used: {reason}.' if path else f'{reason}.', 1
+
+
 def _fail(error: object, status: int) -> NoReturn:
-    print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+    text = ' '.join(str(error).split())
+    if text.startswith('preset ') and 'preset' in flags.FLAGS:
+        text = f'--{text}'  # The rooms below know no flags.
+    print(f'error: {text}', file=sys.stderr)
     sys.exit(status)

@@ -1,26 +1,38 @@
 """Several runs of zoo.train in one folder, one after the other, to compare models."""
 
+import json
 import pathlib
 import subprocess
 import sys
 
-from zoo.cli import errors
+from zoo.cli import errors, files
 
 
-def folder(workdir: str, resume: bool) -> pathlib.Path:
-    """Returns the folder of the runs as a path.
+def folder(workdir: str, resume: bool, settings: dict[str, object]) -> pathlib.Path:
+    """Returns the folder of the runs, where `settings` are kept.
 
     Args:
         workdir: The folder.
         resume: Whether it may hold runs.
+        settings: The values of the flags that all runs share, by name.
 
     Raises:
-        UsageError: If it holds something, and `resume` is not set.
+        UsageError: If it holds something and `resume` is not set, or runs of other settings.
     """
     out = pathlib.Path(workdir)
     if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise errors.UsageError(f'--workdir must be new or empty, or give --resume; '
                                 f'got {workdir!r}.')
+    kept = out / 'settings.json'
+    if kept.exists():
+        before = json.loads(kept.read_text(encoding='utf-8'))
+        for name, value in settings.items():
+            if before.get(name) != value:
+                raise errors.UsageError(f'--{name} must be as in the runs that {workdir!r} holds, '
+                                        f'{before.get(name)}; got {value}.')
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        files.write_json(kept, settings)
     return out
 
 

@@ -26,6 +26,9 @@ def check(name: str, data_dir: str | None = None) -> None:
     """
     if name in densities.NAMES or name in EMBEDDED:
         return
+    if name.lower() in (*densities.NAMES, *EMBEDDED):
+        raise errors.UsageError(f'--dataset must be a name as it is written; got {name!r}. Did you '
+                                f'mean {name.lower()!r}?')
     if is_vectors(name):
         if not pathlib.Path(name).is_file():
             raise errors.UsageError(f'--dataset={name}: it must be a file that can be read; there '

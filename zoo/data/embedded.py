@@ -26,6 +26,10 @@ def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.Datase
         UsageError: If none of the folders has it or can be written.
     """
     builder_class = BUILDERS[name]
+    if data_dir and not folders.is_writable(folders.expand(data_dir)) and not folders.expand(
+            data_dir).is_dir():
+        raise errors.UsageError(f'--data_dir must be a folder, or one that can be made; '
+                                f'got {str(data_dir)!r}.')
     candidates = [folders.expand(data_dir)] if data_dir else []
     candidates += [*folders.default_folders(), folders.temporary_folder()]
     for folder in candidates:

@@ -49,7 +49,7 @@ class VectorFlow(ImageFlow):
     def refusals(self) -> dict[str, str]:
         """Returns the flags that only models of images use."""
         return super().refusals() | dict.fromkeys(
-            ['draws', 'sample_images', 'sample_temperature', 'samples', 'temperature'],
+            ['data_dir', 'draws', 'sample_images', 'sample_temperature', 'samples', 'temperature'],
             'for vectors')
 
 

@@ -83,6 +83,9 @@ def other_images(trained: Trained, name: str, own: np.ndarray, limit: int, least
     if name in synthetic.KINDS:
         return synthetic.make(name, own, trained.model.bins)
     run, data = trained.run, trained.data
+    if name == run.dataset:
+        raise errors.UsageError('--against must name other data than those of the model; '
+                                f'got {name!r}.')
     with _naming('against'):
         other = zoo_data.load(name, data_dir or run.data_dir, binarize=run.training.binarize)
         wanted, got = ((d.original_shape, d.original_bins) for d in (data, other))

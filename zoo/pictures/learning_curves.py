@@ -1,10 +1,12 @@
 """Learning curves as PNG files."""
 
 import csv
+import math
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from zoo.cli import errors
 from zoo.pictures import figures
 
 Rows = list[dict[str, str]]  # Of a metrics.csv: one dictionary of texts for each epoch.
@@ -12,9 +14,23 @@ Curve = tuple[list[int], list[float]]  # Epochs, and a value for each of them.
 
 
 def read(path: str | os.PathLike) -> Rows:
-    """Returns the rows of a run's metrics.csv, as dictionaries of texts."""
-    with pathlib.Path(path).open(newline='') as file:
-        return list(csv.DictReader(file))
+    """Returns the rows of a run's metrics.csv, as dictionaries of texts.
+
+    Raises:
+        UsageError: If the file cannot be read, or does not hold the metrics of a run.
+    """
+    try:
+        with pathlib.Path(path).open(newline='', encoding='utf-8') as file:
+            rows = list(csv.DictReader(file))
+        if not rows:
+            raise ValueError('it holds no epochs')
+        for values in (validation(rows), _curve(rows, _metric(rows)), _curve(rows, 'seconds')):
+            if not all(math.isfinite(value) for value in values[1]):
+                raise ValueError('it holds numbers that are not finite')
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise errors.UsageError(f'--workdir must hold a metrics.csv of zoo.train; {str(path)!r} '
+                                f'cannot be read ({error}).') from None
+    return rows
 
 
 def draw(curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], path: str | os.PathLike,

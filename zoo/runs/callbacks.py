@@ -56,7 +56,8 @@ class _Health(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         loss = (logs or {}).get('loss', 0.)
-        if batch % 50 == 0 and not np.isfinite(loss):
+        if (batch < 50 or batch % 50 == 0 or batch + 1 == self.params['steps']) and (
+                not np.isfinite(loss)):
             raise errors.Failure(
                 f'the loss became {loss} at step {batch}: lower --learning_rate, or '
                 f'{self._advice}; the last checkpoint is kept.')

@@ -69,13 +69,13 @@ def read(name_or_path: str | os.PathLike) -> Preset:
     folder = preset_folder.find(name_or_path)
     preset_folder.check_sums(folder)
     config = preset_folder.read_json(folder / 'config.json')
-    if config.get('preset_format', 0) > FORMAT:
+    if config.get('preset_format', 0) not in range(FORMAT + 1):
         raise errors.UsageError(f'preset {folder.name!r} must be of format {FORMAT} or older; '
                                 f'it has {config["preset_format"]}.')
     try:
         run, events = Run.from_json(config['run']), Events.from_json(config['data'])
         model = run.assemble(events, for_training=False)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise errors.UsageError(f'preset {folder.name!r} has a config.json that cannot be read '
                                 f'({error}).') from None
     try:

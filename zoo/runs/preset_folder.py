@@ -41,6 +41,8 @@ def find(name_or_path: str | os.PathLike, called: str = 'preset') -> pathlib.Pat
         UsageError: If there is no such preset; the message names the nearest one.
     """
     known = names()
+    if not str(name_or_path):
+        raise errors.UsageError(f"{called} must be the name or the folder of a preset; got ''.")
     if str(name_or_path) in known:
         return FOLDER / str(name_or_path)
     path = pathlib.Path(name_or_path)
@@ -73,7 +75,7 @@ def check_sums(folder: pathlib.Path) -> None:
         UsageError: If a file is missing or is not as it was written.
     """
     try:
-        sums = read_json(folder / SUMS)
+        sums = _read_object(folder / SUMS)
         wrong = [name for name in FILES if sums[name] != _sum(folder / name)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.UsageError(f'preset must be a folder with {", ".join(FILES)} and {SUMS}; '
@@ -94,9 +96,28 @@ def card(name_or_path: str | os.PathLike) -> dict[str, Any]:
     return read_json(find(name_or_path) / 'card.json')
 
 
-def read_json(path: pathlib.Path) -> Any:
-    """Returns what a JSON file holds."""
-    return json.loads(path.read_text(encoding='utf-8'))
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """Returns the object that a JSON file of a preset holds.
+
+    Raises:
+        UsageError: If the file cannot be read, or holds something else.
+    """
+    try:
+        return _read_object(path)
+    except (OSError, ValueError) as error:
+        raise errors.UsageError(f'preset {path.parent.name!r} has a {path.name} that cannot be '
+                                f'read ({error}).') from None
+
+
+def _read_object(path: pathlib.Path) -> dict[str, Any]:
+    """Returns the object that a JSON file holds; raises a `ValueError` if it holds none."""
+    try:
+        values = json.loads(path.read_text(encoding='utf-8'))
+    except RecursionError:
+        raise ValueError('it is nested too deeply') from None
+    if not isinstance(values, dict):
+        raise ValueError(f'it must hold an object; it holds {type(values).__name__}')
+    return values
 
 
 def _sum(path: pathlib.Path) -> str:

@@ -40,6 +40,13 @@ class Run:
     training: Training
     data_dir: str | None = dataclasses.field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        """Checks the types of what config.json may hold."""
+        for name, kinds in (('model', str), ('dataset', str), ('recipe', str), ('pad', bool),
+                            ('flips', (bool, type(None))), ('data_dir', (str, type(None)))):
+            if not isinstance(getattr(self, name), kinds):
+                raise ValueError(f'{name} must not be {getattr(self, name)!r}')
+
     def to_json(self) -> dict[str, Any]:
         """Returns the run as nested dictionaries."""
         return dict(dataclasses.asdict(self), format=FORMAT, tfp_glow_version=tfp_glow.__version__)
@@ -51,7 +58,7 @@ class Run:
         Raises:
             ValueError: If a newer version wrote `values`, or if they describe no run.
         """
-        if values.get('format', 1) > FORMAT:
+        if values.get('format', 1) not in range(1, FORMAT + 1):
             raise ValueError(f'it has format {values["format"]}, of tfp_glow '
                              f'{values.get("tfp_glow_version")}; this version reads up to {FORMAT}')
         values = {k: v for k, v in values.items() if k not in ('format', 'tfp_glow_version')}
