@@ -94,7 +94,8 @@ def test_help_of_train_is_in_groups():
 def test_help_of_a_model_is_its_own():
     """It has its own text for a flag that others have too, and its recipe's defaults."""
     texts = entries(run('train', '--model=conv_vae', '--help').stdout)
-    assert texts['width'].startswith('Number of channels of the first level') and 'coupling' not in texts
+    assert texts['width'].startswith('Number of channels of the first level')
+    assert 'coupling' not in texts
     assert 'used with --posterior=iaf' in texts['iaf_steps']
     texts = entries(run('train', '--dataset=digits', '--recipe=paper', '--help').stdout)
     assert 'default: 512' in texts['width'] and 'default: adamax' in texts['optimizer']
