@@ -115,7 +115,9 @@ def test_what_it_is_used_with(config, field):
             assert value in values
             assert config(**useful | {other: value}).unused(field.name) is None
         others = names[other].metadata['choices'] or {
-            bool: (True, False), str: ('1',), int: (0,)}[kind_of(config, names[other])]
+            bool: (True, False), str: ('1',), int: [
+                value for value in (0, 1) if value in (recipe.limits_of(names[other], int) or ())],
+        }[kind_of(config, names[other])]
         useless = [value for value in others if value not in values]
         for value in useless:
             reason = config(**useful | {other: value}).unused(field.name)
