@@ -183,6 +183,7 @@ def _check_flags() -> str:
     program.refuse(f'with --{mode}' if mode else 'without the mode that uses it', *others)
     if _CODEC.value:
         program.require('preset')
+    program.check_not_empty('peers', 'depth_steps', 'task_sizes')
     for peer in _PEERS.value or []:
         if peer not in jobs.PEERS:
             raise errors.UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')

@@ -123,6 +123,7 @@ def _check_flags(tool: str) -> None:
     """Checks that each given flag has a use for the tool, and that the tool has what it needs."""
     program.refuse(f'with --tool={tool}', *(
         name for name in ('images', 'image_file', *_OPTIONS) if name not in _TOOLS[tool]))
+    program.check_not_empty('image_file', 'temperatures')
     if tool == 'resample' and program.is_given('steps') and not program.is_given('level'):
         raise errors.UsageError('--steps must be left out with --tool=resample but for one '
                                 f'--level; got {flags.FLAGS.steps}.')

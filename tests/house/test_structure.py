@@ -1,6 +1,7 @@
 """The rules of the house: imports point one way, files stay short, public names have docstrings."""
 
 import ast
+import functools
 import graphlib
 import importlib
 import inspect
@@ -158,10 +159,15 @@ def attributes_read(path):
 WRITTEN = set(attributes_written([*LIBRARY, *ZOO]))
 
 
+@functools.cache
+def written_in(folder):
+    return set(attributes_written(folder.glob('*.py')))
+
+
 @each([path for path in [*LIBRARY, *ZOO] if path.parent != ROOT / 'tfp_glow' / 'internal'])
 def test_private_attributes(path):
     """Those of TFP, TensorFlow and Keras are read in internal/, ours in the folder of the class."""
-    ours = set(attributes_written(path.parent.glob('*.py')))
+    ours = written_in(path.parent)
     for whose, attribute, line in attributes_read(path):
         where = f'line {line}: {whose}.{attribute}'
         if whose in ('self', 'cls'):  # It is ours, or a hook of TFP that we override.

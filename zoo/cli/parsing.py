@@ -48,9 +48,6 @@ def parse(argv: list[str], operands: Sequence[str] = (),
     except ValueError as error:  # A boolean flag raises it for --noflag=value.
         name, _, value = str(error).split()[0].partition('=')
         raise errors.UsageError(f'{name} must be given without a value; got {value!r}.') from None
-    for name, flag in help_text.program_flags().items():
-        if flag.present and flag.value == []:
-            raise errors.UsageError(f"--{name} must hold something; got ''.")
     if wants_help:
         sys.exit(0)
     if len(rest) > 1 and not operands:

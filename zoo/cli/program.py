@@ -93,6 +93,17 @@ def refuse(rule: str, *names: str) -> None:
                                     f'got {flags.FLAGS[name].value!r}.')
 
 
+def check_not_empty(*names: str) -> None:
+    """Checks that lists that are given hold something.
+
+    Raises:
+        UsageError: If one is empty.
+    """
+    for name in names:
+        if is_given(name) and not flags.FLAGS[name].value:
+            raise errors.UsageError(f"--{name} must hold something; got ''.")
+
+
 @contextlib.contextmanager
 def naming_flags() -> Iterator[None]:
     """Returns a context that turns an error about an argument into one about the flag of its name.

@@ -24,7 +24,8 @@ def read(path: str | os.PathLike) -> Rows:
             rows = list(csv.DictReader(file))
         if not rows:
             raise ValueError('it holds no epochs')
-        for values in (validation(rows), _curve(rows, _metric(rows)), _curve(rows, 'seconds')):
+        others = [_curve(rows, key) for key in (_metric(rows), 'seconds') if key in rows[0]]
+        for values in (validation(rows), *others):
             if not all(math.isfinite(value) for value in values[1]):
                 raise ValueError('it holds numbers that are not finite')
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
