@@ -4,8 +4,6 @@ import os
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 os.environ.setdefault('CUDA_VISIBLE_DEVICES', '-1')
-if 'PYTEST_XDIST_WORKER' in os.environ:  # Workers beside each other share the cores.
-    os.environ.setdefault('TF_NUM_INTRAOP_THREADS', '1')
 
 import catalogue
 import numpy as np
