@@ -9,6 +9,7 @@ import pytest
 
 FOLDER = pathlib.Path(__file__).parents[2] / 'colab'
 NOTEBOOKS = sorted(FOLDER.glob('*.ipynb'))
+SLOW = ('glow_on_images',)  # It takes a minute.
 
 
 def cells(path):
@@ -20,7 +21,9 @@ def test_there_are_four():
         'flow_as_distribution', 'glow_on_images', 'iaf_vae', 'maf_and_iaf']
 
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize('path', [
+    pytest.param(path, marks=pytest.mark.slow if path.stem in SLOW else ()) for path in NOTEBOOKS],
+    ids=lambda p: p.stem)
 def test_notebook_runs(path, monkeypatch):
     """Its assertions are part of it."""
     matplotlib.use('Agg')

@@ -57,7 +57,8 @@ print(json.dumps(results))
 '''
 
 
-@pytest.mark.parametrize('kinds', [('Repeat', 'Reversible'), ('VAE',)], ids=' '.join)
+@pytest.mark.parametrize('kinds', [
+    pytest.param(('Repeat', 'Reversible'), marks=pytest.mark.slow), ('VAE',)], ids=' '.join)
 def test_mirrored_strategy(kinds):
     result = subprocess.run(
         [sys.executable, '-c', PROGRAM, *kinds], capture_output=True, text=True, timeout=600,
