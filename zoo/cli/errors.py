@@ -12,7 +12,7 @@ class Failure(RuntimeError):
     """Something that went wrong without a user's mistake, such as divergence. Exit status 1."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = .6) -> str:
     """Returns ' Did you mean ...?' with the nearest of the known names, or '' if none is near."""
-    near = difflib.get_close_matches(str(name), list(known), n=1)
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=cutoff)
     return f' Did you mean {near[0]!r}?' if near else ''

@@ -1,6 +1,5 @@
 """Finds the folders of presets and checks their files. This needs no TensorFlow."""
 
-import difflib
 import hashlib
 import json
 import os
@@ -48,8 +47,7 @@ def find(name_or_path: str | os.PathLike, called: str = 'preset') -> pathlib.Pat
     path = pathlib.Path(name_or_path)
     if path.is_dir():
         return path
-    near = difflib.get_close_matches(str(name_or_path), known, n=1, cutoff=0.)
-    meant = f' Did you mean {near[0]!r}?' if near else ''
+    meant = errors.did_you_mean(str(name_or_path), known, cutoff=0.)
     listed = f'one of {", ".join(known)}, or ' if known else ''
     raise errors.UsageError(f'{called} must be {listed}a folder; '
                             f'got {str(name_or_path)!r}.{meant}')
