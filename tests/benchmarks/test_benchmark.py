@@ -17,6 +17,7 @@ def run(*flags):
                           text=True, timeout=600, check=False)
 
 
+@pytest.mark.slow
 def test_table_and_json(tmp_path):
     out = tmp_path / 'figures.json'
     result = run(*TINY, '--peers=tfp_glow', f'--out={out}')

@@ -36,6 +36,7 @@ def test_lists_the_variables_of_both(model):
     assert all(id(v) in listed for part in parts for v in part.trainable_variables)
 
 
+@pytest.mark.slow
 def test_gradients_reach_all_variables(model, assert_close):
     """They equal finite differences in a random direction with the same noise."""
     variables = model.trainable_variables

@@ -210,6 +210,7 @@ def test_inpainting_finds_the_conditional_mode(affine, assert_close):
     assert_close(inpainted.log_prob[:, -1], affine.log_prob(inpainted.images), 1e-8)
 
 
+@pytest.mark.slow
 def test_inpainting_as_the_paper_writes_it(affine, assert_close):
     """Updates without noise equal NumPy's with the same step sizes, from the same start."""
     mask = np.array([True, False, True]).reshape(1, 3, 1)

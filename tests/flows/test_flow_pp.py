@@ -200,6 +200,7 @@ def test_bound_against_the_exact_probability():
     assert abs(draws.mean() - bound) < .005 + 4 * draws.std() / np.sqrt(len(draws))
 
 
+@pytest.mark.slow
 def test_training_raises_the_bound():
     options = {'dtype': tf.float32, 'checkerboards': 0, 'network': networks.conv_network}
     flow = tiny(first_checkerboards=0, network_options={}, **options)

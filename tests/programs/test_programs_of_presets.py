@@ -22,6 +22,7 @@ def drawn(out, **given):
     return np.load(out)
 
 
+@pytest.mark.slow
 def test_samples_of_a_preset_are_those_of_its_bundle(digits_preset, digits_run, tmp_path, capsys):
     given = {'num': 70, 'seed': 3, 'temperature': .8}
     samples = drawn(tmp_path / 'preset.npy', preset=digits_preset, **given)

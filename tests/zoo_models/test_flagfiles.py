@@ -78,7 +78,9 @@ def test_flags_are_those_of_a_recipe(path):
     assert len(shape) == 1 or all(side % divisor == 0 for side in shape[:2])
 
 
-@pytest.mark.parametrize('name', ['glow_cifar10_conditional', 'maf_gas', 'resnet_vae_cifar10'])
+@pytest.mark.parametrize('name', [
+    pytest.param('glow_cifar10_conditional', marks=pytest.mark.slow), 'maf_gas',
+    pytest.param('resnet_vae_cifar10', marks=pytest.mark.slow)])
 def test_small_ones_take_a_step(name):
     path = next(p for p in FILES if p.stem == name)
     step(path, 4, **SMALL[read(path)['model']])
