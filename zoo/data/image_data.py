@@ -140,9 +140,8 @@ def _changed(dataset: tf.data.Dataset, draws: tf.Tensor, batch_size: int, skip: 
 
     The draws of the first `skip` batches are left out, since `dataset` lacks these.
     """
-    draws = tf.data.Dataset.from_tensor_slices(draws).batch(batch_size, drop_remainder=True)
-    draws = draws.skip(skip)
-    return tf.data.Dataset.zip((dataset, draws)).map(
+    drawn_for = reading.in_batches(draws, batch_size).skip(skip)
+    return tf.data.Dataset.zip((dataset, drawn_for)).map(
         lambda batch, drawn: (change(batch[0], drawn), batch[1]))
 
 

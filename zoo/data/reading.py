@@ -41,8 +41,8 @@ class ArrayReader:
         The first `skip` of them are left out, at no cost.
         """
         keys = tf.random.stateless_uniform([self.size], seed, None, None, tf.int32)
-        order = tf.data.Dataset.from_tensor_slices(tf.argsort(keys, stable=True))
-        return order.batch(batch_size, drop_remainder=True).skip(skip).map(self._gather)
+        order = in_batches(tf.argsort(keys, stable=True), batch_size)
+        return order.skip(skip).map(self._gather)
 
     @property
     def _arrays(self) -> list[tf.Tensor]:
@@ -128,6 +128,17 @@ class SplitReader(ArrayReader):
         image = tf.gather(example[self._image_key], self._rows, axis=0)
         label = example['label'] if self._has_labels else tf.constant(-1, tf.int64)
         return tf.gather(image, self._columns, axis=1), label
+
+
+def in_batches(values: tf.Tensor, batch_size: int) -> tf.data.Dataset:
+    """Returns whole batches of the rows of a tensor, in order.
+
+    It is what `batch(batch_size, drop_remainder=True)` gives, without the cost of a step for each
+    row.
+    """
+    count = values.shape[0] // batch_size
+    return tf.data.Dataset.from_tensor_slices(
+        tf.reshape(values[:count * batch_size], [count, batch_size, *values.shape[1:]]))
 
 
 def _shuffled(data: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
