@@ -7,6 +7,7 @@ import pytest
 import tiny_run
 
 from zoo.benchmarks import input_pipeline
+from zoo.data import splits
 
 
 class Clock:
@@ -19,9 +20,9 @@ class Clock:
         return self.now
 
     def batches(self, seconds):
-        """Yields batches that take so many seconds each, but the first four none."""
+        """Yields batches that take so many seconds each, but those that were ready none."""
         for number in itertools.count():
-            self.now += seconds if number >= 4 else 0.
+            self.now += seconds if number >= splits.MOST_AHEAD else 0.
             yield number
 
     def step(self, batch):
@@ -35,7 +36,7 @@ def measured(wait, rounds=1):
 
 
 def test_the_share_is_that_of_the_wait():
-    """Batches that were ready before a turn, the first four, do not count."""
+    """Batches that were ready before a turn do not count."""
     pipeline, constant = measured(.25)
     assert pipeline['share'] == pytest.approx(.25)
     assert pipeline['wait_milliseconds'] == pytest.approx(250)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.benchmarks import load, rows
-from zoo.data import dataset_names, folders
+from zoo.data import dataset_names, folders, splits
 from zoo.data.image_data import ImageData
 from zoo.data.vector_data import VectorData
 from zoo.models import registry
@@ -19,12 +19,12 @@ from zoo.runs.run import Run
 
 Data = ImageData | VectorData
 GOAL = .03  # A larger share is worth a look.
-_BUFFERED = 4  # More batches than the pipeline holds ready, which a round does not count.
+_BUFFERED = splits.MOST_AHEAD + 2  # The pipeline holds less batches ready.
 _PIPELINE, _CONSTANT = 'training on the pipeline', 'training on one batch again'
 _COLUMNS = {
     'measured': ('what', '{}'),
     'a batch': ('milliseconds', '{:.1f} ms'),
-    'images/s': ('examples_per_second', '{:,.0f}'),
+    'examples/s': ('examples_per_second', '{:,.0f}'),
     'waits for data': ('wait_milliseconds', '{:.2f} ms'),
     'share': ('share', '{:.2%}'),
     'longest wait': ('longest_wait_milliseconds', '{:.1f} ms'),
@@ -89,8 +89,7 @@ def measure(batches: Iterator[Any], constant: Any, step: Callable[[Any], object]
             clock: Callable[[], float] = time.perf_counter) -> list[dict[str, Any]]:
     """Times steps on batches of a pipeline and on one constant batch, in turns.
 
-    The pipeline fills its buffers while it is not asked, so the first batches of a turn are not
-    counted.
+    The pipeline fills its buffers while it is not asked, so they are emptied before each turn.
 
     Args:
         batches: The pipeline. What its `next` takes is the wait.
@@ -110,8 +109,10 @@ def measure(batches: Iterator[Any], constant: Any, step: Callable[[Any], object]
         progress(f'round {number + 1} of {rounds}')
         others = load.OtherLoad()
         for what, source in sources.items():
-            for _ in range(_BUFFERED if source is batches else 0):
-                step(next(source))
+            if source is batches:
+                for _ in range(_BUFFERED):
+                    next(source)
+            step(next(source))
             times: list[float] = []
             begin = before = clock()
             while not times or before - begin < seconds:
@@ -168,8 +169,8 @@ def text(report: dict[str, Any]) -> str:
     if report['share'] > GOAL:
         slow = alone['milliseconds'] > constant['milliseconds']
         lines.append('the pipeline alone is slower than the model: larger data are decoded in '
-                     'every epoch' if slow else 'the pipeline alone is faster than the model: such '
-                     'short steps wait for its threads, or for a processor that is busy')
+                     'every epoch' if slow else 'the pipeline alone is faster than the model: what is '
+                     'left is the cost of asking for a batch, or other work of the processor')
     warning = rows.busy_warning(report['rows']).removesuffix(' PyTorch suffers most.')
     return '\n'.join([*lines, warning]).strip()
 

@@ -8,6 +8,8 @@ import tensorflow as tf
 from zoo.cli import errors
 from zoo.data import reading
 
+AHEAD_BYTES, MOST_AHEAD = 2**22, 64  # So much is read ahead, in so many batches, but at least two.
+
 
 class Batches:
     """Training and evaluation batches of a data set with three splits.
@@ -74,7 +76,8 @@ class Batches:
         else:
             data = self._epoch(batch_size, seed, first, tf.constant(skip, tf.int64))
             steps -= skip
-        return self._finish(data.apply(tf.data.experimental.assert_cardinality(steps)), labels)
+        return self._finish(data.apply(tf.data.experimental.assert_cardinality(steps)),
+                            batch_size, labels)
 
     def evaluation(self, split: str, batch_size: int, limit: int | None = None,
                    labels: bool = False) -> tf.data.Dataset:
@@ -97,7 +100,7 @@ class Batches:
             raise errors.UsageError(f'--batch_size and the limit on {self.examples} must be at '
                                     f'least 1; got {batch_size} and {limit}.')
         count = min(limit or self.sizes[split], self.sizes[split])
-        return self._finish(self.readers[split].in_order(batch_size, count), labels)
+        return self._finish(self.readers[split].in_order(batch_size, count), batch_size, labels)
 
     def take(self, split: str, count: int) -> np.ndarray:
         """Returns the first `count` examples of `split` as a numpy array [count, ...].
@@ -125,12 +128,14 @@ class Batches:
             raise errors.UsageError(f'--split must be one of {", ".join(self.splits)}; '
                                     f'got {split!r}.')
 
-    def _finish(self, data: tf.data.Dataset, labels: bool) -> tf.data.Dataset:
+    def _finish(self, data: tf.data.Dataset, batch_size: int, labels: bool) -> tf.data.Dataset:
         if labels and self.num_classes is None:
             raise ValueError(f'labels must be False: {self.name} has no classes; got {labels=}.')
         data = data.map(lambda example, label: (self._as_modelled(example), label) if labels
                         else self._as_modelled(example))
-        return data.prefetch(2)
+        examples = data.element_spec[0] if labels else data.element_spec
+        batch_bytes = batch_size * examples.shape[1:].num_elements() * examples.dtype.size
+        return data.prefetch(min(max(2, AHEAD_BYTES // batch_bytes), MOST_AHEAD))
 
     def _as_modelled(self, examples: tf.Tensor) -> tf.Tensor:
         """Returns examples of a reader as a model sees them."""
