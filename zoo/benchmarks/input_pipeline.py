@@ -168,9 +168,10 @@ def text(report: dict[str, Any]) -> str:
         'decoded once']
     if report['share'] > GOAL:
         slow = alone['milliseconds'] > constant['milliseconds']
-        lines.append('the pipeline alone is slower than the model: larger data are decoded in '
-                     'every epoch' if slow else 'the pipeline alone is faster than the model: what is '
-                     'left is the cost of asking for a batch, or other work of the processor')
+        lines.append(
+            'the pipeline alone is slower than the model: larger data are decoded in every epoch'
+            if slow else 'the pipeline alone is faster than the model: what is left is the cost of '
+            'asking for a batch, or other work of the processor')
     warning = rows.busy_warning(report['rows']).removesuffix(' PyTorch suffers most.')
     return '\n'.join([*lines, warning]).strip()
 
