@@ -6,6 +6,7 @@ r"""Speed and memory of Glow in this library, tfb.Glow and normflows, on this ma
     python -m zoo.benchmark --serial
     python -m zoo.benchmark --tasks --task_sizes=4,8,16,28 --plot=tasks.png
     python -m zoo.benchmark --codec --preset=idf_photo_patches --images=500
+    python -m zoo.benchmark --input --model=glow --dataset=fashion_mnist
 
 All libraries have the same networks: 3x3, 1x1 and 3x3 convolutions, affine couplings, LU 1x1
 convolutions, no learned priors. normflows needs the extra `bench`. --gradients compares the
@@ -13,7 +14,8 @@ gradients of each bijector at constant memory with those of ordinary backprop. -
 sampling of one masked autoregressive flow by this library and by tfb.MaskedAutoregressiveFlow.
 --tasks measures inference, sampling and density of NICE, RealNVP, Glow, MAF and IAF against the
 dimension. --codec compares the sizes of the test images of a preset's data under its lossless code
-with those of PNG, WebP and JPEG-XL.
+with those of PNG, WebP and JPEG-XL. --input trains a model by its default recipe and measures which
+share of a step waits for data.
 """
 
 import json
@@ -26,6 +28,8 @@ from absl import flags
 from zoo.benchmarks import comparison, depth
 from zoo.benchmarks import job as jobs
 from zoo.cli import errors, files, number_flags, program, ranges, source_flags
+from zoo.data import dataset_names
+from zoo.models import registry
 from zoo.runs import preset_folder
 
 # The flags that each mode uses, besides --out.
@@ -37,6 +41,7 @@ _MODES = {
     'tasks': ('levels', 'steps_per_level', 'width', 'batch', 'task_sizes', 'rounds', 'seconds',
               'plot'),
     'codec': ('preset', 'images', 'data_dir'),
+    'input': ('model', 'dataset', 'data_dir', 'rounds', 'seconds'),
     '': ('peers', 'size', 'levels', 'steps_per_level', 'width', 'batch', 'rounds', 'seconds',
          'timeout')}
 
@@ -47,6 +52,7 @@ _SERIAL = flags.DEFINE_bool('serial', False, 'Sampling of a MAF of size * size d
 _TASKS = flags.DEFINE_bool('tasks', False, 'Inference, sampling and density of five flows against '
                           'the dimension.')
 _CODEC = flags.DEFINE_bool('codec', False, 'Lossless codecs on the test images of --preset.')
+_INPUT = flags.DEFINE_bool('input', False, 'The share of a training step that waits for data.')
 _PEERS = flags.DEFINE_list(
     'peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, but unrolled with --depth '
     'only. backprop is tfp_glow with reversible=False, unrolled the same without a loop.')
@@ -63,7 +69,7 @@ _WIDTH = number_flags.integer(
 _BATCH = number_flags.integer('batch', None, 'Images per call. Default: 32; of --depth 16.')
 _ROUNDS = number_flags.integer('rounds', 5, 'Rounds of timing; the peers take turns in each.')
 _SECONDS = number_flags.number('seconds', None, 'Least length of one timing. Default: 2; of '
-                               '--tasks .2.', ranges.POSITIVE)
+                               '--tasks .2; of --input 4.', ranges.POSITIVE)
 _TIMEOUT = number_flags.number('timeout', 600., 'Seconds after which a peer is given up.',
                                ranges.POSITIVE)
 _DEPTH_STEPS = number_flags.integers('depth_steps', [8, 16, 32, 64], 'The K of --depth.')
@@ -71,6 +77,9 @@ _TASK_SIZES = number_flags.integers('task_sizes', [4, 8, 16, 28], 'Heights and w
                                     'one-channel images of --tasks; the dimension is the square.')
 _PRESET = flags.DEFINE_string('preset', None, 'Preset of the model idf, for --codec.')
 _IMAGES = number_flags.integer('images', 200, 'Images of --codec, the first ones of the split.')
+_MODEL = flags.DEFINE_string('model', 'glow', 'Model of --input.')
+_DATASET = flags.DEFINE_string('dataset', None, 'Name or path of the data set of --input. Default: '
+                               'fashion_mnist if it is prepared, else digits.')
 _DATA_DIR = source_flags.data_dir()
 _PLOT = flags.DEFINE_string('plot', None, 'PNG file for --depth [depth.png] and --tasks '
                             '[tasks.png]; empty for none.')
@@ -83,7 +92,8 @@ def main(argv: list[str]) -> None:
     del argv
     mode = _check_flags()
     {'': _compare_peers, 'depth': _compare_peers, 'gradients': _compare_gradients,
-     'serial': _compare_serial, 'tasks': _measure_tasks, 'codec': _compare_codecs}[mode]()
+     'serial': _compare_serial, 'tasks': _measure_tasks, 'codec': _compare_codecs,
+     'input': _measure_input}[mode]()
 
 
 def _compare_peers() -> None:
@@ -172,9 +182,28 @@ def _compare_codecs() -> None:
     _write({'preset': name, 'images': count}, report)
 
 
+def _measure_input() -> None:
+    model, dataset = registry.spec(_MODEL.value), _DATASET.value
+    if dataset and dataset_names.is_vectors(dataset) and not model.vectors:
+        raise errors.UsageError(f'--dataset must be one of images for --model={model.name}; '
+                                f'got {dataset!r}.')
+    if dataset:
+        dataset_names.check(dataset, _DATA_DIR.value)
+    program.start_tensorflow()
+    from zoo.benchmarks import input_pipeline
+    dataset = dataset or input_pipeline.default_dataset(_DATA_DIR.value)
+    report = input_pipeline.run(model.name, dataset, _DATA_DIR.value, _ROUNDS.value,
+                                _SECONDS.value or 4., _progress)
+    print(f'{model.name}, recipe {report["recipe"]}, batches of {report["batch"]}; {jobs.cores()} '
+          f'cores\n{report["about"]}\n')
+    print(input_pipeline.text(report))
+    _write({}, report)
+
+
 def _check_flags() -> str:
     """Checks that each flag has a use in the mode that is asked for; returns that mode."""
-    modes = [flag.name for flag in (_DEPTH, _GRADIENTS, _SERIAL, _TASKS, _CODEC) if flag.value]
+    modes = [flag.name for flag in (_DEPTH, _GRADIENTS, _SERIAL, _TASKS, _CODEC,
+                                    _INPUT) if flag.value]
     if len(modes) > 1:
         raise errors.UsageError(f'--{modes[0]} must be given alone; got --{modes[1]} as well.')
     mode = modes[0] if modes else ''

@@ -39,8 +39,8 @@ MAY_IMPORT = {
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_model.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
-PROGRAMS = ('ablation', 'benchmark', 'compress', 'curve', 'decompress', 'diagnose', 'evaluate',
-            'export', 'latents', 'ood', 'posteriors', 'publish', 'sample', 'train')
+PROGRAMS = ('ablation', 'benchmark', 'compare', 'compress', 'curve', 'decompress', 'diagnose',
+            'evaluate', 'export', 'latents', 'ood', 'posteriors', 'publish', 'sample', 'train')
 # Only internal/ reads private attributes of these classes, unless we override them.
 THEIRS = (tfb.Bijector, tfd.Distribution, tf.Module, keras.Model, keras.optimizers.Optimizer)
 NAMED_TUPLE = {'_asdict', '_fields', '_replace'}  # They are public, in spite of their names.

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from sklearn import datasets as sklearn_datasets
 from tiny_scenes import TinyScenes
@@ -92,10 +93,48 @@ def test_resuming_gives_the_same_batches(folder, monkeypatch, memory_limit, opti
         assert int(resumed.cardinality()) == steps
         assert epoch_bytes(resumed) == uninterrupted[epoch * steps:][:steps]
     resumed = data.load('digits', folder, **options).train(
-        100, seed=3, epoch=1, repeat=True)
-    assert epoch_bytes(resumed.skip(2).take(steps)) == uninterrupted[steps + 2:][:steps]
+        100, seed=3, epoch=1, repeat=True, skip=2)
+    assert epoch_bytes(resumed.take(steps)) == uninterrupted[steps + 2:][:steps]
+    for skip in (0, 5, steps):
+        rest = images.train(100, seed=3, epoch=1, skip=skip)
+        assert int(rest.cardinality()) == steps - skip
+        assert epoch_bytes(rest) == uninterrupted[steps + skip:2 * steps]
     assert len(set(uninterrupted)) == 3 * steps
     assert not set(epoch_bytes(images.train(100, seed=4))) & set(uninterrupted)
+
+
+@pytest.mark.parametrize('binarize', ['', 'dynamic'])
+@pytest.mark.parametrize('memory_limit', [reading.MEMORY_LIMIT, 0], ids=['kept', 'streamed'])
+def test_batches_depend_on_the_given_seed_alone(folder, monkeypatch, memory_limit, binarize):
+    """TensorFlow's global seed changes nothing, wherever a run resumes."""
+    monkeypatch.setattr(reading, 'MEMORY_LIMIT', memory_limit)
+    monkeypatch.setattr(reading, 'SHUFFLE_BYTES', 2**12)
+    images = data.load('digits', folder, binarize=binarize)
+
+    def batches(skip, count):
+        pairs = images.train(100, seed=3, repeat=True, labels=True, skip=skip).take(count)
+        return [(x.tobytes(), y.tobytes()) for x, y in pairs.as_numpy_iterator()]
+    uninterrupted = batches(0, 16)
+    for global_seed in (1, 2, None):
+        tf.random.set_seed(global_seed)
+        assert batches(12, 4) == uninterrupted[12:]  # An epoch has 14 batches.
+
+
+@pytest.mark.parametrize('skip', [-1, 15])
+def test_more_batches_cannot_be_skipped_than_an_epoch_has(folder, skip):
+    with pytest.raises(ValueError, match=f'at most the 14 batches of an epoch; got skip={skip}'):
+        data.load('digits', folder).train(100, seed=0, skip=skip)
+
+
+def test_skipped_batches_of_kept_data_are_not_gathered():
+    gathered = []
+
+    class Reader(reading.ArrayReader):
+        def _gather(self, indices):
+            tf.numpy_function(gathered.append, [indices], [])
+            return super()._gather(indices)
+    batches = Reader(np.zeros([90, 2]), np.zeros(90)).shuffled(10, tf.constant([0, 0]), skip=7)
+    assert len(list(batches)) == len(gathered) == 2
 
 
 def test_training_images_are_moved(folder):

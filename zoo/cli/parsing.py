@@ -23,7 +23,8 @@ def parse(argv: list[str], operands: Sequence[str] = (),
 
     Args:
         argv: The name of the program and its arguments.
-        operands: The names of what must be given beside the flags.
+        operands: The names of what must be given beside the flags. A last '...' stands for any
+            number of more.
         define: See `Define`; None if all flags are defined already.
 
     Raises:
@@ -52,8 +53,10 @@ def parse(argv: list[str], operands: Sequence[str] = (),
         sys.exit(0)
     if len(rest) > 1 and not operands:
         raise errors.UsageError(f'every option must be a flag, --name=value; got {rest[1]!r}.')
-    if len(rest) != 1 + len(operands):
-        raise errors.UsageError(f'{" and ".join(operands)} must be given, all else being flags, '
+    names = [name for name in operands if name != '...']
+    more = len(names) < len(operands)
+    if len(rest) <= len(names) or (len(rest) > 1 + len(names) and not more):
+        raise errors.UsageError(f'{" and ".join(names)} must be given, all else being flags, '
                                 f'--name=value; got {" ".join(rest[1:])!r}.')
     return rest
 

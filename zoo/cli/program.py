@@ -21,7 +21,8 @@ def run(main: Main, operands: Sequence[str] = (), define: parsing.Define | None 
 
     Args:
         main: A function of the program's name and its operands.
-        operands: The names of what must be given beside the flags, such as a file to read.
+        operands: The names of what must be given beside the flags, such as a file to read; a last
+            '...' stands for any number of more.
         define: Called with the arguments before flags are parsed; see `parsing.Define`.
     """
     def parse_or_fail(argv: list[str]) -> list[str]:

@@ -40,9 +40,10 @@ class BinaryReader(reading.SplitReader):
         """Returns batches as `SplitReader` does, of the fixed draw."""
         return self._drawn(super().in_order(batch_size, count), self._fixed)
 
-    def shuffled(self, batch_size: int, seed: tf.Tensor) -> tf.data.Dataset:
+    def shuffled(self, batch_size: int, seed: tf.Tensor,
+                 skip: int | tf.Tensor = 0) -> tf.data.Dataset:
         """Returns batches as `SplitReader` does; `dynamic` ones are drawn by `seed`."""
-        return self._drawn(super().shuffled(batch_size, seed),
+        return self._drawn(super().shuffled(batch_size, seed, skip),
                            seed if self._dynamic else self._fixed)
 
     def _stream(self) -> tf.data.Dataset:

@@ -18,8 +18,7 @@ class ImageData(splits.Batches):
     `image_shape`, while bits/dim counts the `dims` numbers of `original_shape`.
 
     A split of at most 1 GiB is decoded once and kept in memory. A larger one is streamed, and each
-    epoch then shuffles it through a buffer of 256 MiB rather than as a whole, in an order that
-    depends on TensorFlow's global seed besides the one given.
+    epoch then shuffles it through a buffer of 256 MiB rather than as a whole.
 
     Attributes:
         name: The name of the data set.
@@ -113,16 +112,17 @@ class ImageData(splits.Batches):
         return images[..., top:top + height, left:left + width, :]
 
     @tf.autograph.experimental.do_not_convert
-    def _epoch(self, batch_size: int, seed: int, number: tf.Tensor) -> tf.data.Dataset:
-        dataset = super()._epoch(batch_size, seed, number)
+    def _epoch(self, batch_size: int, seed: int, number: tf.Tensor,
+               skip: tf.Tensor) -> tf.data.Dataset:
+        dataset = super()._epoch(batch_size, seed, number, skip)
         size, pair = self.sizes['train'], tf.stack([seed, 2 * number + 1])
         if self.flips:
             coins = tf.random.stateless_uniform([size], pair) < .5
-            dataset = _changed(dataset, coins, batch_size, _mirrored)
+            dataset = _changed(dataset, coins, batch_size, skip, _mirrored)
         if self.upside_down:
             coins = tf.random.stateless_uniform(
                 [size], tf.random.experimental.stateless_fold_in(pair, 2)) < .5
-            dataset = _changed(dataset, coins, batch_size, _upside_down)
+            dataset = _changed(dataset, coins, batch_size, skip, _upside_down)
         if self.shifts:
             moves = []
             for axis, side in enumerate(self.image_shape[:2]):
@@ -130,15 +130,18 @@ class ImageData(splits.Batches):
                 moves.append(tf.random.stateless_uniform(
                     [size], tf.random.experimental.stateless_fold_in(pair, axis), -most, most + 1,
                     tf.int32))
-            dataset = _changed(dataset, tf.stack(moves, axis=1), batch_size, _moved)
+            dataset = _changed(dataset, tf.stack(moves, axis=1), batch_size, skip, _moved)
         return dataset
 
 
-def _changed(dataset: tf.data.Dataset, draws: tf.Tensor, batch_size: int,
+def _changed(dataset: tf.data.Dataset, draws: tf.Tensor, batch_size: int, skip: tf.Tensor,
              change: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
-    """Returns the batches of `dataset`, their images changed by what was drawn for each of them."""
-    draws = tf.data.Dataset.from_tensor_slices(draws).batch(batch_size, drop_remainder=True)
-    return tf.data.Dataset.zip((dataset, draws)).map(
+    """Returns the batches of `dataset`, their images changed by what was drawn for each of them.
+
+    The draws of the first `skip` batches are left out, since `dataset` lacks these.
+    """
+    drawn_for = reading.in_batches(draws, batch_size).skip(skip)
+    return tf.data.Dataset.zip((dataset, drawn_for)).map(
         lambda batch, drawn: (change(batch[0], drawn), batch[1]))
 
 

@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 MEMORY_LIMIT = 2**30  # Bytes. A larger split is streamed from disk.
 SHUFFLE_BYTES = 2**28  # So much of a streamed split is shuffled at once.
+_NO_GLOBAL_SEED, _SEEDS = 87654321, 2**31 - 1  # What TensorFlow takes where no global seed is set.
 
 
 class ArrayReader:
@@ -33,11 +34,15 @@ class ArrayReader:
         """Returns batches of the first `count` examples and labels; the last may be incomplete."""
         return tf.data.Dataset.range(count).batch(batch_size).map(self._gather)
 
-    def shuffled(self, batch_size: int, seed: tf.Tensor) -> tf.data.Dataset:
-        """Returns whole batches in the order that `seed`, an int64 [2] tensor, gives."""
+    def shuffled(self, batch_size: int, seed: tf.Tensor,
+                 skip: int | tf.Tensor = 0) -> tf.data.Dataset:
+        """Returns whole batches in the order that `seed`, an int64 [2] tensor, gives.
+
+        The first `skip` of them are left out, at no cost.
+        """
         keys = tf.random.stateless_uniform([self.size], seed, None, None, tf.int32)
-        order = tf.data.Dataset.from_tensor_slices(tf.argsort(keys, stable=True))
-        return order.batch(batch_size, drop_remainder=True).map(self._gather)
+        order = in_batches(tf.argsort(keys, stable=True), batch_size)
+        return order.skip(skip).map(self._gather)
 
     @property
     def _arrays(self) -> list[tf.Tensor]:
@@ -86,17 +91,18 @@ class SplitReader(ArrayReader):
             return super().in_order(batch_size, count)
         return self._stream().take(count).batch(batch_size)
 
-    def shuffled(self, batch_size: int, seed: tf.Tensor) -> tf.data.Dataset:
+    def shuffled(self, batch_size: int, seed: tf.Tensor,
+                 skip: int | tf.Tensor = 0) -> tf.data.Dataset:
         """Returns whole batches in the order that `seed`, an int64 [2] tensor, gives.
 
-        The order of a streamed split depends on TensorFlow's global seed too, as tf.data's does.
+        The first `skip` of them are left out; of a streamed split, they are read nevertheless.
         """
         if self._fits:
-            return super().shuffled(batch_size, seed)
-        return self._stream().shuffle(
-            min(self.size, max(1, SHUFFLE_BYTES // self.image_bytes)),
-            seed=tf.random.stateless_uniform([], seed, 1, tf.int64.max, tf.int64),
-            reshuffle_each_iteration=False).batch(batch_size, drop_remainder=True)
+            return super().shuffled(batch_size, seed, skip)
+        own = tf.random.stateless_uniform([], seed, 1, tf.int64.max, tf.int64)
+        images = _shuffled(self._stream(), min(
+            self.size, max(1, SHUFFLE_BYTES // self.image_bytes)), own)
+        return images.batch(batch_size, drop_remainder=True).skip(skip)
 
     @property
     def _fits(self) -> bool:
@@ -122,6 +128,31 @@ class SplitReader(ArrayReader):
         image = tf.gather(example[self._image_key], self._rows, axis=0)
         label = example['label'] if self._has_labels else tf.constant(-1, tf.int64)
         return tf.gather(image, self._columns, axis=1), label
+
+
+def in_batches(values: tf.Tensor, batch_size: int) -> tf.data.Dataset:
+    """Returns whole batches of the rows of a tensor, in order.
+
+    It is what `batch(batch_size, drop_remainder=True)` gives, without the cost of a step for each
+    row.
+    """
+    count = values.shape[0] // batch_size
+    return tf.data.Dataset.from_tensor_slices(
+        tf.reshape(values[:count * batch_size], [count, batch_size, *values.shape[1:]]))
+
+
+def _shuffled(data: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """Returns `data` shuffled through a buffer, in the order that `seed`, an integer, gives.
+
+    `tf.data.Dataset.shuffle` combines it with TensorFlow's global seed; where none is set, the
+    order is the same as here.
+    """
+    element = data.element_spec
+    return tf.data.experimental.from_variant(tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(data), buffer_size=buffer,
+        seed=_NO_GLOBAL_SEED, seed2=seed % _SEEDS, reshuffle_each_iteration=False,
+        output_types=[spec.dtype for spec in element],
+        output_shapes=[spec.shape for spec in element]), element)
 
 
 def _edge_indices(side: int, padding: tuple[int, int]) -> np.ndarray:
