@@ -11,10 +11,18 @@ def ema_values(optimizer: Any) -> list[Any]:
     """Returns the averages of the variables that `optimizer` trains, in their order.
 
     The list is empty if there are none: before the first step, and for an optimizer that keeps no
-    averages or is None.
+    averages or is None. Those of a wrapped optimizer are those of the one inside.
     """
-    values = getattr(optimizer, '_model_variables_moving_average', None)
-    return values if values and int(optimizer.iterations) else []
+    inner = innermost(optimizer)
+    values = getattr(inner, '_model_variables_moving_average', None)
+    return values if values and int(inner.iterations.numpy()) else []
+
+
+def innermost(optimizer: Any) -> Any:
+    """Returns the optimizer that a wrapper such as `LossScaleOptimizer` holds, or itself."""
+    while getattr(optimizer, 'inner_optimizer', None) is not None:
+        optimizer = optimizer.inner_optimizer
+    return optimizer
 
 
 @contextlib.contextmanager
@@ -23,6 +31,7 @@ def warmed_up_ema(optimizer: Any) -> Iterator[None]:
 
     Otherwise a momentum of .999 would keep the initial weights in sight for thousands of steps.
     """
+    optimizer = innermost(optimizer)
     if not getattr(optimizer, 'use_ema', False):
         yield
         return

@@ -1,6 +1,7 @@
 """Defines a Keras model around an objective: what training flows and VAEs have in common."""
 
 import contextlib
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -8,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.internal import averages
+from tfp_glow.internal import applying, averages, replicas
 from tfp_glow.internal import variables as named_variables
-from tfp_glow.training import batches
+from tfp_glow.training import batches, blame, running_mean, watch, weighting
 from tfp_glow.types import Condition, Seed, TensorLike
 
 _INITIAL_IMAGES = 256  # Glow's reference initialises from as many.
@@ -24,15 +25,31 @@ class LikelihoodModel(keras.Model):
     * `module`, the module that is trained, and `module_name`, its name in messages; `parts`, all
       modules with variables, the module first; `trainable_variables`, those of all parts;
     * `spec`, a `tf.TensorSpec` of a batch; `conditional`, whether there is a condition beside it;
-    * `metrics(images, seed, condition=None, step=None) -> {name: [B] or scalar}`: `loss` and what
-      else is reported. `step` is the number of the training step, None in evaluation;
+    * `metrics(images, seed, condition=None, step=None, weights) -> {name: [B] or scalar}`: `loss`
+      and what else is reported. `step` is the number of the training step, None in evaluation;
+      `weights` are `training.weighting.Weights`, by which scalars are means;
     * `metric_names`, the names of all that `metrics` may return;
     * `event_dims`, the number of dimensions of an example, and `counted_dims`, the number of those
       that bits/dim counts;
     * `log_prob(images, seed, condition=None) -> (log-likelihood or its bound [B], anything)`, and
       `bits(log_prob)`, the same in bits per dimension;
     * `is_initialized`, `initialize(images, seed, condition)`, `has_statistics` and
-      `update_statistics(images, seed, condition)`, for data-dependent parameters.
+      `update_statistics(images, seed, condition, weights)`, for data-dependent parameters;
+    * `first_not_finite(images, seed, condition) -> str or None`, what is wrong if a loss is NaN.
+
+    A training step whose loss or gradients are not finite is not applied: weights, optimizer,
+    averages and metrics stay as they were. `unapplied_steps` counts such steps, `unapplied_in_row`
+    those since the last one that was applied. `fit` warns of them after each epoch, and raises
+    after `patience_nan` in a row.
+
+    Examples may have weights w, third in a batch `(x, condition or None, w)` or as `sample_weight`.
+    The loss and all that is reported are then sum(w l) / sum(w), and statistics of a batch are
+    weighted likewise. An example of weight 0 changes nothing, whatever it holds. A batch of which
+    all weights are 0 is passed over. `ActNorm` is initialised without weights, by what has one that
+    is not 0.
+
+    Under a `tf.distribute` strategy a batch is spread over the replicas, and a step does what one
+    device would do with the whole batch, also if a replica has no example.
 
     Args:
         objective: The objective, see above.
@@ -43,6 +60,7 @@ class LikelihoodModel(keras.Model):
     """
 
     reference_examples = 1024  # The statistics of BatchNorm are those of at most so many.
+    patience_nan = 10  # After so many steps in a row that were not applied, training stops.
 
     def __init__(self, objective: Any, seed: int = 0, condition_spec: Any = None,
                  name: str | None = None) -> None:
@@ -50,11 +68,13 @@ class LikelihoodModel(keras.Model):
         self.objective = objective
         self.noise_seed = seed
         self._condition_spec = condition_spec or tf.TensorSpec([None], tf.int32)
-        self._reference: tuple[Any, Condition] | None = None
-        self.trackers = {measure: keras.metrics.Mean(name=measure)
+        self._reference: tuple[Any, Condition, Any] | None = None
+        self.trackers = {measure: running_mean.RunningMean(measure)
                          for measure in objective.metric_names}
-        self.batches_seen = tf.Variable(0, trainable=False, dtype=tf.int64, name='batches_seen',
-                                        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.batches_seen, self.unapplied_steps, self.unapplied_in_row = (
+            tf.Variable(0, trainable=False, dtype=tf.int64, name=counter,
+                        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+            for counter in ('batches_seen', 'unapplied_steps', 'unapplied_in_row'))
         self.built = True
 
     @property
@@ -113,6 +133,8 @@ class LikelihoodModel(keras.Model):
         if not self.objective.module.trainable_variables:
             raise ValueError(f'{module_name} must have trainable variables; it has none.')
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        if tf.distribute.has_strategy():
+            self._build_optimizer()
 
     def call(self, images: TensorLike, condition: Condition = None) -> tf.Tensor:
         """Returns the bits per dimension of each image, `[B]`, with fresh noise: an upper bound."""
@@ -126,50 +148,142 @@ class LikelihoodModel(keras.Model):
         return self.objective.bits(self.objective.log_prob(images, seed, condition)[0])
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        images, condition = self._taken_apart(data)
-        step = self.optimizer.iterations
-        seed = [tf.cast(step, tf.int32), 1009 * self.noise_seed + _replica()]
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        variables = self.trainable_variables
+        """Takes a step on a batch, or on this replica's share of one.
+
+        Returns:
+            The means, since metrics were reset, of what is reported: the same on all replicas, as
+            scalars, or of the shape `[1]` if there are several workers.
+        """
+        self._build_optimizer()
+        images, condition, weights = weighting.weigh(*self._taken_apart(data))
+        step, variables = self.optimizer.iterations, self.trainable_variables
+        seed = [tf.cast(step, tf.int32), 1009 * self.noise_seed + replicas.index()]
         with tf.GradientTape() as tape:
-            metrics = self.objective.metrics(images, seed, condition, step=step)
-            scaled = self.optimizer.scale_loss(metrics['loss'] / replicas)
-        with averages.warmed_up_ema(self.optimizer):
-            self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return self._report(metrics, images)
+            metrics = self.objective.metrics(images, seed, condition, step=step, weights=weights)
+            scaled = self.optimizer.scale_loss(metrics['loss'])
+        gradients, sums = replicas.total_gradients(
+            tape.gradient(scaled, variables), _sums(metrics, weights))
+        loss, counts = sums[list(metrics).index('loss')], tf.not_equal(weights.total, 0)
+        finite = applying.all_finite([loss, *gradients])
+        wanted = tf.math.is_finite(loss) if applying.scales_loss(self.optimizer) else finite
+        applying.apply_if(wanted & counts, self.optimizer, gradients, variables)
+        unapplied = tf.cast(counts & ~finite, tf.int64)
+        self.unapplied_steps.assign_add(unapplied)
+        self.unapplied_in_row.assign(tf.where(
+            finite & counts, tf.zeros_like(unapplied), self.unapplied_in_row + unapplied))
+        return self._report(metrics, sums, weights.total, finite & counts)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        images, condition = self._taken_apart(data)
-        return self._report(
-            self.objective.metrics(images, self._evaluation_seed(), condition), images)
+        images, condition, weights = weighting.weigh(*self._taken_apart(data))
+        metrics = self.objective.metrics(
+            images, self._evaluation_seed(), condition, weights=weights)
+        return self._report(metrics, replicas.total(_sums(metrics, weights)), weights.total,
+                            tf.not_equal(weights.total, 0))
 
     def predict_step(self, data: Any) -> tf.Tensor:
-        return self(*self._taken_apart(data))
+        given, condition, _ = self._taken_apart(data)
+        images, condition, _ = weighting.weigh(given, condition, None)
+        return self(images, condition)[:tf.shape(given)[0]]  # An empty share was filled.
 
-    def fit(self, x: Any = None, y: Any = None, *args: Any,
+    def fit(self, x: Any = None, y: Any = None, *args: Any, patience_nan: int | None = None,
             **kwargs: Any) -> keras.callbacks.History:
-        """Does what `keras.Model.fit` does, after `initialize` from the first images of `x`."""
+        """Does what `keras.Model.fit` does, after `initialize` from the first images of `x`.
+
+        Args:
+            x: Images, or a `tf.data.Dataset` of batches.
+            y: The condition of the images, if there is one.
+            *args: Other arguments of `keras.Model.fit`, in its order.
+            patience_nan: The number of steps in a row that are not finite after which `fit` stops;
+                the default is `self.patience_nan`.
+            **kwargs: Other arguments of `keras.Model.fit`, by name.
+
+        Raises:
+            FloatingPointError: After `patience_nan` such steps in a row. It names the layer, or the
+                data, that is not finite.
+            ValueError: If `x` is empty or, as an array, not finite or, as continuous data, constant
+                in a column; or if weights of examples are negative or not finite.
+        """
+        given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
+        del given['self']
+        patience = self.patience_nan if patience_nan is None else patience_nan
+        if patience < 1:
+            raise ValueError(f'patience_nan must be positive; got {patience_nan=}.')
+        if isinstance(given.get('validation_data'), (tuple, list)):
+            given['validation_data'] = batches.with_labels(*given['validation_data'])
+            batches.check('validation_data', given['validation_data'][0],
+                          *given['validation_data'][2:])
+        weights = given.get('sample_weight')
+        batches.check('x', x, weights, continuous=self.objective.spec.dtype.is_floating)
+        given.update(zip(('x', 'y'), batches.with_labels(x, y, weights)))
+        self._prepare(x, y, weights)
+        self._build_optimizer()
+        callbacks = given.pop('callbacks', None) or []
+        guard = watch.Watch(patience, lambda: self._reason(x, y, weights, given.get('batch_size')))
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(guard)
+        else:
+            callbacks = [guard, *tf.nest.flatten(callbacks)]
+        return super().fit(callbacks=callbacks, **given)
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
+                       *args: Any, **kwargs: Any) -> Any:
+        """Does what `keras.Model.train_on_batch` does.
+
+        The metrics of a step that is not applied are NaN.
+
+        Raises:
+            FloatingPointError: See `fit`.
+        """
+        result = super().train_on_batch(x, y, sample_weight, *args, **kwargs)
+        watch.check(self, self.patience_nan, lambda: self._reason(x, y, sample_weight, len(x)))
+        return result
+
+    def _reason(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> str:
+        step = self.optimizer.iterations.numpy()
+        return blame.reason(self.objective, batches.again(x, y, sample_weight, batch_size),
+                            [step, 1009 * self.noise_seed], step)
+
+    def _prepare(self, x: Any, y: Any, sample_weight: Any) -> None:
+        """Sets what depends on the first examples and has not been set."""
         needs = [] if self.objective.is_initialized else [_INITIAL_IMAGES]
         if self.objective.has_statistics and self._reference is None:
             needs.append(self.reference_examples)
-        if needs:
-            first, condition = self._taken_apart(batches.first_examples(x, y, max(needs)))
-            self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
-                                      batches.first_rows(condition, _INITIAL_IMAGES))
-            self.set_reference(first, condition)
-        return super().fit(x, y, *args, **kwargs)
+        if not needs:
+            return
+        first, condition, weights = self._taken_apart(
+            batches.first_examples(x, y, sample_weight, max(needs)))
+        if self.objective.spec.dtype.is_floating:
+            batches.check_varies('the first examples of x', first)
+        self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
+                                  batches.first_rows(condition, _INITIAL_IMAGES))
+        self.set_reference(first, condition, weights)
 
-    def set_reference(self, images: TensorLike, condition: Condition = None) -> None:
+    def set_reference(self, images: TensorLike, condition: Condition = None,
+                      weights: TensorLike | None = None) -> None:
         """Gives the images whose statistics `BatchNorm`s, if there are any, evaluate by."""
         if self.objective.has_statistics:
-            self._reference = (images[:self.reference_examples],
-                               batches.first_rows(condition, self.reference_examples))
+            self._reference = batches.first_rows(
+                (images, condition, weights), self.reference_examples)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """Does what `keras.Model.evaluate` does, with the averaged weights."""
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Does what `keras.Model.evaluate` does, with the averaged weights.
+
+        Raises:
+            ValueError: If `x` has no example or, as an array, is not finite; or if weights of
+                examples are negative or not finite.
+        """
+        given = inspect.signature(keras.Model.evaluate).bind(self, x, y, *args, **kwargs).arguments
+        del given['self']
+        kwargs = given.pop('kwargs', {})
+        weights = given.get('sample_weight')
+        batches.check('x', x, weights)
+        given.update(zip(('x', 'y'), batches.with_labels(x, y, weights)))
         self.batches_seen.assign(0)
         with self.averaged_weights():
-            return super().evaluate(*args, **kwargs)
+            results = super().evaluate(**given, **kwargs)
+        if not self.trackers['loss'].count.numpy():
+            raise ValueError('x must hold at least one example; got none.')
+        return results
 
     def predict(self, *args: Any, **kwargs: Any) -> np.ndarray:
         """Returns the bits per dimension of each image, with the averaged weights."""
@@ -201,8 +315,8 @@ class LikelihoodModel(keras.Model):
 
     def _update_statistics(self) -> None:
         if self._reference is not None:
-            images, condition = self._reference
-            self.objective.update_statistics(images, [0, self.noise_seed], condition)
+            images, condition, weights = self._reference
+            self.objective.update_statistics(images, [0, self.noise_seed], condition, weights)
 
     def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         named_variables.store(self._holder(), store)
@@ -228,32 +342,37 @@ class LikelihoodModel(keras.Model):
             specs.append(self._condition_spec)
         return tf.nest.map_structure(lambda s: tf.TensorSpec([2, *s.shape[1:]], s.dtype), specs)
 
-    def _taken_apart(self, data: Any) -> tuple[Any, Condition]:
-        """Returns the images, and the condition or None."""
-        parts = data if isinstance(data, (tuple, list)) else (data,)
-        if not self.objective.conditional:
-            return parts[0], None
-        if len(parts) < 2 or parts[1] is None:
-            raise ValueError('x must be batches (images, condition), as the '
-                             f'{self.objective.module_name} depends on a condition; got images '
-                             'alone.')
-        return parts[0], parts[1]
+    def _taken_apart(self, data: Any) -> tuple[Any, Condition, Any]:
+        """Returns the images, the condition or None, and the weights or None."""
+        return weighting.take_apart(data, self.objective.conditional, self.objective.module_name)
 
     def _evaluation_seed(self) -> list[Any]:
         seen = self.batches_seen.assign_add(1)
-        return [tf.cast(seen, tf.int32), 1009 * self.noise_seed + 500 + _replica()]
+        return [tf.cast(seen, tf.int32), 1009 * self.noise_seed + 500 + replicas.index()]
 
-    def _report(self, metrics: Mapping[str, tf.Tensor], images: TensorLike) -> dict[str, tf.Tensor]:
-        for measure, value in metrics.items():
-            scalar = value.shape.rank == 0
+    def _build_optimizer(self) -> None:
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def _report(self, metrics: Mapping[str, tf.Tensor], sums: tf.Tensor, total: tf.Tensor,
+                counts: tf.Tensor) -> dict[str, tf.Tensor]:
+        zero = tf.zeros([], sums.dtype)
+        for i, measure in enumerate(metrics):
             self.trackers[measure].update_state(
-                value, sample_weight=tf.shape(images)[0] if scalar else None)
-        return {measure: self.trackers[measure].result() for measure in metrics}
+                tf.where(counts, sums[i], zero), tf.where(counts, tf.cast(total, zero.dtype), zero))
+        # Keras takes means over workers along an axis.
+        shape = [1] if replicas.over_workers() else []
+        return {measure: tf.reshape(self.trackers[measure].result(), shape) for measure in metrics}
+
+    def _get_metrics_result_or_logs(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+        return {measure: self.trackers[measure].result() for measure in logs}
+
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing, as all is built; Keras would average images over workers for this."""
 
 
-def _replica() -> int | tf.Tensor:
-    context = tf.distribute.get_replica_context()
-    return context.replica_id_in_sync_group if context is not None else 0
+def _sums(metrics: Mapping[str, tf.Tensor], weights: weighting.Weights) -> tf.Tensor:
+    return tf.stack([weights.sum_of(value) for value in metrics.values()])
 
 
 def _assign(variables: Sequence[tf.Variable], values: Iterable[np.ndarray]) -> None:

@@ -1,0 +1,55 @@
+"""Sums and greatest values over the replicas of a `tf.distribute` strategy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+def count() -> int:
+    """Returns the number of replicas that this code runs on; 1 outside of `strategy.run`."""
+    if tf.distribute.get_replica_context() is None:
+        return 1
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def index() -> int | tf.Tensor:
+    """Returns the number of this replica, 0 outside of `strategy.run`."""
+    context = tf.distribute.get_replica_context()
+    return context.replica_id_in_sync_group if context is not None else 0
+
+
+def total(values: Any) -> Any:
+    """Returns the sums of tensors, a structure of them, over the replicas; differentiable."""
+    if count() == 1:
+        return values
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def total_gradients(gradients: Sequence[Any], extra: tf.Tensor) -> tuple[list[Any], tf.Tensor]:
+    """Returns the sums over the replicas of gradients, some of which may be None, and of `extra`.
+
+    They are summed together, which costs one exchange.
+    """
+    if count() == 1:
+        return list(gradients), extra
+    dense = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+    *sums, extra = total([*dense, extra])
+    summed = iter(sums)
+    return [None if g is None else next(summed) for g in gradients], extra
+
+
+def greatest(value: tf.Tensor) -> tf.Tensor:
+    """Returns the greatest of a scalar over the replicas; NaN if one of them is NaN."""
+    if count() == 1:
+        return value
+    # A sum of one-hot vectors is a gather that every strategy has.
+    each = total(tf.one_hot(index(), count(), value, 0., dtype=value.dtype))
+    return tf.where(tf.reduce_any(tf.math.is_nan(each)), float('nan'), tf.reduce_max(each))
+
+
+def over_workers() -> bool:
+    """Returns whether the strategy has several workers."""
+    strategy = tf.distribute.get_strategy()
+    return (isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+            and strategy.extended._in_multi_worker_mode())
