@@ -228,7 +228,7 @@ class BatchNorm(base.OnePassBijector):
     def _statistics(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if not self._training:
             return self._mean, self._variance
-        if y.shape[:-1].num_elements() == 1:
+        if y.shape[:-1].num_elements() == 1 and not batch_moments.over_replicas():
             raise ValueError(f'{self.name} in training mode needs at least 2 values per channel in '
                              f'a batch; got shape={y.shape}.')
         return batch_moments.moments(y)

@@ -49,11 +49,6 @@ def first_rows(condition: Condition, count: int) -> Condition:
     return tf.nest.map_structure(lambda c: None if c is None else c[:count], condition)
 
 
-def with_labels(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...]:
-    """Returns arguments of Keras such that it does not lose weights where there are no labels."""
-    return x, sample_weight if y is None else y, sample_weight
-
-
 def again(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> Iterator[Any]:
     """Yields the batches of what `fit` was given, in order; none of what can be read only once."""
     if isinstance(x, tf.data.Dataset):
@@ -61,8 +56,8 @@ def again(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> Iterato
     elif hasattr(x, 'shape'):
         size = batch_size or 32  # This is Keras's default.
         for start in range(0, min(len(x), _SEARCHED * size), size):
-            yield tf.nest.map_structure(lambda a: None if a is None else np.asarray(
-                a[start:start + size]), (x, y, sample_weight))
+            yield tf.nest.map_structure(lambda a, rows=slice(start, start + size): (
+                None if a is None else np.asarray(a[rows])), (x, y, sample_weight))
 
 
 def check(name: str, x: Any, sample_weight: Any = None, continuous: bool = False) -> None:

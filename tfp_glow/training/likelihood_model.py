@@ -1,7 +1,6 @@
 """Defines a Keras model around an objective: what training flows and VAEs have in common."""
 
 import contextlib
-import inspect
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -9,15 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.internal import applying, averages, replicas
+from tfp_glow.internal import averages
 from tfp_glow.internal import variables as named_variables
-from tfp_glow.training import batches, blame, running_mean, watch, weighting
-from tfp_glow.types import Condition, Seed, TensorLike
+from tfp_glow.training import arguments, batches, blame, stepping, watch
+from tfp_glow.types import Condition, TensorLike
 
 _INITIAL_IMAGES = 256  # Glow's reference initialises from as many.
 
 
-class LikelihoodModel(keras.Model):
+class LikelihoodModel(stepping.Stepping):
     """Trains by a likelihood, or by a bound of one: the base of `FlowModel` and `vaes.VAEModel`.
 
     The objective says what is trained, and by which loss. It has
@@ -37,19 +36,10 @@ class LikelihoodModel(keras.Model):
       `update_statistics(images, seed, condition, weights)`, for data-dependent parameters;
     * `first_not_finite(images, seed, condition) -> str or None`, what is wrong if a loss is NaN.
 
-    A training step whose loss or gradients are not finite is not applied: weights, optimizer,
-    averages and metrics stay as they were. `unapplied_steps` counts such steps, `unapplied_in_row`
-    those since the last one that was applied. `fit` warns of them after each epoch, and raises
-    after `patience_nan` in a row.
-
-    Examples may have weights w, third in a batch `(x, condition or None, w)` or as `sample_weight`.
-    The loss and all that is reported are then sum(w l) / sum(w), and statistics of a batch are
-    weighted likewise. An example of weight 0 changes nothing, whatever it holds. A batch of which
-    all weights are 0 is passed over. `ActNorm` is initialised without weights, by what has one that
-    is not 0.
-
-    Under a `tf.distribute` strategy a batch is spread over the replicas, and a step does what one
-    device would do with the whole batch, also if a replica has no example.
+    What a step does, also if it is not finite, if examples have weights, or under a `tf.distribute`
+    strategy, says `Stepping`. `fit` warns after each epoch of steps that were not applied, and
+    raises after `patience_nan` in a row. `ActNorm` is initialised without weights, from examples
+    whose weight is not 0.
 
     Args:
         objective: The objective, see above.
@@ -64,18 +54,9 @@ class LikelihoodModel(keras.Model):
 
     def __init__(self, objective: Any, seed: int = 0, condition_spec: Any = None,
                  name: str | None = None) -> None:
-        super().__init__(name=name)
-        self.objective = objective
-        self.noise_seed = seed
+        super().__init__(objective, seed, name)
         self._condition_spec = condition_spec or tf.TensorSpec([None], tf.int32)
         self._reference: tuple[Any, Condition, Any] | None = None
-        self.trackers = {measure: running_mean.RunningMean(measure)
-                         for measure in objective.metric_names}
-        self.batches_seen, self.unapplied_steps, self.unapplied_in_row = (
-            tf.Variable(0, trainable=False, dtype=tf.int64, name=counter,
-                        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-            for counter in ('batches_seen', 'unapplied_steps', 'unapplied_in_row'))
-        self.built = True
 
     @property
     def event_dims(self) -> int:
@@ -107,10 +88,6 @@ class LikelihoodModel(keras.Model):
 
     weights = variables
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self.trackers.values())
-
     def compile(self, optimizer: str | keras.optimizers.Optimizer = 'adam',
                 jit_compile: bool = False, **kwargs: Any) -> None:
         """Does what `keras.Model.compile` does, with the loss of the objective.
@@ -136,55 +113,6 @@ class LikelihoodModel(keras.Model):
         if tf.distribute.has_strategy():
             self._build_optimizer()
 
-    def call(self, images: TensorLike, condition: Condition = None) -> tf.Tensor:
-        """Returns the bits per dimension of each image, `[B]`, with fresh noise: an upper bound."""
-        return self.bits(images, self._evaluation_seed(), condition)
-
-    def bits(self, images: TensorLike, seed: Seed, condition: Condition = None) -> tf.Tensor:
-        """Returns the bits per dimension of each image, `[B]`, with the noise of `seed`.
-
-        The seed is two integers. Continuous data give nats per example instead.
-        """
-        return self.objective.bits(self.objective.log_prob(images, seed, condition)[0])
-
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Takes a step on a batch, or on this replica's share of one.
-
-        Returns:
-            The means, since metrics were reset, of what is reported: the same on all replicas, as
-            scalars, or of the shape `[1]` if there are several workers.
-        """
-        self._build_optimizer()
-        images, condition, weights = weighting.weigh(*self._taken_apart(data))
-        step, variables = self.optimizer.iterations, self.trainable_variables
-        seed = [tf.cast(step, tf.int32), 1009 * self.noise_seed + replicas.index()]
-        with tf.GradientTape() as tape:
-            metrics = self.objective.metrics(images, seed, condition, step=step, weights=weights)
-            scaled = self.optimizer.scale_loss(metrics['loss'])
-        gradients, sums = replicas.total_gradients(
-            tape.gradient(scaled, variables), _sums(metrics, weights))
-        loss, counts = sums[list(metrics).index('loss')], tf.not_equal(weights.total, 0)
-        finite = applying.all_finite([loss, *gradients])
-        wanted = tf.math.is_finite(loss) if applying.scales_loss(self.optimizer) else finite
-        applying.apply_if(wanted & counts, self.optimizer, gradients, variables)
-        unapplied = tf.cast(counts & ~finite, tf.int64)
-        self.unapplied_steps.assign_add(unapplied)
-        self.unapplied_in_row.assign(tf.where(
-            finite & counts, tf.zeros_like(unapplied), self.unapplied_in_row + unapplied))
-        return self._report(metrics, sums, weights.total, finite & counts)
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        images, condition, weights = weighting.weigh(*self._taken_apart(data))
-        metrics = self.objective.metrics(
-            images, self._evaluation_seed(), condition, weights=weights)
-        return self._report(metrics, replicas.total(_sums(metrics, weights)), weights.total,
-                            tf.not_equal(weights.total, 0))
-
-    def predict_step(self, data: Any) -> tf.Tensor:
-        given, condition, _ = self._taken_apart(data)
-        images, condition, _ = weighting.weigh(given, condition, None)
-        return self(images, condition)[:tf.shape(given)[0]]  # An empty share was filled.
-
     def fit(self, x: Any = None, y: Any = None, *args: Any, patience_nan: int | None = None,
             **kwargs: Any) -> keras.callbacks.History:
         """Does what `keras.Model.fit` does, after `initialize` from the first images of `x`.
@@ -203,18 +131,12 @@ class LikelihoodModel(keras.Model):
             ValueError: If `x` is empty or, as an array, not finite or, as continuous data, constant
                 in a column; or if weights of examples are negative or not finite.
         """
-        given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
-        del given['self']
         patience = self.patience_nan if patience_nan is None else patience_nan
         if patience < 1:
             raise ValueError(f'patience_nan must be positive; got {patience_nan=}.')
-        if isinstance(given.get('validation_data'), (tuple, list)):
-            given['validation_data'] = batches.with_labels(*given['validation_data'])
-            batches.check('validation_data', given['validation_data'][0],
-                          *given['validation_data'][2:])
+        given = arguments.bind(keras.Model.fit, (self, x, y, *args), kwargs,
+                               self.objective.spec.dtype.is_floating)
         weights = given.get('sample_weight')
-        batches.check('x', x, weights, continuous=self.objective.spec.dtype.is_floating)
-        given.update(zip(('x', 'y'), batches.with_labels(x, y, weights)))
         self._prepare(x, y, weights)
         self._build_optimizer()
         callbacks = given.pop('callbacks', None) or []
@@ -272,15 +194,10 @@ class LikelihoodModel(keras.Model):
             ValueError: If `x` has no example or, as an array, is not finite; or if weights of
                 examples are negative or not finite.
         """
-        given = inspect.signature(keras.Model.evaluate).bind(self, x, y, *args, **kwargs).arguments
-        del given['self']
-        kwargs = given.pop('kwargs', {})
-        weights = given.get('sample_weight')
-        batches.check('x', x, weights)
-        given.update(zip(('x', 'y'), batches.with_labels(x, y, weights)))
+        given = arguments.bind(keras.Model.evaluate, (self, x, y, *args), kwargs)
         self.batches_seen.assign(0)
         with self.averaged_weights():
-            results = super().evaluate(**given, **kwargs)
+            results = super().evaluate(**given)
         if not self.trackers['loss'].count.numpy():
             raise ValueError('x must hold at least one example; got none.')
         return results
@@ -341,39 +258,6 @@ class LikelihoodModel(keras.Model):
         if self.objective.conditional:
             specs.append(self._condition_spec)
         return tf.nest.map_structure(lambda s: tf.TensorSpec([2, *s.shape[1:]], s.dtype), specs)
-
-    def _taken_apart(self, data: Any) -> tuple[Any, Condition, Any]:
-        """Returns the images, the condition or None, and the weights or None."""
-        return weighting.take_apart(data, self.objective.conditional, self.objective.module_name)
-
-    def _evaluation_seed(self) -> list[Any]:
-        seen = self.batches_seen.assign_add(1)
-        return [tf.cast(seen, tf.int32), 1009 * self.noise_seed + 500 + replicas.index()]
-
-    def _build_optimizer(self) -> None:
-        if not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-
-    def _report(self, metrics: Mapping[str, tf.Tensor], sums: tf.Tensor, total: tf.Tensor,
-                counts: tf.Tensor) -> dict[str, tf.Tensor]:
-        zero = tf.zeros([], sums.dtype)
-        for i, measure in enumerate(metrics):
-            self.trackers[measure].update_state(
-                tf.where(counts, sums[i], zero), tf.where(counts, tf.cast(total, zero.dtype), zero))
-        # Keras takes means over workers along an axis.
-        shape = [1] if replicas.over_workers() else []
-        return {measure: tf.reshape(self.trackers[measure].result(), shape) for measure in metrics}
-
-    def _get_metrics_result_or_logs(self, logs: Mapping[str, Any]) -> dict[str, Any]:
-        return {measure: self.trackers[measure].result() for measure in logs}
-
-    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
-        """Does nothing, as all is built; Keras would average images over workers for this."""
-
-
-def _sums(metrics: Mapping[str, tf.Tensor], weights: weighting.Weights) -> tf.Tensor:
-    return tf.stack([weights.sum_of(value) for value in metrics.values()])
-
 
 def _assign(variables: Sequence[tf.Variable], values: Iterable[np.ndarray]) -> None:
     for variable, value in zip(variables, values):

@@ -53,5 +53,5 @@ def check(model: Any, patience: int, reason: Callable[[], str]) -> None:
     in_row = int(model.unapplied_in_row.numpy())
     if in_row >= patience:
         raise FloatingPointError(
-            f'{in_row} steps in a row had a loss or gradients that are not finite, and were not '
+            f'{in_row} step{"s" if in_row > 1 else ""} in a row had a loss or gradients that are not finite, and were not '
             f'applied: {reason()}.')

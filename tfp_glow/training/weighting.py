@@ -25,10 +25,9 @@ class Weights:
         total: The sum of the weights over all replicas, a scalar.
     """
 
-    def __init__(self, each: tf.Tensor | None = None, count: int | tf.Tensor = 0) -> None:
+    def __init__(self, each: tf.Tensor | None = None, count: float | tf.Tensor = 0.) -> None:
         self.each = each
-        self.total = tf.cast(count, tf.float32) if each is None else replicas.total(
-            tf.reduce_sum(each))
+        self.total = count if each is None else replicas.total(tf.reduce_sum(each))
 
     def mean(self, values: tf.Tensor) -> tf.Tensor:
         """Returns sum(w values) / sum(w) over the first dimension of `values [B, ...]`."""
@@ -82,14 +81,15 @@ def weigh(images: TensorLike, condition: Condition, weights: TensorLike | None,
     """
     images = tf.convert_to_tensor(images)
     if weights is None and replicas.count() == 1:
-        return images, condition, Weights(count=tf.shape(images)[0])
+        return images, condition, Weights(count=tf.cast(tf.shape(images)[0], tf.float32))
     each = tf.ones([tf.shape(images)[0]]) if weights is None else _checked(weights, images)
     if not images.shape[0]:
         missing = tf.maximum(1 - tf.shape(images)[0], 0)
         images, condition, each = _map(lambda t: tf.concat([t, tf.zeros(
             tf.concat([[missing], tf.shape(t)[1:]], 0), t.dtype)], 0), (images, condition, each))
     if weights is not None:
-        rows = tf.where(each > 0, tf.range(tf.shape(each)[0]), tf.argmax(each, output_type=tf.int32))
+        heaviest = tf.argmax(each, output_type=tf.int32)
+        rows = tf.where(each > 0, tf.range(tf.shape(each)[0]), heaviest)
         counts = tf.reduce_any(each > 0)
 
         def replaced(t: tf.Tensor) -> tf.Tensor:
