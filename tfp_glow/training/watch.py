@@ -52,6 +52,6 @@ def check(model: Any, patience: int, reason: Callable[[], str]) -> None:
     """Raises FloatingPointError, with the reason, if too many steps in a row were not applied."""
     in_row = int(model.unapplied_in_row.numpy())
     if in_row >= patience:
-        raise FloatingPointError(
-            f'{in_row} step{"s" if in_row > 1 else ""} in a row had a loss or gradients that are not finite, and were not '
-            f'applied: {reason()}.')
+        steps = 'step' if in_row == 1 else 'steps'
+        raise FloatingPointError(f'{in_row} {steps} in a row had a loss or gradients that are not '
+                                 f'finite, and were not applied: {reason()}.')
