@@ -68,6 +68,17 @@ def test_terminate_on_nan_stops_with_weights_as_they_were():
     assert all(np.all(np.isfinite(value)) for value in state(model))
 
 
+@pytest.mark.filterwarnings('ignore:.*steps of epoch')
+def test_without_a_step_the_weights_stay():
+    """At the end of `fit` Keras sets the weights to their averages, which it begins with zeros."""
+    model = build(bijector=tgb.ActNorm(
+        tf.Variable([1., 2., 3.]), tf.Variable([1., 0., 1.]), event_ndims=1))
+    before = [v.numpy() for v in model.variables]
+    data = tf.data.Dataset.from_tensor_slices(ROWS * np.float32(np.nan)).batch(16)
+    assert np.isnan(model.fit(data, verbose=0).history['loss'][0])
+    assert_same([v.numpy() for v in model.variables], before)
+
+
 def test_train_on_batch_leaves_all_as_it_was():
     model = build()
     model.train_on_batch(ROWS[:16])

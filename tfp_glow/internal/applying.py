@@ -46,13 +46,9 @@ def apply_if(wanted: tf.Tensor, optimizer: Any, gradients: Sequence[Any],
 
 def all_finite(values: Sequence[Any]) -> tf.Tensor:
     """Returns whether all values of tensors, some of which may be None, are finite: a scalar."""
-    sums = []
-    for value in values:
-        if value is not None:
-            value = value.values if isinstance(value, tf.IndexedSlices) else value
-            value = tf.cast(value, tf.float32) if value.dtype.size < 4 else value
-            sums.append(tf.cast(tf.reduce_sum(value), tf.float64))
-    return tf.math.is_finite(tf.add_n(sums))
+    present = [value for value in values if value is not None]
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(
+        v.values if isinstance(v, tf.IndexedSlices) else v)) for v in present])
 
 
 def scales_loss(optimizer: Any) -> bool:

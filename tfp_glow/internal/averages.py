@@ -1,7 +1,7 @@
 """Reads and warms up the moving averages of the weights that a Keras optimizer keeps."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +23,18 @@ def innermost(optimizer: Any) -> Any:
     while getattr(optimizer, 'inner_optimizer', None) is not None:
         optimizer = optimizer.inner_optimizer
     return optimizer
+
+
+def start(optimizer: Any, variables: Sequence[tf.Variable]) -> None:
+    """Sets the averages to the variables before the first step.
+
+    Keras has zeros there. At the end of `fit` it sets the variables to the averages, also if no
+    step was applied.
+    """
+    inner = innermost(optimizer)
+    if getattr(inner, 'use_ema', False) and not int(inner.iterations.numpy()):
+        for average, variable in zip(inner._model_variables_moving_average, variables):
+            average.assign(variable.numpy())
 
 
 @contextlib.contextmanager

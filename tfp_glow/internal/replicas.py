@@ -48,6 +48,20 @@ def greatest(value: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.reduce_any(tf.math.is_nan(each)), float('nan'), tf.reduce_max(each))
 
 
+def share_first(strategy: tf.distribute.Strategy, variables: Sequence[tf.Variable]) -> None:
+    """Sets variables of all workers of a strategy to the values that the first worker has."""
+    def first() -> list[tf.Tensor]:
+        values = [tf.cast(v, tf.int32) if v.dtype.is_bool else tf.convert_to_tensor(v)
+                  for v in variables]
+        return total([tf.where(tf.equal(index(), 0), v, tf.zeros_like(v)) for v in values])
+    with strategy.scope():
+        if over_workers():
+            shared = strategy.run(tf.function(first, autograph=False))
+            for variable, value in zip(variables, shared):
+                value = strategy.experimental_local_results(value)[0]
+                variable.assign(tf.cast(value, variable.dtype))
+
+
 def over_workers() -> bool:
     """Returns whether the strategy has several workers."""
     strategy = tf.distribute.get_strategy()

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.internal import averages
+from tfp_glow.internal import averages, replicas
 from tfp_glow.internal import variables as named_variables
 from tfp_glow.training import arguments, batches, blame, stepping, watch
 from tfp_glow.types import Condition, TensorLike
@@ -137,8 +137,9 @@ class LikelihoodModel(stepping.Stepping):
         given = arguments.bind(keras.Model.fit, (self, x, y, *args), kwargs,
                                self.objective.spec.dtype.is_floating)
         weights = given.get('sample_weight')
-        self._prepare(x, y, weights)
+        self.prepare(x, y, weights)
         self._build_optimizer()
+        averages.start(self.optimizer, self.trainable_variables)
         callbacks = given.pop('callbacks', None) or []
         guard = watch.Watch(patience, lambda: self._reason(x, y, weights, given.get('batch_size')))
         if isinstance(callbacks, keras.callbacks.CallbackList):
@@ -165,8 +166,12 @@ class LikelihoodModel(stepping.Stepping):
         return blame.reason(self.objective, batches.again(x, y, sample_weight, batch_size),
                             [step, 1009 * self.noise_seed], step)
 
-    def _prepare(self, x: Any, y: Any, sample_weight: Any) -> None:
-        """Sets what depends on the first examples and has not been set."""
+    def prepare(self, x: Any, y: Any = None, sample_weight: Any = None) -> None:
+        """Sets what depends on the first examples and has not been set: the first part of `fit`.
+
+        The examples are those of `fit`. All workers of a strategy get the values of the first one,
+        and must call this at the same time.
+        """
         needs = [] if self.objective.is_initialized else [_INITIAL_IMAGES]
         if self.objective.has_statistics and self._reference is None:
             needs.append(self.reference_examples)
@@ -174,15 +179,19 @@ class LikelihoodModel(stepping.Stepping):
             return
         first, condition, weights = self._taken_apart(
             batches.first_examples(x, y, sample_weight, max(needs)))
-        if self.objective.spec.dtype.is_floating:
-            batches.check_varies('the first examples of x', first)
+        batches.check('the first examples of x', np.asarray(first), weights,
+                      continuous=self.objective.spec.dtype.is_floating)
         self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
                                   batches.first_rows(condition, _INITIAL_IMAGES))
         self.set_reference(first, condition, weights)
+        replicas.share_first(self.distribute_strategy, self.variables)
 
     def set_reference(self, images: TensorLike, condition: Condition = None,
                       weights: TensorLike | None = None) -> None:
-        """Gives the images whose statistics `BatchNorm`s, if there are any, evaluate by."""
+        """Gives the images whose statistics `BatchNorm`s, if there are any, evaluate by.
+
+        All workers of a strategy must give the same.
+        """
         if self.objective.has_statistics:
             self._reference = batches.first_rows(
                 (images, condition, weights), self.reference_examples)

@@ -186,7 +186,8 @@ class Objective:
         elif self._round_trip:
             error = self._round_trip_error(
                 self.to_data(images, seed) if data is None else data, condition)
-            metrics['reconstruction_error'] = weights.spread(replicas.greatest(error))
+            metrics['reconstruction_error'] = weights.spread(replicas.greatest(
+                weights.unless_empty(error)))
         return metrics
 
     def loss(self, log_prob: tf.Tensor, weights: weighting.Weights = weighting.EVEN) -> tf.Tensor:

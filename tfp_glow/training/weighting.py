@@ -39,6 +39,12 @@ class Weights:
         """Returns the share of a value that does not depend on the examples."""
         return value if self.each is None else value / replicas.count()
 
+    def unless_empty(self, value: tf.Tensor) -> tf.Tensor:
+        """Returns a scalar, or 0 if no example of this replica counts."""
+        if self.each is None:
+            return value
+        return tf.where(tf.reduce_any(self.each > 0), value, tf.zeros_like(value))
+
     def sum_of(self, value: tf.Tensor) -> tf.Tensor:
         """Returns sum(w value) of values `[B]`, or of a scalar that is a share of a mean."""
         if value.shape.rank:
