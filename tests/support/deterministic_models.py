@@ -32,7 +32,7 @@ KINDS = {
     'reversible': reversible,
     'real_nvp': lambda: FLOWS.real_nvp(SHAPE, levels=2, width=4, blocks=1),
     'flow_pp': lambda: FLOWS.flow_pp(
-        SHAPE, steps_per_level=1, checkerboards=0, first_checkerboards=1, width=2, components=2),
+        SHAPE, steps_per_level=1, checkerboards=0, first_checkerboards=1, width=4, components=2),
     'idf': lambda: FLOWS.idf(SHAPE, levels=1, steps_per_level=1, width=4, depth=1, bins=17),
     'dense_vae': lambda: VAES.dense_vae(SHAPE, 17, latent_dims=2, hidden=[8]),
     'conv_vae': lambda: VAES.conv_vae(SHAPE, 17, latent_dims=2, width=2, levels=1, hidden=8),
