@@ -31,7 +31,7 @@ def first_not_finite(flow: tfd.Distribution, batch: TensorLike,
     ```python
     >>> import tensorflow as tf, tfp_glow
     >>> from tensorflow_probability import distributions as tfd
-    >>> scale = tfp_glow.bijectors.ShiftScale(log_scale=tf.constant([0., -200.]))
+    >>> scale = tfp_glow.bijectors.ShiftScale(log_scale=tf.constant([0., 200.]))
     >>> flow = tfd.TransformedDistribution(tfd.Sample(tfd.Normal(0., 1.), [2]), scale)
     >>> tfp_glow.diagnosis.first_not_finite(flow, tf.constant([[1., 1.]]))
     'shift_scale'
