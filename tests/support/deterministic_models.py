@@ -37,8 +37,7 @@ KINDS = {
     'dense_vae': lambda: VAES.dense_vae(SHAPE, 17, latent_dims=2, hidden=[8]),
     'conv_vae': lambda: VAES.conv_vae(SHAPE, 17, latent_dims=2, width=2, levels=1, hidden=8),
     'pixel_vae': lambda: VAES.pixel_vae(SHAPE, 17, latent_dims=2, features=2),
-    'ladder_vae': lambda: VAES.ladder_vae(
-        SHAPE, 17, layers=2, width=4, latent_channels=2),
+    'ladder_vae': lambda: VAES.ladder_vae(SHAPE, 17, layers=2, width=4, latent_channels=2),
 }
 
 

@@ -23,7 +23,14 @@ def total(values: Any) -> Any:
     """Returns the sums of tensors, a structure of them, over the replicas; differentiable."""
     if count() == 1:
         return values
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+    flat = tf.nest.flatten(values)
+    sums: dict[int, tf.Tensor] = {}
+    for dtype in dict.fromkeys(value.dtype for value in flat):  # Workers exchange one dtype at once.
+        places = [i for i, value in enumerate(flat) if value.dtype == dtype]
+        reduced = tf.distribute.get_replica_context().all_reduce(
+            tf.distribute.ReduceOp.SUM, [flat[i] for i in places])
+        sums.update(zip(places, reduced))
+    return tf.nest.pack_sequence_as(values, [sums[i] for i in range(len(flat))])
 
 
 def total_gradients(gradients: Sequence[Any], extra: tf.Tensor) -> tuple[list[Any], tf.Tensor]:
