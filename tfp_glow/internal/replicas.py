@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -25,7 +26,8 @@ def total(values: Any) -> Any:
         return values
     flat = tf.nest.flatten(values)
     sums: dict[int, tf.Tensor] = {}
-    for dtype in dict.fromkeys(value.dtype for value in flat):  # Workers exchange one dtype at once.
+    # Workers exchange one dtype at a time.
+    for dtype in dict.fromkeys(value.dtype for value in flat):
         places = [i for i, value in enumerate(flat) if value.dtype == dtype]
         reduced = tf.distribute.get_replica_context().all_reduce(
             tf.distribute.ReduceOp.SUM, [flat[i] for i in places])
@@ -55,18 +57,33 @@ def greatest(value: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.reduce_any(tf.math.is_nan(each)), float('nan'), tf.reduce_max(each))
 
 
-def share_first(strategy: tf.distribute.Strategy, variables: Sequence[tf.Variable]) -> None:
-    """Sets variables of all workers of a strategy to the values that the first worker has."""
-    def first() -> list[tf.Tensor]:
-        values = [tf.cast(v, tf.int32) if v.dtype.is_bool else tf.convert_to_tensor(v)
-                  for v in variables]
-        return total([tf.where(tf.equal(index(), 0), v, tf.zeros_like(v)) for v in values])
+def of_first(strategy: tf.distribute.Strategy, arrays: Any) -> Any:
+    """Returns the arrays of a strategy's first worker, given those of each worker.
+
+    Args:
+        strategy: The strategy; all its workers must call this at the same time.
+        arrays: A structure of arrays, some of which may be None. Their first dimensions may differ
+            between the workers.
+    """
     with strategy.scope():
-        if over_workers():
-            shared = strategy.run(tf.function(first, autograph=False))
-            for variable, value in zip(variables, shared):
-                value = strategy.experimental_local_results(value)[0]
-                variable.assign(tf.cast(value, variable.dtype))
+        if not over_workers():
+            return arrays
+        flat = [np.asarray(a) for a in tf.nest.flatten(arrays) if a is not None]
+        counts = _sent(strategy, [np.int32(len(a) if a.ndim else 0) for a in flat])
+        sent = iter(_sent(strategy, [
+            # Workers exchange no bytes.
+            (a if not a.ndim or len(a) == count else np.zeros([count, *a.shape[1:]])).astype(
+                np.int32 if a.dtype.itemsize == 1 else a.dtype)
+            for a, count in zip(flat, counts)]))
+    return tf.nest.map_structure(
+        lambda a: None if a is None else next(sent).astype(np.asarray(a).dtype), arrays)
+
+
+def _sent(strategy: tf.distribute.Strategy, arrays: Sequence[Any]) -> list[np.ndarray]:
+    def first() -> list[tf.Tensor]:
+        return total([tf.where(tf.equal(index(), 0), a, tf.zeros_like(a)) for a in arrays])
+    results = strategy.run(tf.function(first, autograph=False))
+    return [np.asarray(strategy.experimental_local_results(r)[0]) for r in results]
 
 
 def over_workers() -> bool:

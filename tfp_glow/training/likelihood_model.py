@@ -183,8 +183,9 @@ class LikelihoodModel(stepping.Stepping):
                       continuous=self.objective.spec.dtype.is_floating)
         self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
                                   batches.first_rows(condition, _INITIAL_IMAGES))
-        self.set_reference(first, condition, weights)
-        replicas.share_first(self.distribute_strategy, self.variables)
+        strategy = self.distribute_strategy
+        _assign(self.variables, replicas.of_first(strategy, [v.numpy() for v in self.variables]))
+        self.set_reference(*replicas.of_first(strategy, (first, condition, weights)))
 
     def set_reference(self, images: TensorLike, condition: Condition = None,
                       weights: TensorLike | None = None) -> None:
