@@ -10,6 +10,7 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 import tfp_glow
 
@@ -58,13 +59,15 @@ def build(kind):
 @contextlib.contextmanager
 def no_draws():
     """Lets draws of a standard Normal be 0, but for the first weights of networks."""
-    draw = tf.random.stateless_normal
+    draw, draw_of_tfp = tf.random.stateless_normal, tfd.Normal._sample_n
     tf.random.stateless_normal = lambda shape, seed, mean=0., stddev=1., dtype=tf.float32, **_: (
         mean + tf.zeros(shape, dtype))
+    tfd.Normal._sample_n = lambda self, n, seed=None: (
+        self.mean() + tf.zeros(tf.concat([[n], self.batch_shape_tensor()], 0)))
     try:
         yield
     finally:
-        tf.random.stateless_normal = draw
+        tf.random.stateless_normal, tfd.Normal._sample_n = draw, draw_of_tfp
 
 
 def train(kind, strategy, examples=34, batch=16, epochs=3):

@@ -65,9 +65,9 @@ def of_first(strategy: tf.distribute.Strategy, arrays: Any) -> Any:
         arrays: A structure of arrays, some of which may be None. Their first dimensions may differ
             between the workers.
     """
+    if not over_workers(strategy):
+        return arrays
     with strategy.scope():
-        if not over_workers():
-            return arrays
         flat = [np.asarray(a) for a in tf.nest.flatten(arrays) if a is not None]
         counts = _sent(strategy, [np.int32(len(a) if a.ndim else 0) for a in flat])
         sent = iter(_sent(strategy, [
@@ -86,8 +86,8 @@ def _sent(strategy: tf.distribute.Strategy, arrays: Sequence[Any]) -> list[np.nd
     return [np.asarray(strategy.experimental_local_results(r)[0]) for r in results]
 
 
-def over_workers() -> bool:
-    """Returns whether the strategy has several workers."""
-    strategy = tf.distribute.get_strategy()
+def over_workers(strategy: tf.distribute.Strategy | None = None) -> bool:
+    """Returns whether a strategy, the current one if none is given, has several workers."""
+    strategy = strategy or tf.distribute.get_strategy()
     return (isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
             and strategy.extended._in_multi_worker_mode())

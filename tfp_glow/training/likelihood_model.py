@@ -184,7 +184,9 @@ class LikelihoodModel(stepping.Stepping):
         self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
                                   batches.first_rows(condition, _INITIAL_IMAGES))
         strategy = self.distribute_strategy
-        _assign(self.variables, replicas.of_first(strategy, [v.numpy() for v in self.variables]))
+        if replicas.over_workers(strategy):
+            _assign(self.variables, replicas.of_first(
+                strategy, [v.numpy() for v in self.variables]))
         self.set_reference(*replicas.of_first(strategy, (first, condition, weights)))
 
     def set_reference(self, images: TensorLike, condition: Condition = None,
