@@ -31,13 +31,15 @@ MAY_IMPORT = {
     'diagnosis': {'diagnosis', 'bijectors', 'initialization', 'internal', 'types'},
     'flows': {'flows', 'bijectors', 'distributions', 'networks', 'internal', 'types'},
     'editing': {'editing', 'distributions', 'types'},
-    'training': {'training', 'bijectors', 'distributions', 'initialization', 'modes',
+    'training': {'training', 'bijectors', 'diagnosis', 'distributions', 'initialization', 'modes',
                  'dequantization', 'internal', 'types'},
     'vaes': {'vaes', 'bijectors', 'distributions', 'flows', 'networks', 'training',
              'initialization', 'dequantization', 'internal', 'types'},
     'coding': {'coding', 'distributions', 'types'},
 }
 KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_model.py',
+         'tfp_glow/training/running_mean.py', 'tfp_glow/training/stepping.py',
+         'tfp_glow/training/watch.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
 PROGRAMS = ('ablation', 'benchmark', 'compare', 'compress', 'curve', 'decompress', 'diagnose',
             'evaluate', 'export', 'latents', 'ood', 'posteriors', 'publish', 'sample', 'train')

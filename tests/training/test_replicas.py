@@ -1,71 +1,78 @@
-"""Two replicas train as one device does."""
+"""Two replicas, and two workers, train as one device does, also if one has no example."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
+import deterministic_models
 import numpy as np
 import pytest
 
-# These run in their own processes: logical devices must be set before TensorFlow starts, and its
-# collectives mix up models of unlike sizes.
-PROGRAM = '''
-import json, sys
-import keras, numpy as np, tensorflow as tf
-import tfp_glow
 
-cpu = tf.config.list_physical_devices('CPU')[0]
-tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
-rng = np.random.default_rng(0)
-images = np.repeat(rng.integers(0, 17, [4, 4, 4, 1]).astype(np.uint8), 4, 0)
-devices = ['CPU:0', 'CPU:1']
-normal = tf.random.stateless_normal
+def run(kinds, place, path, sizes=(), **environment):
+    """Starts the program: logical devices must be set before TensorFlow starts."""
+    return subprocess.Popen(
+        [sys.executable, deterministic_models.__file__, kinds, place, str(path),
+         *map(str, sizes)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3', **environment))
 
 
-def make(kind):
-    # No noise, so that both ways see the same data and latents.
-    if kind == 'VAE':
-        tf.random.stateless_normal = normal
-        model = tfp_glow.vaes.VAEModel(tfp_glow.vaes.dense_vae(
-            (4, 4, 1), latent_dims=2, hidden=[8], bins=17, likelihood='mixture'))
-        tf.random.stateless_normal = lambda shape, seed, mean=0., **rest: mean + tf.zeros(shape)
-        return model
-    flow = tfp_glow.flows.glow((4, 4, 1), levels=1, steps_per_level=2, width=4)
-    if kind == 'Reversible':
-        flow = tfp_glow.flows.transformed(
-            flow.distribution, tfp_glow.bijectors.Reversible(flow.bijector))
-    model = tfp_glow.FlowModel(flow, bins=17)
-    model.objective.to_data = lambda x, seed: (tf.cast(x, tf.float32) + .5) / 17 - .5
-    return model
+def finish(*processes, timeout):
+    try:
+        for process in processes:
+            output = process.communicate(timeout=timeout)[0]
+            assert process.returncode == 0, output[-3000:]
+    finally:
+        for process in processes:
+            process.kill()
 
 
-results = {kind: [] for kind in sys.argv[1:]}
-for kind, runs in results.items():
-    for used in (devices[:1], devices):
-        strategy = tf.distribute.MirroredStrategy(used)
-        with strategy.scope():
-            model = make(kind)
-            model.compile(keras.optimizers.SGD(1e-2))
-        data = tf.data.Dataset.from_tensor_slices(images).batch(8)
-        losses = model.fit(data, epochs=3, verbose=0).history['loss']
-        runs.append({
-            'replicas': strategy.num_replicas_in_sync, 'losses': losses,
-            'evaluated': model.evaluate(data, verbose=0, return_dict=True)['loss'],
-            'weights': [float(np.sum(v.numpy())) for v in model.trainable_variables]})
-print(json.dumps(results))
-'''
+def assert_same(kind, result, expected):
+    assert result['unapplied'] == expected['unapplied']
+    assert (kind == 'maf') == (expected['unapplied'] > 0)
+    assert result['history'].keys() == expected['history'].keys()
+    for part in ('history', 'evaluated'):
+        for measure, value in expected[part].items():
+            np.testing.assert_allclose(result[part][measure], value, 1e-5, 1e-5, err_msg=measure)
+    for part in ('weights', 'averages', 'predicted'):
+        for value, other in zip(result[part], expected[part], strict=True):
+            np.testing.assert_allclose(value, other, 1e-5, 1e-5)
+    losses = expected['history']['loss']
+    assert losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize('kinds', [
-    pytest.param(('Repeat', 'Reversible'), marks=pytest.mark.slow), ('VAE',)], ids=' '.join)
-def test_mirrored_strategy(kinds):
-    result = subprocess.run(
-        [sys.executable, '-c', PROGRAM, *kinds], capture_output=True, text=True, timeout=600,
-        check=False, env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3'))
-    assert result.returncode == 0, result.stderr
-    for one, two in json.loads(result.stdout.splitlines()[-1]).values():
-        assert (one['replicas'], two['replicas']) == (1, 2)
-        for key in ('losses', 'evaluated', 'weights'):
-            np.testing.assert_allclose(two[key], one[key], 1e-4, 1e-5)
-        assert one['losses'][-1] < one['losses'][0]
+@pytest.mark.parametrize('kinds', ['maf', *(
+    pytest.param(kind, marks=pytest.mark.slow) for kind in deterministic_models.KINDS
+    if kind != 'maf')])
+def test_two_replicas_are_one_device(kinds, tmp_path):
+    path = tmp_path / 'results.json'
+    finish(run(kinds, 'replicas', path), timeout=900)
+    for kind, (expected, result) in json.loads(path.read_text()).items():
+        assert_same(kind, result, expected)
+
+
+def free_ports(count):
+    sockets = [socket.create_server(('localhost', 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind, sizes', [
+    ('maf', (75, 16, 10)), ('glow', (75, 16, 10)), ('dense_vae', (34, 16, 5))])
+def test_two_workers_are_one_process(kind, sizes, tmp_path):
+    """The first two see 50 batches, the last of an epoch short; the third has an empty share."""
+    workers = [f'localhost:{port}' for port in free_ports(2)]
+    paths = [tmp_path / f'{i}.json' for i in range(2)]
+    finish(*(run(kind, 'worker', path, sizes, TF_CONFIG=json.dumps({
+        'cluster': {'worker': workers}, 'task': {'type': 'worker', 'index': i}}))
+        for i, path in enumerate(paths)), timeout=900)
+    alone = tmp_path / 'alone.json'
+    finish(run(kind, 'alone', alone, sizes), timeout=900)
+    expected = json.loads(alone.read_text())[kind][0]
+    for path in paths:
+        assert_same(kind, json.loads(path.read_text())[kind][0], expected)

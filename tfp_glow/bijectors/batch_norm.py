@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.bijectors import base, channel_affine, checks, moments
+from tfp_glow.bijectors import base, batch_moments, channel_affine, checks, moments
 from tfp_glow.internal import tfp_compat
 from tfp_glow.types import Condition, DType, TensorLike
 
@@ -33,7 +33,9 @@ class BatchNorm(base.OnePassBijector):
     tells the statistics, so there is no `forward`: it raises. The backward pass of `Reversible` or
     of `Repeat(reversible=True)`, which would rebuild the input, raises too. Train with
     `Repeat(reversible=False)`; sample and evaluate with `with_training(False)`. Under
-    `tf.distribute` each replica normalises by its own part of the batch.
+    `tf.distribute` a `FlowModel` normalises by the whole batch, which lies on all replicas, and
+    by its weights if the examples have weights. In a training loop of your own each replica
+    normalises by its own part of the batch.
 
     An evaluation changes no variable in either mode.
 
@@ -155,7 +157,8 @@ class BatchNorm(base.OnePassBijector):
         self._check_channels(y.shape)
         self._check_settable()
         old, new = self._momentum, 1 - self._momentum
-        mean, variance = (tf.debugging.check_numerics(v, 'y must be finite') for v in _moments(y))
+        mean, variance = (tf.debugging.check_numerics(v, 'y must be finite')
+                          for v in batch_moments.moments(y))
         self._mean.assign(old * self._mean + new * mean)
         self._variance.assign(old * self._variance + new * variance)
 
@@ -188,7 +191,7 @@ class BatchNorm(base.OnePassBijector):
 
     def _initialize(self, y: tf.Tensor, condition: Condition = None) -> tf.Tensor:
         if isinstance(self._mean, tf.Variable) and isinstance(self._variance, tf.Variable):
-            mean, variance = _moments(y)
+            mean, variance = batch_moments.moments(y)
             self._mean.assign(mean)
             self._variance.assign(variance)
         return self.with_training(False)._inverse_and_log_det(y)[0]
@@ -225,10 +228,10 @@ class BatchNorm(base.OnePassBijector):
     def _statistics(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if not self._training:
             return self._mean, self._variance
-        if y.shape[:-1].num_elements() == 1:
+        if y.shape[:-1].num_elements() == 1 and not batch_moments.over_replicas():
             raise ValueError(f'{self.name} in training mode needs at least 2 values per channel in '
                              f'a batch; got shape={y.shape}.')
-        return _moments(y)
+        return batch_moments.moments(y)
 
     def _positions(self, y: tf.Tensor) -> tf.Tensor:
         """Returns H * W for images, 1 for vectors."""
@@ -249,7 +252,3 @@ class BatchNorm(base.OnePassBijector):
             if not isinstance(value, tf.Variable):
                 raise ValueError(f'{name} must be a tf.Variable to be set; '
                                  f'got {type(value).__name__}.')
-
-
-def _moments(y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    return tf.nn.moments(y, axes=list(range(y.shape.rank - 1)))

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from tfp_glow.bijectors import batch_moments
 from tfp_glow.bijectors.base import OnePassBijector
 from tfp_glow.bijectors.conditions import condition_kwargs
 from tfp_glow.bijectors.pullback import Pullback, vjp_by_reconstruction
@@ -96,6 +97,14 @@ def inverse_pullback(bijector: tfb.Bijector, x: Latents, dx: Latents, dlog_det: 
 def in_mode(bijector: tfb.Bijector, training: bool) -> tfb.Bijector:
     """Returns `bijector` as it trains or evaluates; itself if that makes no difference."""
     return bijector._in_mode(training) if isinstance(bijector, OnePassBijector) else bijector
+
+
+def spans_replicas(bijector: tfb.Bijector) -> bool:
+    """Returns whether `bijector` now normalises by a batch on several replicas of a strategy.
+
+    No loop of a graph can hold it then.
+    """
+    return batch_moments.over_replicas() and in_mode(bijector, False) is not bijector
 
 
 def frozen_values(bijector: tfb.Bijector) -> Any:

@@ -183,8 +183,10 @@ class Repeat(base.OnePassBijector):
             return i + 1, new, total + log_det
         total = tf.zeros([tf.shape(value)[0]], value.dtype)
         # A loop takes longer to trace and to run than a single step.
-        if self._times == 1 and not self._reversible:
-            return body(tf.constant(0), value, total)[1:]
+        if not self._reversible and (self._times == 1 or parts.spans_replicas(self.step(0))):
+            for index in range(self._times):
+                _, value, total = body(tf.constant(index), value, total)
+            return value, total
         _, output, total = _while(self._times, body, (value, total))
         return output, total
 

@@ -22,6 +22,12 @@ class FlowModel(likelihood_model.LikelihoodModel):
     min(ema_momentum, (1 + t) / (10 + t)), so that they soon forget the initial weights. Gradient
     clipping and warm-up belong to the optimizer (`global_clipnorm`, a learning-rate schedule).
 
+    Examples may have weights, third in the tuple or as `sample_weight`: means are then weighted,
+    and an example of weight 0 changes nothing, even if it holds NaN. A step whose loss or gradients
+    are not finite is not applied; `fit` warns of such steps, and stops after `patience_nan` in a
+    row with the layer, or the data, that is not finite. Under a `tf.distribute` strategy, replicas
+    and workers train as one device does with the whole batch. See `training.Stepping`.
+
     ```none
     loss = - mean(log p(y | condition)) / D
            + classification_weight * cross-entropy of the classifier

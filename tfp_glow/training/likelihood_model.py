@@ -8,15 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.internal import averages
+from tfp_glow.internal import averages, replicas
 from tfp_glow.internal import variables as named_variables
-from tfp_glow.training import batches
-from tfp_glow.types import Condition, Seed, TensorLike
+from tfp_glow.training import arguments, batches, blame, stepping, watch
+from tfp_glow.types import Condition, TensorLike
 
 _INITIAL_IMAGES = 256  # Glow's reference initialises from as many.
 
 
-class LikelihoodModel(keras.Model):
+class LikelihoodModel(stepping.Stepping):
     """Trains by a likelihood, or by a bound of one: the base of `FlowModel` and `vaes.VAEModel`.
 
     The objective says what is trained, and by which loss. It has
@@ -24,15 +24,22 @@ class LikelihoodModel(keras.Model):
     * `module`, the module that is trained, and `module_name`, its name in messages; `parts`, all
       modules with variables, the module first; `trainable_variables`, those of all parts;
     * `spec`, a `tf.TensorSpec` of a batch; `conditional`, whether there is a condition beside it;
-    * `metrics(images, seed, condition=None, step=None) -> {name: [B] or scalar}`: `loss` and what
-      else is reported. `step` is the number of the training step, None in evaluation;
+    * `metrics(images, seed, condition=None, step=None, weights) -> {name: [B] or scalar}`: `loss`
+      and what else is reported. `step` is the number of the training step, None in evaluation;
+      `weights` are `training.weighting.Weights`, by which scalars are means;
     * `metric_names`, the names of all that `metrics` may return;
     * `event_dims`, the number of dimensions of an example, and `counted_dims`, the number of those
       that bits/dim counts;
     * `log_prob(images, seed, condition=None) -> (log-likelihood or its bound [B], anything)`, and
       `bits(log_prob)`, the same in bits per dimension;
     * `is_initialized`, `initialize(images, seed, condition)`, `has_statistics` and
-      `update_statistics(images, seed, condition)`, for data-dependent parameters.
+      `update_statistics(images, seed, condition, weights)`, for data-dependent parameters;
+    * `first_not_finite(images, seed, condition) -> str or None`, what is wrong if a loss is NaN.
+
+    What a step does, also if it is not finite, if examples have weights, or under a `tf.distribute`
+    strategy, says `Stepping`. `fit` warns after each epoch of steps that were not applied, and
+    raises after `patience_nan` in a row. `ActNorm` is initialised without weights, from examples
+    whose weight is not 0.
 
     Args:
         objective: The objective, see above.
@@ -43,19 +50,13 @@ class LikelihoodModel(keras.Model):
     """
 
     reference_examples = 1024  # The statistics of BatchNorm are those of at most so many.
+    patience_nan = 10  # After so many steps in a row that were not applied, training stops.
 
     def __init__(self, objective: Any, seed: int = 0, condition_spec: Any = None,
                  name: str | None = None) -> None:
-        super().__init__(name=name)
-        self.objective = objective
-        self.noise_seed = seed
+        super().__init__(objective, seed, name)
         self._condition_spec = condition_spec or tf.TensorSpec([None], tf.int32)
-        self._reference: tuple[Any, Condition] | None = None
-        self.trackers = {measure: keras.metrics.Mean(name=measure)
-                         for measure in objective.metric_names}
-        self.batches_seen = tf.Variable(0, trainable=False, dtype=tf.int64, name='batches_seen',
-                                        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        self.built = True
+        self._reference: tuple[Any, Condition, Any] | None = None
 
     @property
     def event_dims(self) -> int:
@@ -87,10 +88,6 @@ class LikelihoodModel(keras.Model):
 
     weights = variables
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self.trackers.values())
-
     def compile(self, optimizer: str | keras.optimizers.Optimizer = 'adam',
                 jit_compile: bool = False, **kwargs: Any) -> None:
         """Does what `keras.Model.compile` does, with the loss of the objective.
@@ -113,63 +110,109 @@ class LikelihoodModel(keras.Model):
         if not self.objective.module.trainable_variables:
             raise ValueError(f'{module_name} must have trainable variables; it has none.')
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        if tf.distribute.has_strategy():
+            self._build_optimizer()
 
-    def call(self, images: TensorLike, condition: Condition = None) -> tf.Tensor:
-        """Returns the bits per dimension of each image, `[B]`, with fresh noise: an upper bound."""
-        return self.bits(images, self._evaluation_seed(), condition)
-
-    def bits(self, images: TensorLike, seed: Seed, condition: Condition = None) -> tf.Tensor:
-        """Returns the bits per dimension of each image, `[B]`, with the noise of `seed`.
-
-        The seed is two integers. Continuous data give nats per example instead.
-        """
-        return self.objective.bits(self.objective.log_prob(images, seed, condition)[0])
-
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        images, condition = self._taken_apart(data)
-        step = self.optimizer.iterations
-        seed = [tf.cast(step, tf.int32), 1009 * self.noise_seed + _replica()]
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        variables = self.trainable_variables
-        with tf.GradientTape() as tape:
-            metrics = self.objective.metrics(images, seed, condition, step=step)
-            scaled = self.optimizer.scale_loss(metrics['loss'] / replicas)
-        with averages.warmed_up_ema(self.optimizer):
-            self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return self._report(metrics, images)
-
-    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        images, condition = self._taken_apart(data)
-        return self._report(
-            self.objective.metrics(images, self._evaluation_seed(), condition), images)
-
-    def predict_step(self, data: Any) -> tf.Tensor:
-        return self(*self._taken_apart(data))
-
-    def fit(self, x: Any = None, y: Any = None, *args: Any,
+    def fit(self, x: Any = None, y: Any = None, *args: Any, patience_nan: int | None = None,
             **kwargs: Any) -> keras.callbacks.History:
-        """Does what `keras.Model.fit` does, after `initialize` from the first images of `x`."""
+        """Does what `keras.Model.fit` does, after `initialize` from the first images of `x`.
+
+        Args:
+            x: Images, or a `tf.data.Dataset` of batches.
+            y: The condition of the images, if there is one.
+            *args: Other arguments of `keras.Model.fit`, in its order.
+            patience_nan: The number of steps in a row that are not finite after which `fit` stops;
+                the default is `self.patience_nan`.
+            **kwargs: Other arguments of `keras.Model.fit`, by name.
+
+        Raises:
+            FloatingPointError: After `patience_nan` such steps in a row. It names the layer, or the
+                data, that is not finite.
+            ValueError: If `x` is empty or, as an array, not finite or, as continuous data, constant
+                in a column; or if weights of examples are negative or not finite.
+        """
+        patience = self.patience_nan if patience_nan is None else patience_nan
+        if patience < 1:
+            raise ValueError(f'patience_nan must be positive; got {patience_nan=}.')
+        given = arguments.bind(keras.Model.fit, (self, x, y, *args), kwargs,
+                               self.objective.spec.dtype.is_floating)
+        weights = given.get('sample_weight')
+        self.prepare(x, y, weights)
+        self._build_optimizer()
+        averages.start(self.optimizer, self.trainable_variables)
+        callbacks = given.pop('callbacks', None) or []
+        guard = watch.Watch(patience, lambda: self._reason(x, y, weights, given.get('batch_size')))
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(guard)
+        else:
+            callbacks = [guard, *tf.nest.flatten(callbacks)]
+        return super().fit(callbacks=callbacks, **given)
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
+                       *args: Any, **kwargs: Any) -> Any:
+        """Does what `keras.Model.train_on_batch` does.
+
+        The metrics of a step that is not applied are NaN.
+
+        Raises:
+            FloatingPointError: See `fit`.
+        """
+        result = super().train_on_batch(x, y, sample_weight, *args, **kwargs)
+        watch.check(self, self.patience_nan, lambda: self._reason(x, y, sample_weight, len(x)))
+        return result
+
+    def _reason(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> str:
+        step = self.optimizer.iterations.numpy()
+        return blame.reason(self.objective, batches.again(x, y, sample_weight, batch_size),
+                            [step, 1009 * self.noise_seed], step)
+
+    def prepare(self, x: Any, y: Any = None, sample_weight: Any = None) -> None:
+        """Sets what depends on the first examples and has not been set: the first part of `fit`.
+
+        The examples are those of `fit`. All workers of a strategy get the values of the first one,
+        and must call this at the same time.
+        """
         needs = [] if self.objective.is_initialized else [_INITIAL_IMAGES]
         if self.objective.has_statistics and self._reference is None:
             needs.append(self.reference_examples)
-        if needs:
-            first, condition = self._taken_apart(batches.first_examples(x, y, max(needs)))
-            self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
-                                      batches.first_rows(condition, _INITIAL_IMAGES))
-            self.set_reference(first, condition)
-        return super().fit(x, y, *args, **kwargs)
+        if not needs:
+            return
+        first, condition, weights = self._taken_apart(
+            batches.first_examples(x, y, sample_weight, max(needs)))
+        batches.check('the first examples of x', np.asarray(first), weights,
+                      continuous=self.objective.spec.dtype.is_floating)
+        self.objective.initialize(first[:_INITIAL_IMAGES], [0, self.noise_seed],
+                                  batches.first_rows(condition, _INITIAL_IMAGES))
+        strategy = self.distribute_strategy
+        if replicas.over_workers(strategy):
+            _assign(self.variables, replicas.of_first(
+                strategy, [v.numpy() for v in self.variables]))
+        self.set_reference(*replicas.of_first(strategy, (first, condition, weights)))
 
-    def set_reference(self, images: TensorLike, condition: Condition = None) -> None:
-        """Gives the images whose statistics `BatchNorm`s, if there are any, evaluate by."""
+    def set_reference(self, images: TensorLike, condition: Condition = None,
+                      weights: TensorLike | None = None) -> None:
+        """Gives the images whose statistics `BatchNorm`s, if there are any, evaluate by.
+
+        All workers of a strategy must give the same.
+        """
         if self.objective.has_statistics:
-            self._reference = (images[:self.reference_examples],
-                               batches.first_rows(condition, self.reference_examples))
+            self._reference = batches.first_rows(
+                (images, condition, weights), self.reference_examples)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """Does what `keras.Model.evaluate` does, with the averaged weights."""
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Does what `keras.Model.evaluate` does, with the averaged weights.
+
+        Raises:
+            ValueError: If `x` has no example or, as an array, is not finite; or if weights of
+                examples are negative or not finite.
+        """
+        given = arguments.bind(keras.Model.evaluate, (self, x, y, *args), kwargs)
         self.batches_seen.assign(0)
         with self.averaged_weights():
-            return super().evaluate(*args, **kwargs)
+            results = super().evaluate(**given)
+        if not self.trackers['loss'].count.numpy():
+            raise ValueError('x must hold at least one example; got none.')
+        return results
 
     def predict(self, *args: Any, **kwargs: Any) -> np.ndarray:
         """Returns the bits per dimension of each image, with the averaged weights."""
@@ -201,8 +244,8 @@ class LikelihoodModel(keras.Model):
 
     def _update_statistics(self) -> None:
         if self._reference is not None:
-            images, condition = self._reference
-            self.objective.update_statistics(images, [0, self.noise_seed], condition)
+            images, condition, weights = self._reference
+            self.objective.update_statistics(images, [0, self.noise_seed], condition, weights)
 
     def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         named_variables.store(self._holder(), store)
@@ -227,34 +270,6 @@ class LikelihoodModel(keras.Model):
         if self.objective.conditional:
             specs.append(self._condition_spec)
         return tf.nest.map_structure(lambda s: tf.TensorSpec([2, *s.shape[1:]], s.dtype), specs)
-
-    def _taken_apart(self, data: Any) -> tuple[Any, Condition]:
-        """Returns the images, and the condition or None."""
-        parts = data if isinstance(data, (tuple, list)) else (data,)
-        if not self.objective.conditional:
-            return parts[0], None
-        if len(parts) < 2 or parts[1] is None:
-            raise ValueError('x must be batches (images, condition), as the '
-                             f'{self.objective.module_name} depends on a condition; got images '
-                             'alone.')
-        return parts[0], parts[1]
-
-    def _evaluation_seed(self) -> list[Any]:
-        seen = self.batches_seen.assign_add(1)
-        return [tf.cast(seen, tf.int32), 1009 * self.noise_seed + 500 + _replica()]
-
-    def _report(self, metrics: Mapping[str, tf.Tensor], images: TensorLike) -> dict[str, tf.Tensor]:
-        for measure, value in metrics.items():
-            scalar = value.shape.rank == 0
-            self.trackers[measure].update_state(
-                value, sample_weight=tf.shape(images)[0] if scalar else None)
-        return {measure: self.trackers[measure].result() for measure in metrics}
-
-
-def _replica() -> int | tf.Tensor:
-    context = tf.distribute.get_replica_context()
-    return context.replica_id_in_sync_group if context is not None else 0
-
 
 def _assign(variables: Sequence[tf.Variable], values: Iterable[np.ndarray]) -> None:
     for variable, value in zip(variables, values):

@@ -7,9 +7,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from tfp_glow import dequantization, initialization, modes
-from tfp_glow.bijectors import conditions
+from tfp_glow import dequantization, diagnosis, initialization, modes
+from tfp_glow.bijectors import batch_moments, conditions
 from tfp_glow.distributions import Dequantized
+from tfp_glow.internal import replicas
+from tfp_glow.training import weighting
 from tfp_glow.types import Condition, Seed, TensorLike
 
 
@@ -153,7 +155,8 @@ class Objective:
         return bound + self.event_dims * math.log(bins), None
 
     def metrics(self, images: TensorLike, seed: Seed, condition: Condition = None,
-                step: int | tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+                step: int | tf.Tensor | None = None,
+                weights: weighting.Weights = weighting.EVEN) -> dict[str, tf.Tensor]:
         """Returns what is reported of a batch, by names: scalars, or `[B]` with one per example.
 
         * `loss`: the loss of a training step; in evaluation its first term alone.
@@ -166,25 +169,30 @@ class Objective:
             seed: Two integers, for the noise.
             condition: The condition of the batch, if the flow takes one.
             step: The number of the training step; None evaluates.
+            weights: How much each example counts. A scalar is a mean with these weights; under a
+                strategy with several replicas it is the share of this one, see `Weights`.
         """
         training = step is not None
-        log_prob, data = self.log_prob(images, seed, condition, training)
-        metrics = {'loss': self.loss(log_prob), self._score: self.bits(log_prob)}
-        if self.classifier is not None:
-            cost, metrics['accuracy'] = self.classification(data, condition, training)
-            metrics['accuracy'] = tf.cast(metrics['accuracy'], cost.dtype)
+        with batch_moments.weighted(weights.each if training else None):
+            log_prob, data = self.log_prob(images, seed, condition, training)
+            metrics = {'loss': self.loss(log_prob, weights), self._score: self.bits(log_prob)}
+            if self.classifier is not None:
+                cost, metrics['accuracy'] = self.classification(data, condition, training, weights)
+                metrics['accuracy'] = tf.cast(metrics['accuracy'], cost.dtype)
         if training:
-            metrics['loss'] += self.penalty()
+            metrics['loss'] += weights.spread(self.penalty())
             if self.classifier is not None:
                 metrics['loss'] += cost
         elif self._round_trip:
-            metrics['reconstruction_error'] = self._round_trip_error(
+            error = self._round_trip_error(
                 self.to_data(images, seed) if data is None else data, condition)
+            metrics['reconstruction_error'] = weights.spread(replicas.greatest(
+                weights.unless_empty(error)))
         return metrics
 
-    def loss(self, log_prob: tf.Tensor) -> tf.Tensor:
+    def loss(self, log_prob: tf.Tensor, weights: weighting.Weights = weighting.EVEN) -> tf.Tensor:
         """Returns the first term of the loss."""
-        return -tf.reduce_mean(log_prob) / self.event_dims
+        return -weights.mean(log_prob) / self.event_dims
 
     def penalty(self) -> float | tf.Tensor:
         """Returns the third term of the loss."""
@@ -195,6 +203,7 @@ class Objective:
         return squares / (2 * self._weight_prior**2 * self._examples * self.event_dims)
 
     def classification(self, data: tf.Tensor | None, labels: Condition, training: bool = False,
+                       weights: weighting.Weights = weighting.EVEN,
                        ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the second term of the loss, and whether each label is predicted."""
         if self.classifier is None:
@@ -202,7 +211,7 @@ class Objective:
         flow = self._training_flow if training else self.flow
         # The latents come from TFP's cache: log_prob has computed them.
         logits = self.classifier(flow.bijector.inverse(data, condition=labels), labels)
-        entropy = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        entropy = weights.mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         is_right = tf.equal(tf.argmax(logits, -1, tf.int32), tf.cast(labels, tf.int32))
         return self._classification_weight * entropy, is_right
 
@@ -213,6 +222,15 @@ class Objective:
         latents = self.flow.bijector.inverse(data, **given)
         again = self.flow.bijector.forward(tf.nest.map_structure(tf.identity, latents), **given)
         return tf.reduce_max(tf.abs(again - data))
+
+    def first_not_finite(self, images: TensorLike, seed: Seed,
+                         condition: Condition = None) -> str | None:
+        """Names the first layer whose values are not finite in training; None if all are."""
+        if not hasattr(self.flow, 'distribution'):
+            log_prob = self.log_prob(images, seed, condition, training=True)[0]
+            return None if np.all(np.isfinite(log_prob)) else self.flow.name
+        return diagnosis.first_not_finite(
+            self._training_flow, self.to_data(images, seed), condition)
 
     def bits(self, log_prob: tf.Tensor) -> tf.Tensor:
         """Returns the bits per dimension, `[B]`; for continuous data, nats per example, -log p."""
@@ -239,11 +257,13 @@ class Objective:
         """Whether the flow evaluates by statistics that `update_statistics` sets."""
         return self._training_flow is not self.flow
 
-    def update_statistics(self, images: TensorLike, seed: Seed,
-                          condition: Condition = None) -> None:
-        """Sets the statistics by which the flow evaluates from a batch."""
+    def update_statistics(self, images: TensorLike, seed: Seed, condition: Condition = None,
+                          weights: TensorLike | None = None) -> None:
+        """Sets the statistics by which the flow evaluates from a batch, which may have weights."""
         if self.has_statistics:
-            initialization.update_statistics(self.flow, self.to_data(images, seed), condition)
+            each = None if weights is None else tf.reshape(tf.cast(weights, tf.float32), [-1])
+            with batch_moments.weighted(each):
+                initialization.update_statistics(self.flow, self.to_data(images, seed), condition)
 
     @property
     def is_initialized(self) -> bool:

@@ -1,8 +1,11 @@
 """Defines what a VAE is trained on: a lower bound of the log-likelihood, as a loss and in bits."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfp_glow import dequantization, initialization
+from tfp_glow.internal import replicas
+from tfp_glow.training import weighting
 from tfp_glow.types import Condition, Seed, TensorLike
 from tfp_glow.vaes import bounds, latent_model
 
@@ -71,22 +74,47 @@ class VAEObjective:
         return dequantization.bits_per_dim(log_prob, 0, 1, self.counted_dims)
 
     def metrics(self, images: TensorLike, seed: Seed, condition: Condition = None,
-                step: int | tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        """Returns what is reported of a batch, by names; see `VAEModel`."""
+                step: int | tf.Tensor | None = None,
+                weights: weighting.Weights = weighting.EVEN) -> dict[str, tf.Tensor]:
+        """Returns what is reported of a batch, by names; see `VAEModel`.
+
+        `weights` says how much each example counts. Under a strategy with several replicas the loss
+        is the share of this one, see `training.weighting.Weights`.
+        """
         if step is None:
             bound, batch_bounds = self.log_prob(images, seed, condition)
-            loss = -tf.reduce_mean(bound) / self.event_dims
+            loss = -weights.mean(bound) / self.event_dims
         else:
             batch_bounds = bounds.estimate(
                 self.module, images, seed, self._samples, self._closed_form)
-            bound, loss = batch_bounds.elbo, self._training_loss(batch_bounds, step)
+            bound, loss = batch_bounds.elbo, self._training_loss(batch_bounds, step, weights)
         return {'loss': loss, 'bits_per_dim': self.bits(bound), 'nats': -bound,
                 'kl': bounds.total_kl(batch_bounds.kl)}
 
-    def _training_loss(self, batch_bounds: bounds.Bounds, step: int | tf.Tensor) -> tf.Tensor:
+    def first_not_finite(self, images: TensorLike, seed: Seed,
+                         condition: Condition = None) -> str | None:
+        """Names the part of the bound whose values are not finite in training; None if all are."""
+        del condition
+        estimates = bounds.estimate(self.module, images, seed, self._samples, self._closed_form)
+        parts = {f'the divergence of latents[{i}]': kl for i, kl in enumerate(estimates.kl)}
+        parts['the log-likelihood of the decoder'] = estimates.log_likelihood
+        return next((name for name, v in parts.items() if not np.all(np.isfinite(v))), None)
+
+    def _training_loss(self, batch_bounds: bounds.Bounds, step: int | tf.Tensor,
+                       weights: weighting.Weights) -> tf.Tensor:
         """Returns the loss of `VAEModel`: the bound with the warm-up's weight and free bits."""
         weight = 1.
         if self._kl_warmup_steps:
             weight = tf.minimum(1., (tf.cast(step, tf.float32) + 1) / self._kl_warmup_steps)
-        divergence = bounds.free_bits(batch_bounds.kl, self._free_bits)
-        return (weight * divergence - tf.reduce_mean(batch_bounds.log_likelihood)) / self.event_dims
+        divergence = tf.add_n([tf.reduce_sum(self._paid(weights.mean(part), weights))
+                               for part in batch_bounds.kl])
+        likelihood = weights.mean(batch_bounds.log_likelihood)
+        return (weight * divergence - likelihood) / self.event_dims
+
+    def _paid(self, share: tf.Tensor, weights: weighting.Weights) -> tf.Tensor:
+        """Returns the share of max(free_bits, mean) from that of the mean, see `free_bits`."""
+        if not self._free_bits:
+            return share
+        # Whether a channel pays is decided by the mean of the whole batch.
+        mean = replicas.total(tf.stop_gradient(share))
+        return tf.where(mean >= self._free_bits, share, weights.spread(self._free_bits))

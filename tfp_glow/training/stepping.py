@@ -1,0 +1,133 @@
+"""Defines the training, test and prediction steps of a Keras model around an objective."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfp_glow.internal import applying, replicas
+from tfp_glow.training import running_mean, weighting
+from tfp_glow.types import Condition, Seed, TensorLike
+
+
+class Stepping(keras.Model):
+    """Takes steps on batches by a likelihood; the base of `LikelihoodModel`, which see.
+
+    **Steps that are not finite.** A training step whose loss or gradients are not finite is not
+    applied: weights, optimizer, averages and metrics stay as they were. `unapplied_steps` counts
+    such steps, `unapplied_in_row` those since the last one that was applied. Neither is saved. Only
+    an optimizer that scales the loss lowers its scale, if the loss itself is finite.
+
+    **Weights.** Examples may have weights w, third in a batch `(x, condition or None, w)` or as
+    `sample_weight`. The loss and all that is reported are then sum(w l) / sum(w), and so are the
+    statistics of a batch by which `BatchNorm` normalises. An example of weight 0 changes nothing,
+    whatever it holds. A batch of which all weights are 0 is passed over.
+
+    **Replicas.** Under a `tf.distribute` strategy a batch is spread over the replicas, and a step
+    does what one device would do with the whole batch, but for the noise, which differs from
+    replica to replica. A replica may be without examples. Gradients are clipped after they have
+    been summed.
+
+    Args:
+        objective: The objective, see `LikelihoodModel`.
+        seed: An integer; all that is random depends on it and on the step alone.
+        name: The name of the model.
+    """
+
+    def __init__(self, objective: Any, seed: int = 0, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.objective = objective
+        self.noise_seed = seed
+        self.trackers = {measure: running_mean.RunningMean(measure)
+                         for measure in objective.metric_names}
+        self.batches_seen, self.unapplied_steps, self.unapplied_in_row = (
+            tf.Variable(0, trainable=False, dtype=tf.int64, name=counter,
+                        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+            for counter in ('batches_seen', 'unapplied_steps', 'unapplied_in_row'))
+        self.built = True
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self.trackers.values())
+
+    def call(self, images: TensorLike, condition: Condition = None) -> tf.Tensor:
+        """Returns the bits per dimension of each image, `[B]`, with fresh noise: an upper bound."""
+        return self.bits(images, self._evaluation_seed(), condition)
+
+    def bits(self, images: TensorLike, seed: Seed, condition: Condition = None) -> tf.Tensor:
+        """Returns the bits per dimension of each image, `[B]`, with the noise of `seed`.
+
+        The seed is two integers. Continuous data give nats per example instead.
+        """
+        return self.objective.bits(self.objective.log_prob(images, seed, condition)[0])
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Takes a step on a batch, or on this replica's share of one.
+
+        Returns:
+            The means, since metrics were reset, of what is reported: the same on all replicas, as
+            scalars, or of the shape `[1]` if there are several workers.
+        """
+        self._build_optimizer()
+        images, condition, weights = weighting.weigh(*self._taken_apart(data))
+        step, variables = self.optimizer.iterations, self.trainable_variables
+        seed = [tf.cast(step, tf.int32), 1009 * self.noise_seed + replicas.index()]
+        with tf.GradientTape() as tape:
+            metrics = self.objective.metrics(images, seed, condition, step=step, weights=weights)
+            scaled = self.optimizer.scale_loss(metrics['loss'])
+        gradients, sums = replicas.total_gradients(
+            tape.gradient(scaled, variables), _sums(metrics, weights))
+        loss, counts = sums[list(metrics).index('loss')], tf.not_equal(weights.total, 0)
+        finite = applying.all_finite([loss, *gradients])
+        wanted = tf.math.is_finite(loss) if applying.scales_loss(self.optimizer) else finite
+        applying.apply_if(wanted & counts, self.optimizer, gradients, variables)
+        unapplied = tf.cast(counts & ~finite, tf.int64)
+        self.unapplied_steps.assign_add(unapplied)
+        self.unapplied_in_row.assign(tf.where(
+            finite & counts, tf.zeros_like(unapplied), self.unapplied_in_row + unapplied))
+        return self._report(metrics, sums, weights.total, finite & counts)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        images, condition, weights = weighting.weigh(*self._taken_apart(data))
+        metrics = self.objective.metrics(
+            images, self._evaluation_seed(), condition, weights=weights)
+        return self._report(metrics, replicas.total(_sums(metrics, weights)), weights.total,
+                            tf.not_equal(weights.total, 0))
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        given, condition, _ = self._taken_apart(data)
+        images, condition, _ = weighting.weigh(given, condition, None)
+        return self(images, condition)[:tf.shape(given)[0]]  # An empty share was filled.
+
+    def _taken_apart(self, data: Any) -> tuple[Any, Condition, Any]:
+        """Returns the images, the condition or None, and the weights or None."""
+        return weighting.take_apart(data, self.objective.conditional, self.objective.module_name)
+
+    def _evaluation_seed(self) -> list[Any]:
+        seen = self.batches_seen.assign_add(1)
+        return [tf.cast(seen, tf.int32), 1009 * self.noise_seed + 500 + replicas.index()]
+
+    def _build_optimizer(self) -> None:
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def _report(self, metrics: Mapping[str, tf.Tensor], sums: tf.Tensor, total: tf.Tensor,
+                counts: tf.Tensor) -> dict[str, tf.Tensor]:
+        zero = tf.zeros([], sums.dtype)
+        for i, measure in enumerate(metrics):
+            self.trackers[measure].update_state(
+                tf.where(counts, sums[i], zero), tf.where(counts, tf.cast(total, zero.dtype), zero))
+        # Keras takes means over workers along an axis.
+        shape = [1] if replicas.over_workers() else []
+        return {measure: tf.reshape(self.trackers[measure].result(), shape) for measure in metrics}
+
+    def _get_metrics_result_or_logs(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+        return {measure: self.trackers[measure].result() for measure in logs}
+
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Does nothing, as all is built; Keras would average images over workers for this."""
+
+
+def _sums(metrics: Mapping[str, tf.Tensor], weights: weighting.Weights) -> tf.Tensor:
+    return tf.stack([weights.sum_of(value) for value in metrics.values()])
