@@ -161,10 +161,20 @@ class LikelihoodModel(stepping.Stepping):
         watch.check(self, self.patience_nan, lambda: self._reason(x, y, sample_weight, len(x)))
         return result
 
-    def _reason(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> str:
+    def explain_not_finite(self, batches: Iterable[Any]) -> str:
+        """Returns a clause about the first batch whose loss or gradients are not finite.
+
+        It names the data, the layer or the gradient: 'in batch 0 of x, the first values that are
+        not finite are those of coupling'.
+
+        Args:
+            batches: Batches as `train_step` has them.
+        """
         step = self.optimizer.iterations.numpy()
-        return blame.reason(self.objective, batches.again(x, y, sample_weight, batch_size),
-                            [step, 1009 * self.noise_seed], step)
+        return blame.reason(self.objective, batches, [step, 1009 * self.noise_seed], step)
+
+    def _reason(self, x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> str:
+        return self.explain_not_finite(batches.again(x, y, sample_weight, batch_size))
 
     def prepare(self, x: Any, y: Any = None, sample_weight: Any = None) -> None:
         """Sets what depends on the first examples and has not been set: the first part of `fit`.
