@@ -8,7 +8,6 @@ The second command makes a smaller preset of another one, whose curve and traini
 with the averaged weights in float32.
 """
 
-import json
 import pathlib
 import shutil
 
@@ -51,11 +50,11 @@ def main(argv: list[str]) -> None:
                          _IMPORTANCE_SAMPLES.value)
     card |= {'licence': _LICENCE.value or history.get('licence', 'Apache-2.0'),
              'note': _NOTE.value or history.get('note', ''),
-             'mantissa_bits': _MANTISSA_BITS.value,
+             'mantissa_bits': _MANTISSA_BITS.value, 'epoch': history.get('epoch', card['epoch']),
              'samples': f'{_SAMPLES.value} at temperature {temperature:g}'}
 
     def fill(folder: pathlib.Path) -> None:
-        (folder / 'card.json').write_text(json.dumps(card, indent=2, allow_nan=False) + '\n')
+        files.write_json(folder / 'card.json', card)
         (folder / 'card.md').write_text(cards.text(out.name, card))
         if preset:
             shutil.copyfile(preset_folder.find(preset) / 'curve.png', folder / 'curve.png')

@@ -8,132 +8,213 @@ checkpoints, samples.png, test.json and saved_model/1; that of a VAE gets recons
 well.
 """
 
+import contextlib
 import dataclasses
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from zoo import data as zoo_data
-from zoo.cli import (
-    errors,
-    evaluation_flags,
-    flagfiles,
-    help_text,
-    number_flags,
-    program,
-    ranges,
-    recipe_flags,
-    source_flags,
-)
-from zoo.data import dataset_names, densities
+from zoo.cli import errors, number_flags, program, ranges, recipe_flags, source_flags
 from zoo.models import recipe, registry
-from zoo.models.spec import ModelSpec
+from zoo.runs import config_file, training_flags
+from zoo.runs.settings import Settings
 
 if TYPE_CHECKING:
-    from zoo.evaluation.family import Family
+    from zoo.runs.devices import Devices
     from zoo.runs.directory import Directory
     from zoo.runs.run import Run
+    from zoo.runs.signals import Stop
+    from zoo.runs.state import State
 
-_DEFAULT = 'glow'
-_MODEL = flags.DEFINE_string('model', _DEFAULT, 'Name of the model, see below.')
+_MODEL = flags.DEFINE_string('model', training_flags.DEFAULT_MODEL, 'Name of the model, see below.')
 _DATASET = flags.DEFINE_string('dataset', None, 'Name or path of the data set, see below.')
 _RECIPE = flags.DEFINE_string(
     'recipe', None, 'Named hyper-parameters, see below. Default: the data set\'s own, else small '
     '(vectors for vectors).')
 _WORKDIR = flags.DEFINE_string(
-    'workdir', None, 'Run directory: new, or with --resume an interrupted run\'s.')
+    'workdir', None, 'Run directory: new, or with --resume one that holds a run.')
 _DATA_DIR = source_flags.data_dir()
 _PAD = flags.DEFINE_bool('pad', False, 'Pad images whose sides the model does not divide.')
 _FLIPS = flags.DEFINE_bool('flips', None, 'Mirror half of the training images. Default: where the '
                            'data set suits it.')
-_RESUME = flags.DEFINE_bool('resume', False, 'Go on with the run in --workdir.')
+_RESUME = flags.DEFINE_bool(
+    'resume', False, 'Go on with the run in --workdir; this needs no other flag. --epochs, the '
+    'step size, its schedule and how the run is kept may be changed.')
+_OVERWRITE = flags.DEFINE_bool('overwrite', False, 'Remove the run in --workdir and start anew.')
+_FROM = flags.DEFINE_string('from', None, 'Start with the weights of this preset or run directory, '
+                            'where their shapes agree.')
 _STOP_AFTER = number_flags.integer('stop_after', None,
                                    'Stop after this epoch, to be resumed later.')
-_SAMPLE_IMAGES = number_flags.integer('sample_images', 64, 'Images in samples.png.')
-_SAMPLE_TEMPERATURE = number_flags.number(
-    'sample_temperature', None, 'Temperature of the samples in samples.png. Default: .7; of VAEs '
-    '1.')
-_IMPORTANCE_SAMPLES = evaluation_flags.importance_samples()
-_VERBOSE = number_flags.integer('verbose', 1, 'Progress: 0 none, 1 a bar, 2 a line per epoch.',
-                                ranges.Range(0, 2))
-
-_RUN_FLAGS = ('model', 'recipe', 'workdir', 'resume', 'stop_after', 'sample_images',
-              'sample_temperature', 'importance_samples', 'verbose')
-_DATA_FLAGS = ('dataset', 'data_dir', 'pad', 'flips', *recipe.DATA_FIELDS)
-_EXAMPLES = '''
-python -m zoo.train --dataset=digits --workdir=runs/glow_digits
-python -m zoo.train --model=maf --dataset=table.csv --hidden=64,64 --workdir=runs/table
-'''
+_VERBOSE = number_flags.integer(
+    'verbose', 1, 'Progress: 0 none, 1 a line that tells how far the run is, 2 a line per epoch.',
+    ranges.Range(0, 2))
 
 
 def main(argv: list[str]) -> None:
     """Trains the model, evaluates it, exports it and draws samples."""
     del argv
-    dataset, workdir = program.required(_DATASET), program.required(_WORKDIR)
-    vectors = zoo_data.is_vectors(dataset)
-    chosen = registry.recipe(_MODEL.value, _RECIPE.value, dataset, vectors)
-    config = recipe_flags.overridden(chosen.config)
-    recipe_flags.check_used(config)
-    _check_flags(vectors, config)
-    training = recipe_flags.overridden(chosen.training)
-    zoo_data.check(dataset, _DATA_DIR.value)
+    workdir = program.required(_WORKDIR)
+    if _RESUME.value:
+        program.refuse('with --resume', 'overwrite', 'from')
+    else:
+        _check_flags(*_new_configs())
     program.start_tensorflow()
-    from zoo.evaluation import families, results  # Late: a wrong flag is reported at once.
-    from zoo.runs import opening, run
+    from zoo.runs import signals  # Late: a wrong flag is reported at once.
     from zoo.runs.directory import Directory
-    made = run.Run(_MODEL.value, dataset, chosen.name, _PAD.value, _FLIPS.value, config,
-                   training, _absolute(_DATA_DIR.value))
+    with signals.Stop().installed() as stop:
+        try:
+            (_resume if _RESUME.value else _start)(Directory(workdir), stop)
+        except signals.Stopped as stopped:
+            print(f'\nstopped by {stopped.name}; go on with: python -m zoo.train --resume '
+                  f'--workdir={workdir}', file=sys.stderr, flush=True)
+            sys.exit(stopped.status)
+
+
+def _start(directory: 'Directory', stop: 'Stop') -> None:
+    """Starts a new run."""
+    from zoo.evaluation import families
+    from zoo.runs import devices, initial_weights, run
+    from zoo.runs.state import State
+    chosen, config, training, settings = _new_configs()
+    used = devices.make(settings)
+    if used.is_chief:
+        directory.check_new(_OVERWRITE.value)
+    made = run.Run(_MODEL.value, program.required(_DATASET), chosen.name, _PAD.value,
+                   _FLIPS.value, config, training, _absolute(_DATA_DIR.value), settings)
     data = made.load_data()
     fitted = chosen.fitted(data.sizes['train'], flags.FLAGS['batch_size'].value)
     made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
-    with program.naming_flags():
+    model = _build(made, data, used)
+    families.family_of(run.Trained(made, data, model), program.given())  # Refuses flags.
+    if _FROM.value:
+        made = dataclasses.replace(made, start=initial_weights.take_from(
+            _FROM.value, made, model))
+    with directory.create(made, _OVERWRITE.value) if used.is_chief else contextlib.nullcontext():
+        model.prepare(data.train(made.training.batch_size, made.training.seed,
+                                    labels=made.conditional))
+        _go_on(run.Trained(made, data, model), directory, used, stop, State())
+
+
+def _resume(directory: 'Directory', stop: 'Stop') -> None:
+    """Goes on with the run of a directory."""
+    from zoo.evaluation import families
+    from zoo.runs import devices, opening, run
+    from zoo.runs.state import State
+    made, changes = _changed(directory.read())
+    used = devices.make(made.settings)
+    with directory.own() if used.is_chief else contextlib.nullcontext():
+        data = made.load_data()
+        model = _build(made, data, used)
+        families.family_of(run.Trained(made, data, model), program.given())  # Refuses flags.
+        state = opening.resumed(model, directory, lambda line: print(line, flush=True),
+                                used.is_chief)
+        if state is None:
+            print('no checkpoint was written yet: the run starts from the beginning.')
+            model.prepare(data.train(made.training.batch_size, made.training.seed,
+                                        labels=made.conditional))
+            state = State()
+        if used.is_chief:
+            _keep_changes(directory, made, changes, state)
+        _go_on(run.Trained(made, data, model), directory, used, stop, state)
+
+
+def _build(made: 'Run', data: Any, used: 'Devices') -> Any:
+    """Returns the compiled model of a run on its devices."""
+    used.check_batch_size(made.training.batch_size)
+    with program.naming_flags(), used.scope():
         model = made.build(data)
     if _STOP_AFTER.value is not None and _STOP_AFTER.value > made.training.epochs:
         raise errors.UsageError(f'--stop_after must be at most --epochs, {made.training.epochs}; '
                                 f'got {_STOP_AFTER.value}.')
-    family = families.family_of(run.Trained(made, data, model), program.given())
-    directory = Directory(workdir)
-    directory.create_or_resume(made, _RESUME.value)
-    print(data.describe())
-    seconds = _train(family, directory)
-    if seconds is not None:
-        trained = opening.restored(made, data, directory)  # Which computes in float32.
-        results.write_results(families.family_of(trained), directory, seconds,
-                              _SAMPLE_IMAGES.value, _SAMPLE_TEMPERATURE.value,
-                              _IMPORTANCE_SAMPLES.value)
+    return model
 
 
-def _train(family: 'Family', directory: 'Directory') -> float | None:
-    """Trains what is left of a run; returns the seconds that all epochs took, or None.
-
-    It is None if the run is to be resumed later.
-    """
-    from zoo.runs import callbacks
-    trained, run, data = family.trained, family.run, family.data
-    manager = directory.checkpoints(trained.model)
-    done = directory.restore(manager)
-    directory.keep_metrics(done)
-    training = run.training
+def _go_on(trained: Any, directory: 'Directory', used: 'Devices', stop: 'Stop',
+           state: 'State') -> None:
+    """Trains what is left of a run; then writes its results, unless they are there."""
+    from zoo.evaluation import families
+    from zoo.runs import training
+    from zoo.runs.progress import Progress
+    made, data = trained.run, trained.data
+    family, done = families.family_of(trained), state.epoch
+    last = min(made.training.epochs, _STOP_AFTER.value or made.training.epochs)
     if _STOP_AFTER.value is not None and _STOP_AFTER.value < done:
         raise errors.UsageError(f'--stop_after must be at least the {done} epochs that are done; '
                                 f'got {_STOP_AFTER.value}.')
-    last = min(training.epochs, _STOP_AFTER.value or training.epochs)
-    if done < last:
-        batches = data.train(training.batch_size, training.seed, epoch=done, repeat=True,
-                             labels=run.conditional)
-        trained.model.fit(
-            batches, epochs=last, initial_epoch=done,
-            steps_per_epoch=data.steps_per_epoch(training.batch_size), verbose=_VERBOSE.value,
-            shuffle=False,  # The data are shuffled already, by seed and epoch.
-            validation_data=data.evaluation('validation', 250, labels=run.conditional),
-            callbacks=callbacks.for_run(trained, directory, manager, family.watch(),
-                                        _announcement(run, done)))
-    if last < training.epochs:
-        print(f'stopped after epoch {last} of {training.epochs}; go on with --resume.')
-        return None
-    return float(manager.checkpoint.seconds)
+    if used.is_chief:
+        print(data.describe(), flush=True)
+    batch_size = made.training.batch_size
+    progress = Progress(_VERBOSE.value if used.is_chief else 0, last,
+                        data.steps_per_epoch(batch_size), batch_size, data.examples,
+                        _announcement(made, state.step) if used.is_chief else None)
+    loop = training.Training(trained, used, directory, family.watch(), stop, progress, state)
+    loop.go_on(last)
+    if used.is_chief:
+        _finish(trained, loop, directory, last)
+    used.agree(False)  # The other processes end once the chief's results are there.
+
+
+def _finish(trained: Any, loop: Any, directory: 'Directory', last: int) -> None:
+    """Writes the results of a run that is over, unless they are there; says why it stopped."""
+    from zoo.evaluation import families, results
+    from zoo.runs import opening
+    made, state = trained.run, loop.state
+    if loop.has_stopped_early:
+        print(f'stopped early after epoch {state.epoch}: {made.training.early_stopping} epochs '
+              f'without a better figure than epoch {state.best.epoch if state.best else 0} has.')
+    elif last < made.training.epochs:
+        print(f'stopped after epoch {last} of {made.training.epochs}; go on with --resume.')
+        return
+    if (directory.path / 'test.json').exists():
+        print(f'the run has ended after epoch {state.epoch}, and its results are there; --epochs '
+              'trains longer.')
+        return
+    opened = opening.restored(made, trained.data, directory)  # Which computes in float32.
+    results.write_results(families.family_of(opened), directory, state)
+
+
+def _changed(kept: 'Run') -> tuple['Run', dict[str, list[Any]]]:
+    """Returns a run with the flags that were given, and `{name: [old, new]}` of what they change.
+
+    Raises:
+        UsageError: If they change what a run cannot change.
+    """
+    from zoo.runs.directory import differences
+    values: dict[str, Any] = {'model': _MODEL.value, 'dataset': _DATASET.value,
+                              'recipe': _RECIPE.value, 'pad': _PAD.value, 'flips': _FLIPS.value,
+                              'data_dir': _absolute(_DATA_DIR.value)}
+    given = {name: value for name, value in values.items() if program.is_given(name)}
+    parts = {name: recipe_flags.overridden(getattr(kept, name))
+             for name in ('config', 'training', 'settings')}
+    for part in parts.values():
+        recipe_flags.check_used(part)
+    made = dataclasses.replace(kept, **given, **parts)
+    changes = differences(kept.to_json(), made.to_json())
+    may_change = {*recipe.CHANGEABLE, 'data_dir', *(f.name for f in dataclasses.fields(Settings))}
+    refused = [f'{name} ({old} there, {new} asked for)'
+               for name, (old, new) in changes.items() if name not in may_change]
+    if refused:
+        raise errors.UsageError(f'--workdir must hold the same model and data; {_WORKDIR.value!r} '
+                                f'differs in {", ".join(refused)}.')
+    return made, changes
+
+
+def _keep_changes(directory: 'Directory', made: 'Run', changes: dict[str, list[Any]],
+                  state: 'State') -> None:
+    """Records what was changed, and sets aside the results of the run before the change."""
+    if not changes:
+        return
+    entry: dict[str, Any] = {'epoch': state.epoch, 'step': state.step, **changes}
+    results = directory.path / 'test.json'
+    if results.exists() and state.epoch < made.training.epochs:
+        entry['test'] = config_file.read_json(results)
+    directory.write(dataclasses.replace(made, changes=(*made.changes, entry)))
+    if 'test' in entry:
+        results.unlink()
 
 
 def _announcement(run: 'Run', done: int) -> Callable[[str], None] | None:
@@ -150,81 +231,44 @@ def _announcement(run: 'Run', done: int) -> Callable[[str], None] | None:
         'the paper.', flush=True)
 
 
-def _check_flags(vectors: bool, config: Any) -> None:
+def _new_configs() -> tuple[recipe.Recipe, Any, recipe.Training, Settings]:
+    """Returns the recipe of a new run, and what the flags make of it and of the settings."""
+    dataset = program.required(_DATASET)
+    chosen = registry.recipe(_MODEL.value, _RECIPE.value, dataset, zoo_data.is_vectors(dataset))
+    return (chosen, recipe_flags.overridden(chosen.config),
+            recipe_flags.overridden(chosen.training), recipe_flags.overridden(Settings()))
+
+
+def _check_flags(chosen: recipe.Recipe, config: Any, training: recipe.Training,
+                 settings: Settings) -> None:
     """Checks that the flags suit each other, as far as that needs no TensorFlow.
 
     Args:
-        vectors: Whether the data are vectors.
+        chosen: The recipe.
         config: The hyper-parameters of the model.
+        training: Those of its training.
+        settings: How the run is kept.
 
     Raises:
         UsageError: If they do not.
     """
-    spec = registry.spec(_MODEL.value)
+    del chosen
+    for part in (config, training, settings):
+        recipe_flags.check_used(part)
+    dataset = program.required(_DATASET)
+    vectors, spec = zoo_data.is_vectors(dataset), registry.spec(_MODEL.value)
     if vectors and not spec.vectors:
         raise errors.UsageError(f'--dataset must be one of images for --model={spec.name}; '
                                 f'got {_DATASET.value!r}.')
     if vectors:
         program.refuse('for vectors', 'pad', 'flips', 'data_dir', *recipe.DATA_FIELDS, *(
             f.name for f in dataclasses.fields(config) if f.metadata['images_only']))
+    zoo_data.check(dataset, _DATA_DIR.value)
 
 
 def _absolute(path: str | None) -> str | None:
     return None if path is None else os.path.abspath(os.path.expanduser(path))
 
 
-def _define_flags(arguments: list[str]) -> help_text.Help:
-    """Defines the flags of the model that the arguments name; returns how help is arranged."""
-    names = flagfiles.all_given(arguments, 'model')
-    if len(set(names)) > 1:
-        raise errors.UsageError('--model must be given one value, in flagfiles and on the command '
-                                f'line together; got {" and ".join(dict.fromkeys(names))}.')
-    spec = registry.spec(names[0] if names else _DEFAULT)
-    dataset = flagfiles.given(arguments, 'dataset') or ''
-    chosen = registry.recipe(spec.name, flagfiles.given(arguments, 'recipe'), dataset,
-                             zoo_data.is_vectors(dataset))
-    for config in (recipe.Training, spec.config):
-        kinds = recipe.types(config)
-        recipe_flags.define((f, kinds[f.name], recipe.limits_of(f, kinds[f.name]))
-                            for f in dataclasses.fields(config))
-    training = [f.name for f in dataclasses.fields(recipe.Training)
-                if f.name not in recipe.DATA_FIELDS]
-    own = [f.name for f in dataclasses.fields(spec.config)]
-    defaults = dataclasses.asdict(chosen.config) | dataclasses.asdict(chosen.training)
-    if chosen.steps:
-        defaults['epochs'] = f'fitted to the data, about {chosen.steps:,} steps in all'
-        defaults['batch_size'] = f'{chosen.training.batch_size}, less for few examples'
-    return help_text.Help(
-        groups={'run': _RUN_FLAGS, 'data': _DATA_FLAGS,
-                f'training, with defaults of the recipe {chosen.name}': training,
-                f'model {spec.name}, with defaults of the recipe {chosen.name}': own},
-        defaults=defaults, conditions=_conditions(spec), notes=_notes(spec),
-        explain=lambda name: _explain(spec.name, name))
-
-
-def _conditions(spec: ModelSpec) -> dict[str, str]:
-    """Returns with which other flags each hyper-parameter of a model has a use."""
-    return {f.name: recipe.conditions(f) for f in dataclasses.fields(spec.config)}
-
-
-def _notes(spec: ModelSpec) -> dict[str, str]:
-    """Returns the paragraphs of the help below the flags: models, recipes, data sets, examples."""
-    models = '\n'.join(f'{other.name:12}{other.about}' for other in registry.MODELS.values())
-    data = (f'images:  {", ".join(dataset_names.EMBEDDED)}, or any image data set of '
-            'TensorFlow Datasets by its name\n'
-            f'vectors: {", ".join(densities.NAMES)}, or the path of a .csv or .npz table')
-    return {'models (--model)': models, f'recipes of {spec.name} (--recipe)': ', '.join(
-        spec.recipes), 'data sets (--dataset)': data, 'examples': _EXAMPLES}
-
-
-def _explain(model: str, name: str) -> str | None:
-    """Returns what is wrong with a flag that belongs to other models, or None if it does not."""
-    models = registry.models_with(name)
-    if not models:
-        return None
-    return (f'--{name} must be left out for --model={model}: it is a flag of '
-            f'{", ".join(models)}.')
-
-
 if __name__ == '__main__':
-    program.run(main, define=_define_flags)
+    program.run(main, define=training_flags.define)

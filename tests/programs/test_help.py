@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from zoo.models import glow, recipe, registry
+from zoo.runs.settings import Settings
 
 ROOT = pathlib.Path(__file__).parents[2]
 PROGRAMS = sorted(path.stem for path in (ROOT / 'zoo').glob('*.py') if path.stem != '__init__')
@@ -58,7 +59,8 @@ def test_help_has_every_flag(name):
     texts = entries(done.stdout)
     expected = defined(name)
     if name == 'train':
-        expected |= {f.name for c in (recipe.Training, glow.Config) for f in dataclasses.fields(c)}
+        expected |= {f.name for c in (Settings, recipe.Training, glow.Config)
+                     for f in dataclasses.fields(c)}
     assert len(expected) > 2 and set(texts) == expected | {'flagfile=FILE'}
     assert all(about for about in texts.values())
     assert f'python -m zoo.{name} ' in done.stdout

@@ -15,7 +15,6 @@ from zoo.latent_tools import flows as flow_tools
 from zoo.models import registry
 from zoo.pictures import grids
 from zoo.runs import opening
-from zoo.runs.directory import Directory
 from zoo.runs.run import Run
 
 
@@ -33,13 +32,7 @@ def workdir(tmp_path_factory):
     recipe = registry.recipe('glow', 'digits', 'digits')
     config = type(recipe.config)(levels=2, steps_per_level=1, width=4, reversible=False)
     run = Run('glow', 'digits', 'digits', False, None, config, recipe.training)
-    directory = Directory(path)
-    directory.create_or_resume(run, resume=False)
-    model = run.build(run.load_data(str(path.parent)))
-    manager = directory.checkpoints(model)
-    manager.checkpoint.epoch.assign(1)
-    manager.save()
-    return path
+    return tiny_run.keep(run, run.build(run.load_data(str(path.parent))), path)
 
 
 @pytest.fixture(scope='module')

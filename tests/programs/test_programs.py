@@ -64,10 +64,11 @@ def test_a_run_directory_is_sampled_by_its_bundle(run, tmp_path):
 def test_tensorboard_gets_scalars_and_images(run):
     directory, _ = run
     tags = set()
-    for path in (directory / 'tensorboard').iterdir():
+    for path in (directory / 'tensorboard').glob('*/*'):
         for record in tf.compat.v1.train.summary_iterator(str(path)):
-            tags.update(value.tag for value in record.summary.value)
-    assert {'bits_per_dim', 'val_bits_per_dim', 'samples', 'reconstruction_error'} <= tags
+            tags.update((path.parent.name, value.tag) for value in record.summary.value)
+    assert {('train', 'bits_per_dim'), ('validation', 'bits_per_dim'), ('validation', 'samples'),
+            ('validation', 'latents/level_0'), ('train', 'reconstruction_error')} <= tags
 
 
 def test_evaluate_agrees_with_training(run, place):

@@ -8,14 +8,15 @@ import subprocess
 import sys
 from unittest import mock
 
-import keras
 from absl import flags
 from absl.testing import flagsaver
 
 from zoo.cli import parsing
 from zoo.models import glow, recipe
+from zoo.runs import snapshot
 from zoo.runs.directory import Directory
 from zoo.runs.run import Run
+from zoo.runs.state import State
 
 
 def train(folder):
@@ -25,17 +26,20 @@ def train(folder):
               recipe.Training(learning_rate=.01, batch_size=256, epochs=1, ema=.5))
     data = run.load_data(folder / 'data')
     model = run.build(data)
-    directory = Directory(folder / 'run')
-    directory.create_or_resume(run, resume=False)
-    manager = directory.checkpoints(model)
+    model.prepare(data.train(256, seed=0))
+    for batch in data.train(256, seed=0):
+        logs = model.train_on_batch(batch, return_dict=True)
+    return keep(run, model, folder / 'run', logs['bits_per_dim'])
 
-    def keep(epoch, logs):
-        directory.add_metrics({'epoch': epoch + 1, 'seconds': 2., **logs,
-                               'val_bits_per_dim': logs['bits_per_dim']})
-        manager.checkpoint.epoch.assign(epoch + 1)
-        manager.save()  # At the end of fit, Keras replaces the weights by their averages.
-    model.fit(data.train(256, seed=0), epochs=1, verbose=0,
-              callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)])
+
+def keep(run, model, path, bits=0.):
+    """Makes a run directory as zoo.train leaves it after an epoch; returns its path."""
+    directory, state = Directory(path), State(step=5, seconds=2.)
+    with directory.create(run):
+        state.end_epoch({'epoch': 1, 'seconds': 2., 'loss': 1., 'bits_per_dim': bits,
+                         'val_bits_per_dim': bits})
+        directory.checkpoints().save(state, snapshot.take(model))
+        directory.write_metrics(state)
     return directory.path
 
 
@@ -46,6 +50,11 @@ def imported(name):
         yield importlib.import_module(f'zoo.{name}')
 
 
+def _define_of(module):
+    """Returns what defines the flags of zoo.train, which depend on the model; None otherwise."""
+    return module.training_flags.define if hasattr(module, 'training_flags') else None
+
+
 @contextlib.contextmanager
 def program(name):
     """Yields `run(**flags)`, which runs a program of the zoo in this process."""
@@ -54,7 +63,7 @@ def program(name):
             with flagsaver.flagsaver():
                 arguments = [f'--{key}={value}' for key, value in given.items()]
                 parsing.parse([name, *arguments],
-                                    define=getattr(module, '_define_flags', None))
+                                    define=_define_of(module))
                 module.main([])
         yield run
 

@@ -1,6 +1,6 @@
 """A run, a preset, a bundle and a compressed picture of version 0.1 can be read."""
 
-import dataclasses
+import csv
 import json
 import pathlib
 import shutil
@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_run
 from PIL import Image
 
 import zoo
@@ -58,30 +59,35 @@ def test_a_preset(data_dir):
     assert card['bits_per_dim'] == TOLD['bits_per_dim']
 
 
-def test_a_run_is_resumed_as_the_same_run_only(copy, data_dir):
+def test_a_run_is_gone_on_with(copy, data_dir):
+    """It is trained for a third epoch, and keeps the figures of the first two."""
+    def figures():
+        with (copy.path / 'metrics.csv').open(newline='') as file:
+            return [{name: float(text) for name, text in row.items()}
+                    for row in csv.DictReader(file)]
+    old = figures()
+    done = tiny_run.finish('train', '--resume', f'--workdir={copy.path}', '--epochs=3',
+                           f'--data_dir={data_dir}', '--verbose=0', '--sample_images=4')
+    assert done.returncode == 0, done.stderr
+    rows = figures()
+    assert rows[:2] == old and len(rows) == 3
+    assert rows[2]['step'] == 1.5 * old[1]['step'] and rows[2]['loss'] < 3
+    config = json.loads((copy.path / 'config.json').read_text())
+    assert config['format'] == 3 and config['data_dir'] == str(data_dir)
+    assert config['changes'][0]['epochs'] == [2, 3] and config['changes'][0]['epoch'] == 2
+
+
+def test_a_damaged_checkpoint_is_no_new_beginning(copy, data_dir):
     run = copy.read()
-    with pytest.raises(errors.UsageError, match='must be new, or give --resume'):
-        copy.create_or_resume(run, resume=False)
-    longer = dataclasses.replace(run, training=dataclasses.replace(run.training, epochs=3))
-    with pytest.raises(errors.UsageError,
-                       match=r'differs in epochs \(2 there, 3 asked for\)\.'):
-        copy.create_or_resume(longer, resume=True)
-    before = (copy.path / 'config.json').read_bytes()
-    copy.create_or_resume(run, resume=True)
-    assert (copy.path / 'config.json').read_bytes() == before
     model = run.build(run.load_data(data_dir))
-    assert copy.restore(copy.checkpoints(model)) == 2
-    copy.keep_metrics(2)
-    assert (copy.path / 'metrics.csv').read_text() == (OLD / 'run' / 'metrics.csv').read_text()
-
-
-def test_a_run_learns_where_its_data_are_when_it_is_resumed(copy):
-    """The folder of the data is no part of the run's identity: it is the same run."""
-    run = copy.read()
-    copy.create_or_resume(dataclasses.replace(run, data_dir='/elsewhere'), resume=True)
-    again = copy.read()
-    assert again == run and again.data_dir == '/elsewhere'
-    assert json.loads((copy.path / 'config.json').read_text())['format'] == 2
+    (copy.path / 'checkpoints' / 'checkpoint').unlink()  # The pointer says nothing new.
+    assert opening.resumed(model, copy, print).epoch == 2
+    data, = (copy.path / 'checkpoints').glob('ckpt-2.data*')
+    data.write_bytes(data.read_bytes()[:-1000])
+    said = []
+    with pytest.raises(errors.UsageError, match='--resume needs a checkpoint that is whole'):
+        opening.resumed(model, copy, said.append)
+    assert len(said) == 1 and 'ckpt-2' in said[0]
 
 
 def test_a_bundle():

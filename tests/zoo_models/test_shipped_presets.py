@@ -46,7 +46,7 @@ def test_the_command_on_the_card_is_that_of_the_run(name):
     assert program == 'python -m zoo.train' and words.pop() == 'workdir=RUN'
     with tiny_run.imported('train') as train, flagsaver.flagsaver():
         parsing.parse(['train', *(f'--{word}' for word in words)],
-                            define=train._define_flags)
+                            define=train.training_flags.define)
         given = flags.FLAGS
         chosen = registry.recipe(given.model, given.recipe, given.dataset)
         again = runs.Run(given.model, given.dataset, chosen.name, given.pad, given.flips,

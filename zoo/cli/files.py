@@ -1,43 +1,98 @@
 """Files that are there whole or not at all, and places where a program may write."""
 
 import json
+import math
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from zoo.cli import errors
 
 PathLike = str | os.PathLike
 
+_UNFINISHED = re.compile(r'\.unfinished-\d+-[0-9a-f]{8}')
+
 
 def write_whole(path: PathLike, content: str | bytes | Callable[[BinaryIO], Any]) -> None:
     """Writes a file so that `path` is there whole or not at all; replaces one that is there.
+
+    The file is on the disk, not in the system's buffers alone, before it gets its name.
 
     Args:
         path: The file.
         content: A text, written as UTF-8; bytes; or a function that writes to a binary file.
     """
     path = pathlib.Path(path)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')
+    number = zlib.crc32(os.fsencode(path.name))  # The name itself may be as long as a name can be.
+    unfinished = path.with_name(f'.unfinished-{os.getpid()}-{number:08x}')
     try:
         with unfinished.open('wb') as file:
             if callable(content):
                 content(file)
             else:
                 file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(path)
+        sync_folder(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def sync_folder(folder: PathLike) -> None:
+    """Sees to it that the names of the files in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_unfinished(folder: PathLike) -> None:
+    """Removes what `write_whole` could not finish in a folder, as its process was killed."""
+    for path in pathlib.Path(folder).glob('.*'):
+        if path.is_file() and _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: PathLike, values: Any) -> None:
     """Writes `values` as strict JSON, whole or not at all.
 
     Raises:
-        ValueError: If a number is not finite: JSON cannot say so.
+        Failure: If a number is not finite: JSON cannot say so.
     """
+    check_finite(values, pathlib.Path(path).name)
     write_whole(path, json.dumps(values, indent=2, allow_nan=False) + '\n')
+
+
+def check_finite(values: Any, name: str) -> None:
+    """Checks that what a JSON file is to hold is finite.
+
+    Args:
+        values: Nested dictionaries and lists.
+        name: The name of the file.
+
+    Raises:
+        Failure: If a number is not finite; the message says where it is.
+    """
+    for place, value in _leaves(values, ''):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise errors.Failure(f'{name} must hold finite numbers; {place} is {value}.')
+
+
+def _leaves(values: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Yields what nested dictionaries and lists hold, each with its place."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from _leaves(value, f'{place}.{key}' if place else str(key))
+    elif isinstance(values, (list, tuple)):
+        for index, value in enumerate(values):
+            yield from _leaves(value, f'{place}[{index}]')
+    else:
+        yield place, values
 
 
 def check_output(path: PathLike, suffixes: Sequence[str], overwrite: bool = False,

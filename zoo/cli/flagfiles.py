@@ -55,6 +55,16 @@ def given(arguments: list[str], flag: str) -> str | None:
     return values[-1] if values else None
 
 
+def is_set(arguments: list[str], flag: str) -> bool:
+    """Returns whether the arguments set a flag that is true or false."""
+    result = False
+    for argument in arguments:
+        name, _, text = argument.lstrip('-').partition('=')
+        if argument.startswith('-') and name in (flag, f'no{flag}'):
+            result = name == flag and text.lower() not in ('false', 'f', '0', 'no', 'n')
+    return result
+
+
 def _read(name: str) -> list[str]:
     """Returns the flags of a file and of those that it names, read without recursion."""
     flags: list[str] = []

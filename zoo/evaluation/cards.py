@@ -21,7 +21,7 @@ _PUBLISHED = {
 
 
 def history(workdir: str | os.PathLike) -> dict[str, Any]:
-    """Returns `epochs` and `training_seconds` of a run directory."""
+    """Returns `epochs` and `training_seconds` of a run directory: of all its epochs."""
     last = learning_curves.read(pathlib.Path(workdir) / 'metrics.csv')[-1]
     return {'epochs': int(last['epoch']), 'training_seconds': float(last['seconds'])}
 
@@ -44,7 +44,7 @@ def measure(family: Family, epochs: int, seconds: float, draws: int = 1,
         'model': run.model, 'dataset': run.dataset, 'recipe': run.recipe,
         'figure': family.format_figures(figures), **figures,
         'round_trip': trips, 'data': data.describe(), 'seed': run.training.seed,
-        'epochs': epochs, 'training_seconds': seconds,
+        'epochs': epochs, 'epoch': family.trained.epoch or epochs, 'training_seconds': seconds,
         'weights': sum(int(v.shape.num_elements()) for v in model.trainable_variables),
         'estimate': family.estimate,
         'published': _PUBLISHED.get((run.model, run.dataset)) if run.training.bits == 8 else None,
@@ -73,7 +73,7 @@ def command(run: Run, epochs: int, examples: int) -> str:
     for own, other in ((run.config, recipe.config), (run.training, recipe.training)):
         words += [f'--{f.name}={getattr(own, f.name)}' for f in dataclasses.fields(own)
                   if getattr(own, f.name) != getattr(other, f.name)]
-    if epochs < run.training.epochs:
+    if epochs < run.training.epochs and not run.training.early_stopping:
         words.append(f'--stop_after={epochs}')
     return f'python -m zoo.train {" ".join(words)} --workdir=RUN'
 
@@ -89,6 +89,9 @@ def text(name: str, card: dict[str, Any]) -> str:
                       for kind, error in card['round_trip'].items())
     bits = card['mantissa_bits']
     published = card['published']
+    epoch = card.get('epoch', card['epochs'])  # Older cards have the last one.
+    selected = '' if epoch == card['epochs'] else (
+        f' Epoch {epoch}, the best on the validation split.')
     rounded = '' if bits == 23 else f', rounded to {bits} bits of mantissa'
     lines = [
         f'# {name}', '',
@@ -99,7 +102,7 @@ def text(name: str, card: dict[str, Any]) -> str:
         *([f'- **Published**, by another protocol, bits/dim: {published}.'] if published else []),
         *([f'- **Round trip**, largest error: {trips}.'] if trips else []),
         f'- **Training**: {card["epochs"]} epochs in {card["training_seconds"]:,.0f} s, seed '
-        f'{card["seed"]}.',
+        f'{card["seed"]}.{selected}',
         f'- **Command**: `{card["command"]}`',
         f'- **Licence** of the weights: {card["licence"]}']
     if card['note']:

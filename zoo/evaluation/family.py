@@ -5,8 +5,8 @@ import os
 import pathlib
 from typing import Any
 
-from zoo.runs.callbacks import Watch
 from zoo.runs.run import Trained
+from zoo.runs.training import Watch
 
 
 class Family(abc.ABC):

@@ -91,6 +91,10 @@ class FlowWatch:
         """Returns the largest error of the round trip."""
         return {'reconstruction_error': self._round_trip.error(*self._probe)}
 
+    def latents(self) -> dict[str, np.ndarray]:
+        """Returns the latents of the images that `figures` looked at, by level."""
+        return {f'level_{i}': z for i, z in enumerate(tf.nest.flatten(self._round_trip.latents))}
+
     def samples(self) -> tf.Tensor | None:
         """Returns sampled images as float32."""
         with self._trained.averaged_weights():

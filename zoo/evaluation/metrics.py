@@ -4,6 +4,7 @@ Images have bits per dimension, vectors have a log-likelihood in nats.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -97,10 +98,14 @@ class RoundTrip:
 
     Args:
         model: The model.
+
+    Attributes:
+        latents: The latents of the examples that `error` was last called with.
     """
 
     def __init__(self, model: tfp_glow.FlowModel) -> None:
         self._model = model
+        self.latents: Any = []
         self._inverse = tf.function(model.flow.bijector.inverse, reduce_retracing=True)
         self._forward = tf.function(model.flow.bijector.forward, reduce_retracing=True)
 
@@ -121,8 +126,8 @@ class RoundTrip:
             pixel_range = objective.bins * objective.grey_level
         with self._model.averaged_weights():
             latents = self._inverse(tf.constant(data), **given)
-            latents = tf.nest.map_structure(lambda z: tf.constant(z.numpy()), latents)
-            again = self._forward(latents, **given)
+            self.latents = tf.nest.map_structure(lambda z: z.numpy(), latents)
+            again = self._forward(tf.nest.map_structure(tf.constant, self.latents), **given)
         return float(np.max(np.abs(again - data))) / pixel_range
 
 

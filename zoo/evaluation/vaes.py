@@ -125,10 +125,18 @@ class _Watch:
     def __init__(self, trained: Trained) -> None:
         self._trained, vae = trained, trained.model.vae
         self._sample = tf.function(lambda: vae.sample(_WATCHED, [0, 1], mean=True))
+        self._probe, _ = trained.examples(
+            'validation', min(_WATCHED, trained.data.sizes['validation']))
+        self._encode = tf.function(vae.encode)
 
     def figures(self) -> dict[str, float]:
         """Returns no further figures."""
         return {}
+
+    def latents(self) -> dict[str, tf.Tensor]:
+        """Returns the latents of validation images by layer, with the averaged weights."""
+        with self._trained.averaged_weights():
+            return {f'layer_{i}': z for i, z in enumerate(self._encode(self._probe))}
 
     def samples(self) -> tf.Tensor:
         """Returns the pictures, with the averaged weights."""

@@ -96,7 +96,8 @@ RECIPES = {
     'digits': Recipe(
         Config(levels=2, steps_per_level=8, width=64, top_prior='position', position_bias=True,
                minimum_scale=.1, reversible=False),
-        recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99)),
+        recipe.Training(learning_rate=2e-3, batch_size=64, epochs=30, ema=.99,
+                        early_stopping=4)),
     'photo_patches': Recipe(
         Config(levels=3, steps_per_level=8, width=64, minimum_scale=.3),
         recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),

@@ -19,7 +19,7 @@ def field(default: Any, help_text: str, limits: ranges.Range | None = None,
     """Returns a dataclass field with all that its flag needs to know.
 
     Args:
-        default: The value without a recipe.
+        default: The value without a recipe. If it is None, the field takes None too.
         help_text: What `--help` says of the flag.
         limits: The numbers that it takes; the default is `ranges.COUNT` for an integer and
             `ranges.NOT_NEGATIVE` for a float.
@@ -35,9 +35,11 @@ def field(default: Any, help_text: str, limits: ranges.Range | None = None,
 
 
 def types(config: Any) -> dict[str, type]:
-    """Returns the type of each field of a dataclass of hyper-parameters."""
+    """Returns the type of each field of a dataclass of hyper-parameters, apart from None."""
     hints = typing.get_type_hints(config if isinstance(config, type) else type(config))
-    return {f.name: hints[f.name] for f in dataclasses.fields(config)}
+    return {f.name: next((kind for kind in typing.get_args(hints[f.name])
+                          if kind is not type(None)), hints[f.name])
+            for f in dataclasses.fields(config)}
 
 
 def limits_of(field_: dataclasses.Field, kind: type) -> ranges.Range | None:
@@ -90,6 +92,8 @@ def _condition(name: str, values: Values) -> str:
 
 def _broken_rule(f: dataclasses.Field, kind: type, value: Any) -> str | None:
     """Returns the rule that a value breaks, 'must be ...', or None."""
+    if value is None and f.default is None:
+        return None
     if kind is bool or isinstance(value, bool):
         return None if kind is bool and isinstance(value, bool) else f'must be {_name(kind)}'
     if kind is str:
@@ -158,6 +162,9 @@ class Training(Hyperparameters):
         0., 'Share of the sides by which training images are moved at most, at random; edges are '
         'repeated.', ranges.PART)
     upside_down: bool = field(False, 'Mirror half of the training images top to bottom.')
+    early_stopping: int = field(
+        0, 'Stop after so many epochs without a better figure on the validation split; 0 for '
+        'never.', ranges.WHOLE)
     jit_compile: bool = field(
         False, 'Compile with XLA, which suits GPUs; on CPUs loops become slow.')
     seed: int = field(
@@ -165,6 +172,9 @@ class Training(Hyperparameters):
         ranges.WHOLE)
 
 
+# The fields that may change within a run: they bear on the steps to come only.
+CHANGEABLE = ('learning_rate', 'schedule', 'decay', 'warmup_epochs', 'epochs', 'clip_norm',
+              'early_stopping')
 DATA_FIELDS = ('bits', 'binarize', 'shifts', 'upside_down')  # The fields that change the data.
 
 

@@ -89,4 +89,6 @@ def _metric(rows: Rows) -> str:
 
 
 def _curve(rows: Rows, key: str) -> Curve:
+    """Returns the curve of a column; an epoch whose figure was not finite, '', is left out."""
+    rows = [row for row in rows if row[key] != '']
     return [int(row['epoch']) for row in rows], [float(row[key]) for row in rows]

@@ -1,17 +1,25 @@
 """Defines `Directory`: a run on disk, with its config, its checkpoints and its metrics."""
 
+import contextlib
 import csv
-import dataclasses
-import json
+import io
 import os
 import pathlib
+import shutil
 from typing import Any
 
-import tensorflow as tf
-
-import tfp_glow
 from zoo.cli import errors, files
+from zoo.runs import config_file, lock
+from zoo.runs.checkpoints import Checkpoints
 from zoo.runs.run import Run
+from zoo.runs.state import State
+
+# What a run leaves in its directory.
+_FILES = ('config.json', 'metrics.csv', 'test.json', 'samples.png', 'reconstructions.png',
+          'evaluation.json', 'diagnosis.json')
+_FOLDERS = ('checkpoints', 'tensorboard', 'saved_model')
+# What is there only after a checkpoint was written.
+_LATER = ('metrics.csv', 'test.json', 'tensorboard', 'saved_model', 'samples.png')
 
 
 class Directory:
@@ -30,111 +38,127 @@ class Directory:
         Raises:
             UsageError: If the directory holds no run, or one that cannot be read.
         """
+        values = config_file.read(self.path)
         try:
-            values = json.loads((self.path / 'config.json').read_text(encoding='utf-8'))
-            if not isinstance(values, dict):
-                raise ValueError(f'it must hold an object; it holds {type(values).__name__}')
             return Run.from_json(values)
-        except (FileNotFoundError, NotADirectoryError):
-            raise errors.UsageError(f'--workdir must be a run directory with a config.json; '
-                                    f'got {str(self.path)!r}.') from None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError,
-                RecursionError) as error:
-            raise errors.UsageError(f'--workdir holds a config.json that cannot be read '
-                                    f'({error}); got {str(self.path)!r}.') from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise config_file.unreadable(self.path, error) from None
 
-    def create_or_resume(self, run: Run, resume: bool) -> None:
-        """Creates the directory for `run`, or checks that it holds the same run to go on with.
+    def check_new(self, overwrite: bool = False) -> None:
+        """Checks that a new run may be kept here.
+
+        Args:
+            overwrite: Whether a run that is here may be removed.
+
+        Raises:
+            UsageError: If the directory holds a run and `overwrite` is False, or something else.
+        """
+        if (self.path / config_file.NAME).exists():
+            if not overwrite:
+                raise errors.UsageError(
+                    '--workdir must be new; give --resume to go on with its run, or --overwrite to '
+                    f'remove it; {str(self.path)!r} holds a run.')
+        elif self.path.exists() and (not self.path.is_dir() or any(
+                p for p in self.path.iterdir() if p.name != lock.NAME)):
+            raise errors.UsageError(f'--workdir must be new or empty; got {str(self.path)!r}.')
+
+    def create(self, run: Run, overwrite: bool = False) -> contextlib.ExitStack:
+        """Makes the directory and keeps `run` in it; returns its lock, to be closed at the end.
 
         Args:
             run: The run to keep.
-            resume: Whether the user asked to go on with an interrupted run.
+            overwrite: Whether a run that is here is removed.
 
         Raises:
-            UsageError: If the directory holds something else, or if it holds a run and `resume` is
-                False, or if it cannot be written.
+            UsageError: As `check_new`; or if the directory belongs to another process, or cannot
+                be written.
         """
-        if (self.path / 'config.json').exists():
-            old = self.read()
-            if old != run:
-                raise errors.UsageError(
-                    f'--workdir must be new or hold the same config; {str(self.path)!r} differs '
-                    f'in {_differences(old.to_json(), run.to_json())}.')
-            if not resume:
-                raise errors.UsageError(f'--workdir must be new, or give --resume to go on with '
-                                        f'it; {str(self.path)!r} holds a run.')
-            run = dataclasses.replace(run, data_dir=run.data_dir or old.data_dir)
-            if run.data_dir == old.data_dir:
-                return
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise errors.UsageError(f'--workdir must be new or empty; got {str(self.path)!r}.')
+        self.check_new(overwrite)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            files.write_json(self.path / 'config.json', run.to_json())
         except OSError as error:
-            raise errors.UsageError(f'--workdir must be a folder that can be written '
-                                    f'({error.strerror}); got {str(self.path)!r}.') from None
+            raise self._cannot_be_written(error) from None
+        owned = self.own()
+        if overwrite:
+            self._remove_run()
+        self.write(run)
+        return owned
 
-    def checkpoints(self, model: Any) -> tf.train.CheckpointManager:
-        """Returns the manager of checkpoints: of weights, optimizer, averages, epoch and time."""
-        model.optimizer.build(model.trainable_variables)
-        epoch = tf.Variable(0, trainable=False, dtype=tf.int64, name='epoch')
-        seconds = tf.Variable(0., trainable=False, dtype=tf.float64, name='seconds')
-        checkpoint = tf.train.Checkpoint(
-            **_parts(model), epoch=epoch, seconds=seconds,
-            optimizer={str(i): v.value for i, v in enumerate(model.optimizer.variables)})
-        return tf.train.CheckpointManager(checkpoint, str(self.path / 'checkpoints'),
-                                          max_to_keep=2)
-
-    def restore(self, manager: tf.train.CheckpointManager) -> int:
-        """Restores the newest checkpoint, if there is one; returns the number of finished epochs.
+    def own(self) -> contextlib.ExitStack:
+        """Returns the lock of the directory, to be closed at the end; removes what was unfinished.
 
         Raises:
-            Failure: If the checkpoint cannot be read.
+            UsageError: If the directory belongs to another process, or cannot be written.
         """
-        if manager.latest_checkpoint is None:
-            return 0
+        stack = contextlib.ExitStack()
         try:
-            manager.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-        except (AssertionError, tf.errors.OpError, ValueError) as error:
-            raise errors.Failure(f'the checkpoint in {str(self.path)!r} cannot be read: '
-                                 f'{str(error).splitlines()[0]}') from None
-        return int(manager.checkpoint.epoch)
+            stack.enter_context(lock.locked(self.path))
+            files.remove_unfinished(self.path)
+            self.checkpoints().remove_unfinished()
+            for folder in (self.path / 'saved_model').glob('.unfinished-*'):
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise self._cannot_be_written(error) from None
+        return stack
 
-    def keep_metrics(self, epochs: int) -> None:
-        """Removes from metrics.csv what an interrupted run wrote after its last checkpoint."""
+    def write(self, run: Run) -> None:
+        """Writes config.json.
+
+        Raises:
+            UsageError: If the directory cannot be written.
+        """
+        try:
+            files.write_json(self.path / config_file.NAME, run.to_json())
+        except OSError as error:
+            raise self._cannot_be_written(error) from None
+
+    def checkpoints(self, keep: int = 2) -> Checkpoints:
+        """Returns the folder of the checkpoints, of which the newest `keep` ones are kept."""
+        return Checkpoints(self.path / 'checkpoints', keep)
+
+    def has_progress(self) -> bool:
+        """Returns whether files are there that a run leaves after its first checkpoint only."""
+        return any((self.path / name).exists() for name in _LATER)
+
+    def write_metrics(self, state: State) -> None:
+        """Writes metrics.csv anew, from the figures of all epochs that the state holds.
+
+        The columns are those of all rows, in their order; a figure that is not there, or is not
+        finite, is left empty.
+        """
         path = self.path / 'metrics.csv'
-        if path.exists():
-            with path.open(newline='') as file:
-                header, *rows = list(csv.reader(file))
-            rows = [row for row in rows if len(row) == len(header) and int(row[0]) <= epochs]
-            files.write_whole(path, '\n'.join(','.join(row) for row in [header, *rows]) + '\n')
+        if not state.rows:
+            path.unlink(missing_ok=True)
+            return
+        names = list(dict.fromkeys(name for row in state.rows for name in row))
+        text = io.StringIO(newline='')
+        writer = csv.DictWriter(text, names, restval='', lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(state.rows)
+        files.write_whole(path, text.getvalue())
 
-    def add_metrics(self, row: dict[str, Any]) -> None:
-        """Appends the figures of one epoch to metrics.csv."""
-        path = self.path / 'metrics.csv'
-        new = not path.exists()
-        with path.open('a', newline='') as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+    def _remove_run(self) -> None:
+        for name in _FOLDERS:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in _FILES:
+            (self.path / name).unlink(missing_ok=True)
 
-
-def _parts(model: Any) -> dict[str, Any]:
-    """Returns `{name: module}` of all parts that a model trains."""
-    if isinstance(model, tfp_glow.vaes.VAEModel):
-        return {'vae': model.vae}
-    parts = {'flow': model.flow, 'noise': model.noise, 'classifier': model.objective.classifier}
-    return {name: part for name, part in parts.items() if part is not None}
+    def _cannot_be_written(self, error: OSError) -> errors.UsageError:
+        return errors.UsageError(f'--workdir must be a folder that can be written '
+                                 f'({error.strerror}); got {str(self.path)!r}.')
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = '') -> str:
-    """Returns in words in which values two runs differ."""
-    differences = []
-    for key in new:
-        if isinstance(new[key], dict):
-            differences.append(_differences(old.get(key, {}), new[key]))
-        elif old.get(key) != new[key] and key not in ('format', 'tfp_glow_version', 'data_dir'):
-            differences.append(f'{prefix}{key} ({old.get(key)} there, {new[key]} asked for)')
-    return ', '.join(text for text in differences if text)
+def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    """Returns `{name: [old value, new value]}` of the values in which two runs differ.
+
+    Args:
+        old: The `to_json` of a run.
+        new: That of another.
+    """
+    changed: dict[str, list[Any]] = {}
+    for name, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(name), dict):
+            changed |= differences(old[name], value)
+        elif old.get(name) != value and name not in ('format', 'tfp_glow_version', 'changes'):
+            changed[name] = [old.get(name), value]
+    return changed

@@ -1,15 +1,19 @@
 """Opens a run directory or a preset as a `Trained`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from zoo.cli import errors
-from zoo.runs import preset, preset_folder
+from zoo.models.assembly import Model
+from zoo.runs import older_checkpoints, optimizer, preset, preset_folder, snapshot
+from zoo.runs.checkpoints import Arrays
 from zoo.runs.directory import Directory
 from zoo.runs.run import Run, Trained
+from zoo.runs.state import State
 
 
 def load(workdir: str, data_dir: str | None = None) -> Trained:
-    """Returns the model of a run directory with the weights of its newest checkpoint.
+    """Returns the model of a run directory with the weights of the epoch that its run selects.
 
     The model computes in float32. Its averaged weights are in its optimizer, as after training.
 
@@ -30,13 +34,47 @@ def restored(run: Run, data: Any, directory: Directory) -> Trained:
     """Returns a run as `load` does, with data that were loaded before.
 
     Raises:
-        UsageError: If the directory has no checkpoint.
+        UsageError: If the directory has no checkpoint that is whole.
     """
     model = run.build(data, for_training=False)
-    if not directory.restore(directory.checkpoints(model)):
-        raise errors.UsageError(f'--workdir must hold a checkpoint; {str(directory.path)!r} has '
-                                'none.')
-    return Trained(run, data, model)
+    checkpoint = _selected(run.settings.select, directory)
+    if checkpoint is None:
+        state = older_checkpoints.restore(directory.path, model, print)
+        if state is None:
+            raise errors.UsageError('--workdir must hold a checkpoint that is whole; '
+                                    f'{str(directory.path)!r} has none.')
+    else:
+        state, arrays = checkpoint
+        _put_back(model, arrays, directory)
+    return Trained(run, data, model, state.epoch)
+
+
+def resumed(model: Model, directory: Directory, say: Callable[[str], None],
+            is_owner: bool = True) -> State | None:
+    """Puts the newest whole checkpoint into a model; returns its state, or None without one.
+
+    Args:
+        model: The compiled model.
+        directory: The directory of its run, which this process owns.
+        say: A function that is told, in a line, of each checkpoint that is damaged.
+        is_owner: Whether this process owns the directory; another one only reads.
+
+    Raises:
+        UsageError: If no checkpoint is whole, although the run had written one.
+    """
+    checkpoints = directory.checkpoints()
+    checkpoint = checkpoints.newest(say) if is_owner else next(checkpoints.whole(), None)
+    if checkpoint is not None:
+        state, arrays = checkpoint
+        _put_back(model, arrays, directory)
+        optimizer.halve(model.optimizer, state.halvings)
+        return state
+    older = older_checkpoints.restore(directory.path, model, say)
+    if older is None and directory.has_progress():
+        raise errors.UsageError(
+            f'--resume needs a checkpoint that is whole; {str(directory.path)!r} has none. '
+            '--overwrite removes the run and starts anew.')
+    return older
 
 
 def open_run_or_preset(workdir: str | None, preset_name: str | None,
@@ -51,3 +89,26 @@ def open_run_or_preset(workdir: str | None, preset_name: str | None,
         return load(workdir or '', data_dir)
     opened = preset.read(preset_name)
     return Trained(opened.run, opened.run.load_data(data_dir), opened.model)
+
+
+def _selected(select: str, directory: Directory) -> tuple[State, Arrays] | None:
+    """Returns the checkpoint of the best epoch or of the last one; None if none is whole."""
+    whole = directory.checkpoints().whole()
+    newest = next(whole, None)
+    if newest is None or select == 'last' or newest[0].best is None:
+        return newest
+    best = newest[0].best
+    for checkpoint in (newest, *whole):
+        if checkpoint[0].step == best.step and checkpoint[0].epoch == best.epoch:
+            return checkpoint
+    print(f'warning: the checkpoint of the best epoch, {best.epoch}, is not there or damaged; that '
+          f'of epoch {newest[0].epoch} is taken.')
+    return newest
+
+
+def _put_back(model: Model, arrays: Arrays, directory: Directory) -> None:
+    try:
+        snapshot.put_back(model, arrays)
+    except ValueError as error:
+        raise errors.Failure(f'the checkpoint in {str(directory.path)!r} is not that of its '
+                             f'config.json: {error}.') from None

@@ -1,14 +1,15 @@
 """Writes presets: the averaged weights of a trained model, as arrays in an npz file."""
 
 import dataclasses
-import json
 import os
 import pathlib
+import shutil
 import zipfile
 from collections.abc import Callable
 
 import numpy as np
 
+from zoo.cli import errors, files
 from zoo.runs import preset, preset_folder
 from zoo.runs.run import Trained
 
@@ -21,16 +22,32 @@ def write(trained: Trained, folder: str | os.PathLike,
 
     Args:
         trained: The run, its data and its model.
-        folder: The path of a folder that does not exist or is empty.
+        folder: The path of a folder that does not exist or is empty. It is there once all is in
+            it; what a killed process left of it is removed.
         fill: A function that is called with the folder before the sums are made. It writes the card
             and the pictures.
+
+    Raises:
+        Failure: If a weight or a figure is not finite.
     """
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = folder.with_name(f'.unfinished-{folder.name}')
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        _fill(trained, unfinished, fill)
+        unfinished.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _fill(trained: Trained, folder: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> None:
+    """Writes all files of a preset into a folder."""
     run = dataclasses.replace(trained.run, data_dir=None)  # It is a folder of this machine.
     events = run.events(trained.data)
     config = {'preset_format': preset.FORMAT, 'run': run.to_json(), 'data': events.to_json()}
-    (folder / 'config.json').write_text(json.dumps(config, indent=2, allow_nan=False) + '\n')
+    files.write_json(folder / 'config.json', config)
     with trained.averaged_weights():
         values: dict[str, np.ndarray] = {}
         trained.model.save_own_variables(values)
@@ -61,5 +78,7 @@ def _save(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes an npz for `np.load`; that of rounded weights is a fifth smaller than NumPy's own."""
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_LZMA) as archive:
         for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise errors.Failure(f'a preset must hold finite weights; {name} is not finite.')
             with archive.open(f'{name}.npy', 'w', force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)

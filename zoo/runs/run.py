@@ -12,8 +12,11 @@ from zoo.models.options import Events
 from zoo.models.recipe import Training
 from zoo.models.spec import Kind, ModelSpec
 from zoo.runs import optimizer
+from zoo.runs.settings import Settings
 
-FORMAT = 2  # The format of config.json. Format 1 has no `data_dir`.
+# The format of config.json. Format 1 has no `data_dir`, formats 1 and 2 have no `settings`,
+# `changes` and `start`.
+FORMAT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +31,12 @@ class Run:
         flips: Whether training mirrors images; None for the default of the data set.
         config: The hyper-parameters of the model.
         training: The hyper-parameters of the training.
-        data_dir: The folder where TFDS keeps the data set. Runs that differ in it alone are equal.
+        data_dir: The folder where TFDS keeps the data set. Runs that differ in it, or in what
+            follows, are equal.
+        settings: How the run is kept, where it is computed, and what is left of it.
+        changes: What was changed while it went on, in order: dictionaries of `epoch`, after which
+            it was, and of `{name: [old value, new value]}`.
+        start: Where its first weights came from; None for fresh ones.
     """
 
     model: str
@@ -39,11 +47,15 @@ class Run:
     config: Any
     training: Training
     data_dir: str | None = dataclasses.field(default=None, compare=False)
+    settings: Settings = dataclasses.field(default=Settings(), compare=False)
+    changes: tuple[dict[str, Any], ...] = dataclasses.field(default=(), compare=False)
+    start: dict[str, Any] | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the types of what config.json may hold."""
         for name, kinds in (('model', str), ('dataset', str), ('recipe', str), ('pad', bool),
-                            ('flips', (bool, type(None))), ('data_dir', (str, type(None)))):
+                            ('flips', (bool, type(None))), ('data_dir', (str, type(None))),
+                            ('start', (dict, type(None)))):
             if not isinstance(getattr(self, name), kinds):
                 raise ValueError(f'{name} must not be {getattr(self, name)!r}')
 
@@ -61,10 +73,13 @@ class Run:
         if values.get('format', 1) not in range(1, FORMAT + 1):
             raise ValueError(f'it has format {values["format"]}, of tfp_glow '
                              f'{values.get("tfp_glow_version")}; this version reads up to {FORMAT}')
+        older = values.get('format', 1) < 3  # Their last epoch was what counted.
         values = {k: v for k, v in values.items() if k not in ('format', 'tfp_glow_version')}
         config = registry.spec(values['model']).config(**values.pop('config'))
         training = Training(**values.pop('training'))
-        return cls(config=config, training=training, **values)
+        settings = Settings(**values.pop('settings', {'select': 'last'} if older else {}))
+        changes = tuple(values.pop('changes', ()))
+        return cls(config=config, training=training, settings=settings, changes=changes, **values)
 
     @property
     def spec(self) -> ModelSpec:
@@ -135,11 +150,13 @@ class Trained:
         run: The run.
         data: The `ImageData` or `VectorData` of the run.
         model: The `FlowModel` or `VAEModel` of the run.
+        epoch: The number of epochs that made its weights; None if it is not known.
     """
 
     run: Run
     data: Any
     model: Any
+    epoch: int | None = None
 
     @property
     def kind(self) -> Kind:
