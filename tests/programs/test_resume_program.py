@@ -135,6 +135,15 @@ def test_overwrite_starts_anew(run):
     assert (run / 'metrics.csv').read_text().count('\n') == 2 and (run / 'mine.txt').exists()
 
 
+def test_what_a_kill_left_before_the_first_step_is_no_obstacle(tmp_path):
+    run = tmp_path / 'run'
+    run.mkdir()
+    (run / '.lock').write_text('{}')
+    (run / '.unfinished-77-01234567').write_text('half a config')
+    done = train(*_SMALL, '--epochs=1', '--stop_after=1', f'--workdir={run}')
+    assert done.returncode == 0 and not list(run.glob('.*')), done.stderr
+
+
 def test_a_kill_while_results_are_written_leaves_nothing_behind(run):
     (run / 'test.json').unlink()
     (run / '.unfinished-results').write_text('1\n')

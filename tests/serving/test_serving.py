@@ -258,6 +258,8 @@ def test_a_broken_flow_leaves_nothing_behind(tmp_path):
     broken.trainable_variables[0].assign(np.nan * broken.trainable_variables[0])
     with pytest.raises(ValueError, match='flow must give finite samples'):
         serving.export(broken, tmp_path)
+    with pytest.raises(ValueError, match='must have finite weights; .* is not'):
+        serving.export(broken, tmp_path, bins=17, golden_images=np.zeros([1, 8, 8, 1], np.uint8))
     assert not list(tmp_path.iterdir())
 
 

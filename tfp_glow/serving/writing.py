@@ -72,7 +72,7 @@ def export(model_or_flow: Model, directory: str | os.PathLike[str], bins: int | 
 
     Raises:
         ValueError: If an argument is out of its range or is for another kind of model, or if the
-            model gives no finite answers.
+            model has weights or gives answers that are not finite.
 
     ```python
     >>> import tempfile, tensorflow as tf, tfp_glow
@@ -96,6 +96,7 @@ def export(model_or_flow: Model, directory: str | os.PathLike[str], bins: int | 
     unfinished = pathlib.Path(tempfile.mkdtemp(prefix='.unfinished-', dir=directory))
     try:
         with averaged():
+            _check_finite(distribution)
             _write(make(distribution), golden, unfinished)
         unfinished.chmod(directory.stat().st_mode)  # mkdtemp's mode is for the owner only.
         return _rename(unfinished, directory)
@@ -179,6 +180,13 @@ def _frozen(flow: tfd.Distribution) -> tfd.Distribution:
         lambda value: tf.Variable(value, trainable=False, name='frozen'),
         parts.frozen_values(flow.bijector))
     return flow.copy(bijector=parts.with_frozen(flow.bijector, values))
+
+
+def _check_finite(distribution: tf.Module) -> None:
+    for variable in distribution.variables:
+        value = variable.numpy()
+        if value.dtype.kind == 'f' and not np.isfinite(value).all():
+            raise ValueError(f'model_or_flow must have finite weights; {variable.name} is not.')
 
 
 def _write(answers: modules.AnyAnswers, golden: np.ndarray | None, path: pathlib.Path) -> None:

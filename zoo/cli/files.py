@@ -54,8 +54,13 @@ def sync_folder(folder: PathLike) -> None:
 def remove_unfinished(folder: PathLike) -> None:
     """Removes what `write_whole` could not finish in a folder, as its process was killed."""
     for path in pathlib.Path(folder).glob('.*'):
-        if path.is_file() and _UNFINISHED.fullmatch(path.name):
+        if path.is_file() and is_unfinished(path):
             path.unlink(missing_ok=True)
+
+
+def is_unfinished(path: pathlib.Path) -> bool:
+    """Returns whether a file has a name that `write_whole` gives before the file is finished."""
+    return _UNFINISHED.fullmatch(path.name) is not None
 
 
 def write_json(path: PathLike, values: Any) -> None:

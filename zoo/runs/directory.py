@@ -59,7 +59,8 @@ class Directory:
                     '--workdir must be new; give --resume to go on with its run, or --overwrite to '
                     f'remove it; {str(self.path)!r} holds a run.')
         elif self.path.exists() and (not self.path.is_dir() or any(
-                p for p in self.path.iterdir() if p.name != lock.NAME)):
+                p for p in self.path.iterdir()
+                if p.name != lock.NAME and not files.is_unfinished(p))):
             raise errors.UsageError(f'--workdir must be new or empty; got {str(self.path)!r}.')
 
     def create(self, run: Run, overwrite: bool = False) -> contextlib.ExitStack:
