@@ -117,6 +117,9 @@ def _resume(directory: 'Directory', stop: 'Stop') -> None:
             model.prepare(data.train(made.training.batch_size, made.training.seed,
                                         labels=made.conditional))
             state = State()
+        if made.training.epochs < state.epoch:
+            raise errors.UsageError(f'--epochs must be at least the {state.epoch} epochs that are '
+                                    f'done; got {made.training.epochs}.')
         if used.is_chief:
             _keep_changes(directory, made, changes, state)
         _go_on(run.Trained(made, data, model), directory, used, stop, state)

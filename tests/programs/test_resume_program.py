@@ -82,6 +82,7 @@ def test_longer_training_is_recorded(run):
     (['--from=glow_digits'], '--from must be left out with --resume'),
     (['--levels=3'], '--levels must be left out for --model=maf'),
     (['--stop_after=1'], '--stop_after must be at least the 2 epochs that are done'),
+    (['--epochs=1'], '--epochs must be at least the 2 epochs that are done; got 1'),
     (['--save_every=10'], '--save_every must be a time such as'),
     (['--save_every=0m'], '--save_every must be a time such as'),
     (['--replicas=2'], '--replicas must be left out with --strategy=none'),

@@ -58,7 +58,8 @@ def test_damaged_ones_are_set_aside(checkpoints, damage):
     said = []
     state, arrays = checkpoints.newest(said.append)
     assert state.step == 15 and arrays['w'] == 15.
-    assert len(said) == 1 and 'step-20.checkpoint' in said[0] and 'set aside' in said[0]
+    assert len(said) == 2 and 'step-20.checkpoint' in said[0] and 'set aside' in said[0]
+    assert said[1] == 'the run goes on from step 15, in epoch 2; 5 steps are lost.'
     assert (checkpoints.folder / 'step-20.checkpoint.damaged').exists()
     assert checkpoints.steps() == [15, 10]
 

@@ -67,7 +67,8 @@ def test_tables_have_no_doubles(straight, tmp_path):
     for path in (tmp_path / 'run' / 'checkpoints').glob('step-7.*'):
         path.write_bytes(b'')  # The first epoch is lost too.
     run.go_on()
-    assert len(run.said) == 1 and 'step-7.checkpoint' in run.said[0]
+    assert len(run.said) == 2 and 'step-7.checkpoint' in run.said[0]
+    assert run.said[1] == 'the run goes on from step 0, in epoch 1; 7 steps are lost.'
     check_equal(run, straight)
     with (run.directory.path / 'metrics.csv').open(newline='') as file:
         assert [row['epoch'] for row in csv.DictReader(file)] == ['1', '2']

@@ -60,16 +60,22 @@ class Checkpoints:
         Damaged ones that are newer are set aside, by a name that ends in `.damaged`.
 
         Args:
-            say: A function that is told, in a line, of each that is damaged, and what is lost.
+            say: A function that is told, in a line, of each that is damaged, and of what is lost.
         """
+        lost = 0
         for step in self.steps():
+            lost = lost or step
             try:
-                return self._read(step)
+                state, arrays = self._read(step)
             except Damaged as damage:
                 path = self._path(step)
                 path.replace(path.with_name(f'{path.name}.damaged'))
-                say(f'warning: the checkpoint {str(path)!r} is set aside, as {damage}; the steps '
-                    'since the one before it are lost.')
+                say(f'warning: the checkpoint {str(path)!r} is set aside: {damage}.')
+                continue
+            if step < lost:
+                say(f'the run goes on from step {step:,}, in epoch {state.epoch + 1}; '
+                    f'{lost - step:,} steps are lost.')
+            return state, arrays
         return None
 
     def at(self, step: int) -> tuple[State, Arrays]:
