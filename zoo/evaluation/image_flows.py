@@ -35,9 +35,10 @@ class ImageFlow(Family):
     def format_figures(self, figures: dict[str, Any]) -> str:
         """Returns what `figures` returned in one line."""
         draws = figures['draws']
+        noise = f'{draws} noise draw{"s" if draws > 1 else ""}' if draws else 'exact'
         return (f'bits/dim {figures["bits_per_dim"]:.4f} +- {figures["standard_error"]:.4f} '
                 f'(standard error over {figures["images"]} images of {figures["split"]}; '
-                f'{figures["dims"]} dims each; {f"{draws} noise draws" if draws else "exact"})')
+                f'{figures["dims"]} dims each; {noise})')
 
     def draw_samples(self, count: int, temperature: float, path: str | os.PathLike) -> None:
         """Writes a grid of samples; if the model is given labels, one class after the other."""
