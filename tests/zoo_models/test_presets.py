@@ -134,7 +134,7 @@ def test_a_missing_file_is_refused(copy, name):
 @pytest.mark.parametrize('change, words', [
     ({'preset_format': preset.FORMAT + 1}, ['of format 1 or older', 'it has 2']),
     ({'run': {'format': runs.FORMAT + 1, 'tfp_glow_version': '9.1'}},
-     ['config.json that cannot be read', 'format 3, of tfp_glow 9.1']),
+     ['config.json that cannot be read', 'format 4, of tfp_glow 9.1']),
     ({'run': {'model': 'glowing'}}, ['config.json that cannot be read', 'glowing']),
     ({'data': {}}, ['config.json that cannot be read', 'event_shape'])])
 def test_a_config_that_is_newer_or_none_is_refused(copy, change, words):
