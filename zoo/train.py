@@ -21,7 +21,7 @@ from zoo import data as zoo_data
 from zoo.cli import errors, number_flags, program, ranges, recipe_flags, source_flags
 from zoo.models import recipe, registry
 from zoo.runs import config_file, training_flags
-from zoo.runs.settings import Settings
+from zoo.runs.settings import SAME_CHECKPOINTS, Settings
 
 if TYPE_CHECKING:
     from zoo.runs.devices import Devices
@@ -63,9 +63,9 @@ def main(argv: list[str]) -> None:
     else:
         _check_flags(*_new_configs())
     program.start_tensorflow()
-    from zoo.runs import signals  # Late: a wrong flag is reported at once.
+    from zoo.runs import signals, workers  # Late: a wrong flag is reported at once.
     from zoo.runs.directory import Directory
-    with signals.Stop().installed() as stop:
+    with signals.Stop().installed() as stop, workers.naming_what_is_lost():
         try:
             (_resume if _RESUME.value else _start)(Directory(workdir), stop)
         except signals.Stopped as stopped:
@@ -81,19 +81,24 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
     from zoo.runs.state import State
     chosen, config, training, settings = _new_configs()
     used = devices.make(settings)
-    if used.is_chief:
-        directory.check_new(_OVERWRITE.value)
-    made = run.Run(_MODEL.value, program.required(_DATASET), chosen.name, _PAD.value,
-                   _FLIPS.value, config, training, _absolute(_DATA_DIR.value), settings)
-    data = made.load_data()
-    fitted = chosen.fitted(data.sizes['train'], flags.FLAGS['batch_size'].value)
-    made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
+    with used.together():
+        if used.is_chief:
+            directory.check_new(_OVERWRITE.value)
+        made = run.Run(_MODEL.value, program.required(_DATASET), chosen.name, _PAD.value,
+                       _FLIPS.value, config, training, _absolute(_DATA_DIR.value), settings)
+        data = made.load_data()
+        fitted = chosen.fitted(data.sizes['train'], flags.FLAGS['batch_size'].value)
+        made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
+    _check_alike(used, made)
     model = _build(made, data, used)
     families.family_of(run.Trained(made, data, model), program.given())  # Refuses flags.
-    if _FROM.value:
-        made = dataclasses.replace(made, start=initial_weights.take_from(
-            _FROM.value, made, model))
-    with directory.create(made, _OVERWRITE.value) if used.is_chief else contextlib.nullcontext():
+    with used.together():
+        if _FROM.value:
+            made = dataclasses.replace(made, start=initial_weights.take_from(
+                _FROM.value, made, model))
+        owned = (directory.create(made, _OVERWRITE.value) if used.is_chief
+                 else contextlib.ExitStack())
+    with owned:
         model.prepare(data.train(made.training.batch_size, made.training.seed,
                                     labels=made.conditional))
         _go_on(run.Trained(made, data, model), directory, used, stop, State())
@@ -106,12 +111,17 @@ def _resume(directory: 'Directory', stop: 'Stop') -> None:
     from zoo.runs.state import State
     made, changes = _changed(directory.read())
     used = devices.make(made.settings)
-    with directory.own() if used.is_chief else contextlib.nullcontext():
+    with used.together():
         data = made.load_data()
+        owned = directory.own() if used.is_chief else contextlib.ExitStack()
+    with owned:
+        _check_alike(used, made)
         model = _build(made, data, used)
         families.family_of(run.Trained(made, data, model), program.given())  # Refuses flags.
-        state = opening.resumed(model, directory, lambda line: print(line, flush=True),
-                                used.is_chief)
+        with used.together():
+            state = opening.resumed(model, directory, lambda line: print(line, flush=True),
+                                    used.is_chief)
+        used.check_equal(SAME_CHECKPOINTS, {'step': state.step if state else None})
         if state is None:
             print('no checkpoint was written yet: the run starts from the beginning.')
             model.prepare(data.train(made.training.batch_size, made.training.seed,
@@ -123,6 +133,14 @@ def _resume(directory: 'Directory', stop: 'Stop') -> None:
         if used.is_chief:
             _keep_changes(directory, made, changes, state)
         _go_on(run.Trained(made, data, model), directory, used, stop, state)
+
+
+def _check_alike(used: 'Devices', made: 'Run') -> None:
+    """Checks that all workers were given the same flags, apart from where they find the data."""
+    values = {**made.to_json(), 'resume': _RESUME.value, 'from': _FROM.value,
+              'stop_after': _STOP_AFTER.value}
+    del values['data_dir']
+    used.check_equal('be given the same flags', values)
 
 
 def _build(made: 'Run', data: Any, used: 'Devices') -> Any:
@@ -140,9 +158,9 @@ def _go_on(trained: Any, directory: 'Directory', used: 'Devices', stop: 'Stop',
            state: 'State') -> None:
     """Trains what is left of a run; then writes its results, unless they are there."""
     from zoo.evaluation import families
-    from zoo.runs import training
+    from zoo.runs import snapshot, training
     from zoo.runs.progress import Progress
-    made, data = trained.run, trained.data
+    made, data, model = trained.run, trained.data, trained.model
     family, done = families.family_of(trained), state.epoch
     last = min(made.training.epochs, _STOP_AFTER.value or made.training.epochs)
     if _STOP_AFTER.value is not None and _STOP_AFTER.value < done:
@@ -154,11 +172,12 @@ def _go_on(trained: Any, directory: 'Directory', used: 'Devices', stop: 'Stop',
     progress = Progress(_VERBOSE.value if used.is_chief else 0, last,
                         data.steps_per_epoch(batch_size), batch_size, data.examples,
                         _announcement(made, state.step) if used.is_chief else None)
+    if used.workers > 1:
+        used.check_equal('begin with the same weights', {'checksum': snapshot.checksum(model)})
     loop = training.Training(trained, used, directory, family.watch(), stop, progress, state)
     loop.go_on(last)
     if used.is_chief:
         _finish(trained, loop, directory, last)
-    used.agree(False)  # The other processes end once the chief's results are there.
 
 
 def _finish(trained: Any, loop: Any, directory: 'Directory', last: int) -> None:

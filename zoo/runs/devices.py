@@ -5,7 +5,7 @@ The zoo trains by `strategy.run`. Each batch is divided into equal parts, one fo
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -28,6 +28,9 @@ class Devices:
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
         self._strategy = strategy
+        # `distributed` gives each device a part of every batch. Otherwise TensorFlow would have all
+        # processes exchange before each batch which of them has one.
+        strategy.extended.experimental_enable_get_next_as_optional = False
 
     @property
     def replicas(self) -> int:
@@ -59,6 +62,27 @@ class Devices:
         """Returns, for each of some requests, whether any of the processes makes it."""
         return asked
 
+    def together(self) -> contextlib.AbstractContextManager:
+        """Returns a context that all processes leave, or none: a failure of one ends all.
+
+        Nothing within it may exchange anything with the other processes.
+
+        Raises:
+            Failure: If another process failed within it.
+        """
+        return contextlib.nullcontext()
+
+    def check_equal(self, rule: str, values: Mapping[str, Any]) -> None:
+        """Checks that all processes have the same values.
+
+        Args:
+            rule: What all workers must do: 'be given the same flags'.
+            values: What `json.dumps` takes.
+
+        Raises:
+            UsageError: If they have not, on all of them. It names the values that differ.
+        """
+
     def step(self, model: Model, one: Callable[[Any], Any],
              result: Callable[[], Any]) -> Callable[[Any], Any]:
         """Returns a graph that takes one step on a batch.
@@ -88,24 +112,34 @@ def make(settings: Settings) -> Devices:
     if settings.strategy == 'mirrored':
         return Devices(tf.distribute.MirroredStrategy(_mirrored(settings.replicas)))
     from zoo.runs.workers import Workers  # It imports this module.
-    return Workers(cluster.read())
+    return Workers(cluster.read(), settings.peer_seconds)
 
 
 def _mirrored(replicas: int) -> list[str]:
-    """Returns the names of so many devices of this machine."""
-    gpus = tf.config.list_logical_devices('GPU')
+    """Returns the names of so many devices of this machine.
+
+    TensorFlow divides the processor only before it has listed its own devices.
+    """
+    gpus = len(tf.config.list_physical_devices('GPU'))
     if gpus:
-        if replicas > len(gpus):
-            raise errors.UsageError(f'--replicas must be at most the {len(gpus)} GPUs of this '
-                                    f'machine; got {replicas}.')
-        return [gpu.name for gpu in gpus[:replicas or len(gpus)]]
+        if replicas > gpus:
+            raise errors.UsageError(f'--replicas must be at most the {gpus} GPUs of this machine; '
+                                    f'got {replicas}.')
+        return [f'GPU:{i}' for i in range(replicas or gpus)]
     if replicas < 2:
         raise errors.UsageError('--strategy=mirrored needs GPUs, of which this machine has none, '
                                 'or --replicas of at least 2, which divide the processor; '
                                 f'got --replicas={replicas}.')
     processor, *_ = tf.config.list_physical_devices('CPU')
-    tf.config.set_logical_device_configuration(
-        processor, replicas * [tf.config.LogicalDeviceConfiguration()])
+    try:
+        tf.config.set_logical_device_configuration(
+            processor, replicas * [tf.config.LogicalDeviceConfiguration()])
+    except RuntimeError:  # TensorFlow has started, as in a notebook or a test.
+        parts = len(tf.config.list_logical_devices('CPU'))
+        if parts < replicas:
+            raise errors.UsageError(
+                f'--replicas must be at most {parts}, into which the processor was divided when '
+                f'TensorFlow started; got {replicas}.') from None
     return [f'CPU:{i}' for i in range(replicas)]
 
 

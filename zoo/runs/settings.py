@@ -6,6 +6,7 @@ import re
 from zoo.cli import ranges
 from zoo.models import recipe
 
+SAME_CHECKPOINTS = 'see the same checkpoints in --workdir, which they share'
 _SECONDS = {'s': 1, 'm': 60, 'h': 3600}
 
 
@@ -47,6 +48,9 @@ class Settings(recipe.Hyperparameters):
     replicas: int = recipe.field(
         0, 'Number of devices; 0 for all GPUs. Without a GPU, the processor is divided into so '
         'many.', ranges.WHOLE, used_with={'strategy': ('mirrored',)})
+    peer_seconds: int = recipe.field(
+        120, 'Seconds that each process waits for the others that TF_CONFIG names when it starts.',
+        used_with={'strategy': ('multi_worker',)})
     sample_images: int = recipe.field(64, 'Images in samples.png.')
     sample_temperature: float | None = recipe.field(
         None, 'Temperature of the samples in samples.png. Default: .7; of VAEs 1.')

@@ -1,6 +1,8 @@
 """Takes the values of all variables of a training, and puts them back, to the bit."""
 
 import contextlib
+import functools
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,6 +43,12 @@ def weights_of(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Returns the part of what `take` returned that the modules hold, by their own names."""
     return {name.removeprefix(_WEIGHTS): value for name, value in arrays.items()
             if name.startswith(_WEIGHTS)}
+
+
+def checksum(model: Model) -> int:
+    """Returns a number that models have in common if all of their variables are equal."""
+    return functools.reduce(lambda sum_, array: zlib.crc32(array.tobytes(), sum_),
+                            take(model).values(), 0)
 
 
 @contextlib.contextmanager

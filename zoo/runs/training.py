@@ -189,7 +189,10 @@ class Training:
                 f'the loss or its gradients are not finite at step {step:,}, also with an eighth '
                 f'of the step size: {self._fault()}. The last checkpoint is kept; lower '
                 f'--learning_rate, or {self._advice()}.')
-        newest = self._checkpoints.newest()
+        newest = (self._checkpoints.newest() if self._devices.is_chief
+                  else next(self._checkpoints.whole(), None))
+        self._devices.check_equal(settings.SAME_CHECKPOINTS, {
+            'step': newest[0].step if newest else None})
         if newest is None:
             raise errors.Failure(f'the loss is not finite at step {step:,}, and no checkpoint is '
                                  'whole.')

@@ -1,20 +1,26 @@
 """`Workers`: the devices of several processes, on one machine or more, that train together."""
 
 import contextlib
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterator
+import json
+import signal
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from zoo.cli import errors
-from zoo.models.assembly import Model
+from zoo.runs import meeting
 from zoo.runs.cluster import Cluster
 from zoo.runs.devices import Devices
+from zoo.runs.directory import differences
 
-START_SECONDS = 120.  # So long a process waits for the others when it starts.
+# What TensorFlow says of a process that ended or no longer answers.
+_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
+         tf.errors.DeadlineExceededError, tf.errors.FailedPreconditionError,
+         tf.errors.InternalError)
+_LOST_WORDS = ('ollective ops is aborted', 'failed to connect', 'heartbeat', 'Connection reset',
+               'Socket closed')
 
 
 class Workers(Devices):
@@ -25,16 +31,24 @@ class Workers(Devices):
 
     Args:
         cluster: The processes.
+        seconds: So long this process waits for the others to start.
+
+    Raises:
+        Failure: If not all come in time, or if this process cannot listen at its address.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, seconds: float) -> None:
         self._cluster = cluster
         self.workers = len(cluster.addresses)
         self.is_chief = cluster.is_chief
-        with _time_limit(START_SECONDS, 'the other workers of TF_CONFIG do not answer: '
-                         + ', '.join(a for i, a in enumerate(cluster.addresses)
-                                     if i != cluster.index)):
-            super().__init__(tf.distribute.MultiWorkerMirroredStrategy())
+        meeting.meet(cluster, seconds)
+        with _signals_kept():
+            try:
+                super().__init__(tf.distribute.MultiWorkerMirroredStrategy())
+            except (tf.errors.OpError, RuntimeError) as error:
+                raise errors.Failure(
+                    f'the worker {cluster.addresses[cluster.index]} of TF_CONFIG cannot start '
+                    f'({str(error)[:200]}).') from error
 
             def total(own: tf.Tensor) -> tf.Tensor:
                 return tf.distribute.get_replica_context().all_reduce(
@@ -45,23 +59,50 @@ class Workers(Devices):
 
     def agree(self, *asked: bool) -> tuple[bool, ...]:
         """Returns, for each of some requests, whether any of the processes makes it."""
-        with _naming_what_is_lost():
-            totals = self._total(tf.constant(asked, tf.int32))
-            return tuple(bool(n) for n in self._strategy.experimental_local_results(totals)[0])
+        return tuple(bool(n) for n in self._sum(np.asarray(asked)))
 
-    def step(self, model: Model, one: Callable[[Any], Any],
-             result: Callable[[], Any]) -> Callable[[Any], Any]:
-        """Returns a graph that takes one step on a batch; see `Devices.step`."""
-        take = super().step(model, one, result)
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Returns a context that all processes leave, or none; see `Devices.together`."""
+        try:
+            yield
+        except Exception:
+            self.agree(True)
+            raise
+        if self.agree(False)[0]:
+            raise errors.Failure('another worker has failed, which says why.')
 
-        def step(batch: Any) -> Any:
-            with _naming_what_is_lost():
-                return take(batch)
-        return step
+    def check_equal(self, rule: str, values: Mapping[str, Any]) -> None:
+        """Checks that all processes have the same values; see `Devices.check_equal`."""
+        texts = self._texts(json.dumps(values, sort_keys=True))
+        for i, text in enumerate(texts):
+            if text != texts[0]:
+                unlike = differences(json.loads(texts[0]), json.loads(text))
+                raise errors.UsageError(f'all workers must {rule}; worker {i} has ' + ', '.join(
+                    f'{name}={own!r} (the chief {first!r})'
+                    for name, (first, own) in unlike.items()) + '.')
+
+    def _texts(self, own: str) -> list[str]:
+        """Returns the texts that the processes give, in their order."""
+        data = np.frombuffer(own.encode(), np.uint8)
+        sizes = np.zeros(self.workers, np.int64)
+        sizes[self._cluster.index] = len(data)
+        sizes = self._sum(sizes)
+        padded = np.zeros([self.workers, sizes.max()], np.int64)
+        padded[self._cluster.index, :len(data)] = data
+        return [row[:size].astype(np.uint8).tobytes().decode()
+                for row, size in zip(self._sum(padded), sizes)]
+
+    def _sum(self, own: np.ndarray) -> np.ndarray:
+        """Returns the sum of whole numbers, below 2^24, over the processes."""
+        with naming_what_is_lost():
+            totals = self._total(tf.constant(own, tf.int32))
+            total = self._strategy.experimental_local_results(totals)[0].numpy()
+            return np.rint(total).astype(np.int64) * self.workers // self.replicas
 
 
 @contextlib.contextmanager
-def _naming_what_is_lost() -> Iterator[None]:
+def naming_what_is_lost() -> Iterator[None]:
     """Returns a context that says in one line that another process does not answer.
 
     Raises:
@@ -69,25 +110,19 @@ def _naming_what_is_lost() -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
-            tf.errors.DeadlineExceededError, tf.errors.InternalError) as error:
-        raise errors.Failure('another worker is gone or does not answer; the last checkpoint is '
+    except _LOST as error:
+        if not any(words in str(error) for words in _LOST_WORDS):
+            raise
+        raise errors.Failure('another worker has ended or does not answer; the last checkpoint is '
                              'kept, and all go on with --resume.') from error
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: float, message: str) -> Iterator[None]:
-    """Returns a context that ends the process with a message if it takes too long.
-
-    TensorFlow waits in C++, where nothing else ends it.
-    """
-    def end() -> None:
-        print(f'error: {message} ({seconds:.0f} s).', file=sys.stderr, flush=True)
-        os._exit(1)
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+def _signals_kept() -> Iterator[None]:
+    """Returns a context after which signals come to whom they came before; TensorFlow takes one."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        timer.cancel()
+        for number, handler in kept.items():
+            signal.signal(number, handler)
