@@ -145,7 +145,7 @@ def _check_alike(used: 'Devices', made: 'Run') -> None:
 
 def _build(made: 'Run', data: Any, used: 'Devices') -> Any:
     """Returns the compiled model of a run on its devices."""
-    used.check_batch_size(made.training.batch_size)
+    used.check(made.training)
     with program.naming_flags(), used.scope():
         model = made.build(data)
     if _STOP_AFTER.value is not None and _STOP_AFTER.value > made.training.epochs:

@@ -73,6 +73,7 @@ def test_models_with_noise(flags, tmp_path):
 @pytest.mark.parametrize('flags, message', [
     (('--batch_size=2001', *MIRRORED), '--batch_size must be divisible by the 2 devices; '
      'got 2001.'),
+    (('--jit_compile', *MIRRORED), '--jit_compile must be left out with several devices'),
     (('--strategy=mirrored',), '--strategy=mirrored needs GPUs, of which this machine has none, '
      'or --replicas of at least 2, which divide the processor; got --replicas=0.'),
     (('--replicas=2',), '--replicas must be left out with --strategy=none'),

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from zoo.cli import errors
 from zoo.models.assembly import Model
+from zoo.models.recipe import Training
 from zoo.runs import cluster
 from zoo.runs.settings import Settings
 
@@ -41,15 +42,18 @@ class Devices:
         """Returns the context within which a model and its optimizer must be made."""
         return self._strategy.scope()
 
-    def check_batch_size(self, batch_size: int) -> None:
-        """Checks that the devices divide a batch.
+    def check(self, training: Training) -> None:
+        """Checks that a training suits the devices.
 
         Raises:
-            UsageError: If they do not.
+            UsageError: If they do not divide its batches, or if several are to be compiled for.
         """
-        if batch_size % self.replicas:
+        if training.batch_size % self.replicas:
             raise errors.UsageError(f'--batch_size must be divisible by the {self.replicas} '
-                                    f'devices; got {batch_size}.')
+                                    f'devices; got {training.batch_size}.')
+        if training.jit_compile and self.replicas > 1:
+            raise errors.UsageError('--jit_compile must be left out with several devices, whose '
+                                    'exchanges XLA cannot compile; got True.')
 
     def distributed(self, batches: tf.data.Dataset) -> Iterable[Any]:
         """Returns batches, each divided into a part for each device; the last may be unequal."""
