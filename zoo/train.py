@@ -20,7 +20,7 @@ from absl import flags
 from zoo import data as zoo_data
 from zoo.cli import errors, number_flags, program, ranges, recipe_flags, source_flags
 from zoo.models import recipe, registry
-from zoo.runs import config_file, training_flags
+from zoo.runs import training_flags
 from zoo.runs.settings import SAME_CHECKPOINTS, Settings
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ def main(argv: list[str]) -> None:
     """Trains the model, evaluates it, exports it and draws samples."""
     del argv
     workdir = program.required(_WORKDIR)
+    if _FROM.value is not None and (not _FROM.value or os.path.realpath(_FROM.value)
+                                    == os.path.realpath(workdir)):
+        raise errors.UsageError('--from must name a preset or another run directory; '
+                                f'got {_FROM.value!r}.')
     if _RESUME.value:
         program.refuse('with --resume', 'overwrite', 'from')
     else:
@@ -78,14 +82,15 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
     """Starts a new run."""
     from zoo.evaluation import families
     from zoo.runs import devices, initial_weights, run
-    from zoo.runs.state import State
+    from zoo.runs.state import State, data_of
     chosen, config, training, settings = _new_configs()
     used = devices.make(settings)
     with used.together():
         if used.is_chief:
             directory.check_new(_OVERWRITE.value)
         made = run.Run(_MODEL.value, program.required(_DATASET), chosen.name, _PAD.value,
-                       _FLIPS.value, config, training, _absolute(_DATA_DIR.value), settings)
+                       _FLIPS.value, config, training, _absolute(_DATA_DIR.value), settings,
+                       folder=os.getcwd())
         data = made.load_data()
         fitted = chosen.fitted(data.sizes['train'], flags.FLAGS['batch_size'].value)
         made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
@@ -93,7 +98,7 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
     model = _build(made, data, used)
     families.family_of(run.Trained(made, data, model), program.given())  # Refuses flags.
     with used.together():
-        if _FROM.value:
+        if _FROM.value is not None:
             made = dataclasses.replace(made, start=initial_weights.take_from(
                 _FROM.value, made, model))
         owned = (directory.create(made, _OVERWRITE.value) if used.is_chief
@@ -101,14 +106,14 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
     with owned:
         model.prepare(data.train(made.training.batch_size, made.training.seed,
                                     labels=made.conditional))
-        _go_on(run.Trained(made, data, model), directory, used, stop, State())
+        _go_on(run.Trained(made, data, model), directory, used, stop, State(data=data_of(data)))
 
 
 def _resume(directory: 'Directory', stop: 'Stop') -> None:
     """Goes on with the run of a directory."""
     from zoo.evaluation import families
-    from zoo.runs import devices, opening, run
-    from zoo.runs.state import State
+    from zoo.runs import devices, opening, optimizer, resumption, run
+    from zoo.runs.state import State, data_of
     made, changes = _changed(directory.read())
     used = devices.make(made.settings)
     with used.together():
@@ -127,11 +132,13 @@ def _resume(directory: 'Directory', stop: 'Stop') -> None:
             model.prepare(data.train(made.training.batch_size, made.training.seed,
                                         labels=made.conditional))
             state = State()
-        if made.training.epochs < state.epoch:
-            raise errors.UsageError(f'--epochs must be at least the {state.epoch} epochs that are '
-                                    f'done; got {made.training.epochs}.')
+        resumption.check(made, changes, state, data_of(data), _STOP_AFTER.value)
+        state.data = data_of(data)
+        if 'learning_rate' in changes:
+            state.halvings = 0  # The new one is taken as it is.
+            optimizer.halve(model.optimizer, 0)
         if used.is_chief:
-            _keep_changes(directory, made, changes, state)
+            resumption.keep_changes(directory, made, changes, state)
         _go_on(run.Trained(made, data, model), directory, used, stop, state)
 
 
@@ -161,11 +168,8 @@ def _go_on(trained: Any, directory: 'Directory', used: 'Devices', stop: 'Stop',
     from zoo.runs import snapshot, training
     from zoo.runs.progress import Progress
     made, data, model = trained.run, trained.data, trained.model
-    family, done = families.family_of(trained), state.epoch
+    family = families.family_of(trained)
     last = min(made.training.epochs, _STOP_AFTER.value or made.training.epochs)
-    if _STOP_AFTER.value is not None and _STOP_AFTER.value < done:
-        raise errors.UsageError(f'--stop_after must be at least the {done} epochs that are done; '
-                                f'got {_STOP_AFTER.value}.')
     if used.is_chief:
         print(data.describe(), flush=True)
     batch_size = made.training.batch_size
@@ -178,12 +182,14 @@ def _go_on(trained: Any, directory: 'Directory', used: 'Devices', stop: 'Stop',
     loop.go_on(last)
     if used.is_chief:
         _finish(trained, loop, directory, last)
+    if stop.is_asked_for:  # The results are there.
+        stop.now()
 
 
 def _finish(trained: Any, loop: Any, directory: 'Directory', last: int) -> None:
     """Writes the results of a run that is over, unless they are there; says why it stopped."""
     from zoo.evaluation import families, results
-    from zoo.runs import opening
+    from zoo.runs import opening, resumption
     made, state = trained.run, loop.state
     if loop.has_stopped_early:
         print(f'stopped early after epoch {state.epoch}: {made.training.early_stopping} epochs '
@@ -191,9 +197,9 @@ def _finish(trained: Any, loop: Any, directory: 'Directory', last: int) -> None:
     elif last < made.training.epochs:
         print(f'stopped after epoch {last} of {made.training.epochs}; go on with --resume.')
         return
-    if (directory.path / 'test.json').exists():
+    if resumption.results_of(directory) is not None:
         print(f'the run has ended after epoch {state.epoch}, and its results are there; --epochs '
-              'trains longer.')
+              f'{"and --early_stopping=0 train" if loop.has_stopped_early else "trains"} longer.')
         return
     opened = opening.restored(made, trained.data, directory)  # Which computes in float32.
     results.write_results(families.family_of(opened), directory, state)
@@ -223,20 +229,6 @@ def _changed(kept: 'Run') -> tuple['Run', dict[str, list[Any]]]:
         raise errors.UsageError(f'--workdir must hold the same model and data; {_WORKDIR.value!r} '
                                 f'differs in {", ".join(refused)}.')
     return made, changes
-
-
-def _keep_changes(directory: 'Directory', made: 'Run', changes: dict[str, list[Any]],
-                  state: 'State') -> None:
-    """Records what was changed, and sets aside the results of the run before the change."""
-    if not changes:
-        return
-    entry: dict[str, Any] = {'epoch': state.epoch, 'step': state.step, **changes}
-    results = directory.path / 'test.json'
-    if results.exists() and state.epoch < made.training.epochs:
-        entry['test'] = config_file.read_json(results)
-    directory.write(dataclasses.replace(made, changes=(*made.changes, entry)))
-    if 'test' in entry:
-        results.unlink()
 
 
 def _announcement(run: 'Run', done: int) -> Callable[[str], None] | None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 import tiny_run
 
@@ -83,6 +84,8 @@ def test_longer_training_is_recorded(run):
     (['--levels=3'], '--levels must be left out for --model=maf'),
     (['--stop_after=1'], '--stop_after must be at least the 2 epochs that are done'),
     (['--epochs=1'], '--epochs must be at least the 2 epochs that are done; got 1'),
+    (['--epochs=5', '--stop_after=1'], '--stop_after must be at least the 2 epochs'),
+    (['--from='], "--from must name a preset or another run directory; got ''"),
     (['--save_every=10'], '--save_every must be a time such as'),
     (['--save_every=0m'], '--save_every must be a time such as'),
     (['--replicas=2'], '--replicas must be left out with --strategy=none'),
@@ -134,6 +137,51 @@ def test_overwrite_starts_anew(run):
     assert done.returncode == 0, done.stderr
     assert config(run)['training']['epochs'] == 1 and config(run)['settings']['keep'] == 2
     assert (run / 'metrics.csv').read_text().count('\n') == 2 and (run / 'mine.txt').exists()
+
+
+def test_overwrite_removes_what_is_a_run_s_alone(run, tmp_path):
+    for name in ('saved_model/note', 'checkpoints/mine.bin', 'tensorboard/other/x'):
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).write_text('mine')
+    (run / 'checkpoints').rename(tmp_path / 'elsewhere')
+    (run / 'checkpoints').symlink_to(tmp_path / 'elsewhere')
+    done = train(*_SMALL, '--seed=5', '--epochs=1', '--overwrite', f'--workdir={run}')
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / 'test.json').read_text())['epoch'] == 1
+    for name in ('saved_model/note', 'checkpoints/mine.bin', 'tensorboard/other/x'):
+        assert (run / name).read_text() == 'mine'
+    foreign = tmp_path / 'foreign'
+    foreign.mkdir()
+    (foreign / 'config.json').write_text('{"architectures": ["X"]}')
+    done = train(*_SMALL, '--epochs=1', '--overwrite', f'--workdir={foreign}')
+    assert done.returncode == 2 and 'is not that of a run' in done.stderr
+    assert [p.name for p in foreign.iterdir()] == ['config.json']
+
+
+def test_a_damaged_table_of_results_is_written_anew(run):
+    (run / 'test.json').write_text('{')
+    done = train('--resume', f'--workdir={run}', '--select=last')
+    assert done.returncode == 0 and 'is set aside' in done.stdout, done.stderr
+    assert json.loads((run / 'test.json').read_text())['selected'] == 'last'
+
+
+def test_other_data_of_the_same_name_are_refused(tmp_path, monkeypatch):
+    """The table is found from any folder."""
+    def write(mean):
+        rows = np.random.default_rng(0).normal(mean, 1., [300, 2])
+        np.savetxt(tmp_path / 'd.csv', rows, delimiter=',', header='a,b', comments='')
+    write(0.)
+    monkeypatch.chdir(tmp_path)
+    flags = ('--model=maf', '--dataset=d.csv', '--hidden=8', '--layers=1', '--batch_size=50',
+             '--epochs=2', '--verbose=0', '--workdir=run')
+    assert train(*flags, '--stop_after=1').returncode == 0
+    (tmp_path / 'other').mkdir()
+    monkeypatch.chdir(tmp_path / 'other')
+    write(np.array([0., 500.]) * np.linspace(0, 1, 300)[:, None])
+    done = train('--resume', '--workdir=../run')
+    assert done.returncode == 2 and '--dataset must hold the data that the run' in done.stderr
+    write(0.)
+    assert train('--resume', '--workdir=../run').returncode == 0
 
 
 def test_what_a_kill_left_before_the_first_step_is_no_obstacle(tmp_path):

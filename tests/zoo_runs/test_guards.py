@@ -28,7 +28,7 @@ def test_a_run_goes_back_with_half_the_step_size(tmp_path, capsys):
     training = run.go_on(change=too_large_steps)  # The killed process had halved it.
     said = capsys.readouterr().out
     assert said.count('goes back') == 1
-    assert 'in 2 steps up to step 7; the run goes back to step 6 with 0.5' in said
+    assert 'in 2 steps up to step 7; the run goes back to step 3 with 0.5' in said
     state, arrays = run.directory.checkpoints().newest()
     assert (state.halvings, state.returned_at, state.step) == (1, [7], 14)
     assert all(np.isfinite(a).all() for a in arrays.values())

@@ -1,6 +1,7 @@
 """A run directory belongs to one process at a time."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,19 @@ def test_another_process_is_named_until_it_dies(tmp_path):
     with lock.locked(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_made_anew_is_another_one(tmp_path):
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    with lock.locked(folder) as is_ours:
+        assert is_ours()
+        shutil.rmtree(folder)
+        assert not is_ours()
+        folder.mkdir()
+        with lock.locked(folder) as is_theirs:
+            assert is_theirs() and not is_ours()
+    assert list(folder.iterdir()) == []
 
 
 def test_it_can_be_had_again_and_again(tmp_path):

@@ -4,6 +4,7 @@ A checkpoint is one line of text, `tfp_glow checkpoint 1` and the SHA-256 of all
 then an npz of arrays, one of which holds the state of the training as JSON. Nothing is pickled.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -66,7 +67,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]
 
     Raises:
         Damaged: If the file is not as it was written.
-        Failure: If a newer version wrote it.
+        Failure: If a newer version wrote it, or if this process may not read it.
     """
     try:
         with pathlib.Path(path).open('rb') as file:
@@ -74,8 +75,13 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]
             with np.load(file, allow_pickle=False) as members:
                 arrays = {name: members[name] for name in members.files}
         state = json.loads(arrays.pop(_STATE).tobytes())
-    except (errors.Failure, Damaged):
+    except (errors.Failure, Damaged, MemoryError):
         raise
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM):
+            raise errors.Failure(f'the checkpoint {str(path)!r} cannot be read '
+                                 f'({error.strerror}).') from None
+        raise Damaged(str(error)) from None
     except Exception as error:  # The readers of zip and npz raise many kinds.
         raise Damaged(str(error) or type(error).__name__) from None
     return state, arrays

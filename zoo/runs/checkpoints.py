@@ -25,10 +25,12 @@ class Checkpoints:
     Args:
         folder: The folder, which need not exist.
         keep: How many of the newest ones are kept.
+        is_ours: A function that says whether the run directory still belongs to this process.
     """
 
-    def __init__(self, folder: pathlib.Path, keep: int = 2) -> None:
-        self.folder, self._keep = folder, keep
+    def __init__(self, folder: pathlib.Path, keep: int = 2,
+                 is_ours: Callable[[], bool] = lambda: True) -> None:
+        self.folder, self._keep, self._is_ours = folder, keep, is_ours
         self._best_of: dict[int, int | None] = {}  # The step of the best epoch by step.
 
     def save(self, state: State, arrays: Mapping[str, np.ndarray]) -> None:
@@ -40,6 +42,9 @@ class Checkpoints:
         try:
             if not self.folder.parent.is_dir():
                 raise errors.Failure(f'the run directory {str(self.folder.parent)!r} has vanished.')
+            if not self._is_ours():
+                raise errors.Failure(f'the run directory {str(self.folder.parent)!r} has been '
+                                     'removed, and another one is in its place.')
             self.folder.mkdir(exist_ok=True)
             checkpoint_file.write(self._path(state.step), state.to_json(), arrays)
         except OSError as error:
@@ -89,6 +94,12 @@ class Checkpoints:
         except Damaged as damage:
             raise errors.Failure(f'the checkpoint {str(self._path(step))!r} cannot be read: '
                                  f'{damage}.') from None
+
+    def remove_after(self, step: int) -> None:
+        """Removes the checkpoints of later steps."""
+        for later in self.steps():
+            if later > step:
+                self._path(later).unlink(missing_ok=True)
 
     def remove_unfinished(self) -> None:
         """Removes what a killed process could not finish."""

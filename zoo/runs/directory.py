@@ -6,6 +6,7 @@ import io
 import os
 import pathlib
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from zoo.cli import errors, files
@@ -14,10 +15,15 @@ from zoo.runs.checkpoints import Checkpoints
 from zoo.runs.run import Run
 from zoo.runs.state import State
 
-# What a run leaves in its directory.
-_FILES = ('config.json', 'metrics.csv', 'test.json', 'samples.png', 'reconstructions.png',
-          'evaluation.json', 'diagnosis.json')
-_FOLDERS = ('checkpoints', 'tensorboard', 'saved_model')
+# What a run leaves in its directory, config.json last.
+_OWN = ('metrics.csv', 'metrics.csv.damaged', 'test.json', 'test.json.damaged', 'samples.png',
+        'reconstructions.png', 'evaluation.json', 'diagnosis.json', '.unfinished-results',
+        'checkpoints/step-*.checkpoint', 'checkpoints/step-*.checkpoint.damaged',
+        'checkpoints/ckpt-*', 'checkpoints/checkpoint', 'tensorboard/*.tfevents.*',
+        'tensorboard/train/*.tfevents.*', 'tensorboard/validation/*.tfevents.*', 'config.json')
+_FOLDERS = ('checkpoints', 'tensorboard/train', 'tensorboard/validation', 'tensorboard',
+            'saved_model')
+_OF_A_RUN = {'model', 'dataset', 'config', 'training'}  # Every config.json has them.
 # What is there only after a checkpoint was written.
 _LATER = ('metrics.csv', 'test.json', 'tensorboard', 'saved_model', 'samples.png')
 
@@ -31,6 +37,7 @@ class Directory:
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
+        self._is_ours: Callable[[], bool] = lambda: True
 
     def read(self) -> Run:
         """Returns the `Run` that the directory holds.
@@ -58,6 +65,9 @@ class Directory:
                 raise errors.UsageError(
                     '--workdir must be new; give --resume to go on with its run, or --overwrite to '
                     f'remove it; {str(self.path)!r} holds a run.')
+            if not set(config_file.read(self.path)) >= _OF_A_RUN:
+                raise errors.UsageError('--overwrite removes runs alone; the config.json in '
+                                        f'--workdir={str(self.path)!r} is not that of a run.')
         elif self.path.exists() and (not self.path.is_dir() or any(
                 p for p in self.path.iterdir()
                 if p.name != lock.NAME and not files.is_unfinished(p))):
@@ -93,7 +103,7 @@ class Directory:
         """
         stack = contextlib.ExitStack()
         try:
-            stack.enter_context(lock.locked(self.path))
+            self._is_ours = stack.enter_context(lock.locked(self.path))
             files.remove_unfinished(self.path)
             self.checkpoints().remove_unfinished()
             for folder in (self.path / 'saved_model').glob('.unfinished-*'):
@@ -115,7 +125,7 @@ class Directory:
 
     def checkpoints(self, keep: int = 2) -> Checkpoints:
         """Returns the folder of the checkpoints, of which the newest `keep` ones are kept."""
-        return Checkpoints(self.path / 'checkpoints', keep)
+        return Checkpoints(self.path / 'checkpoints', keep, self._is_ours)
 
     def has_progress(self) -> bool:
         """Returns whether files are there that a run leaves after its first checkpoint only."""
@@ -139,10 +149,24 @@ class Directory:
         files.write_whole(path, text.getvalue())
 
     def _remove_run(self) -> None:
-        for name in _FOLDERS:
-            shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in _FILES:
-            (self.path / name).unlink(missing_ok=True)
+        """Removes what a run leaves, and nothing else; config.json last, so that it can be redone.
+
+        Raises:
+            UsageError: If something of it cannot be removed.
+        """
+        try:
+            for bundle in (self.path / 'saved_model').glob('*/bundle.json'):
+                if bundle.parent.name.isdecimal():
+                    shutil.rmtree(bundle.parent)
+            for pattern in _OWN:
+                for path in self.path.glob(pattern):
+                    path.unlink()
+            for name in _FOLDERS:
+                folder = self.path / name
+                if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+                    folder.rmdir()
+        except OSError as error:
+            raise self._cannot_be_written(error) from None
 
     def _cannot_be_written(self, error: OSError) -> errors.UsageError:
         return errors.UsageError(f'--workdir must be a folder that can be written '

@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from zoo.cli import errors, files
+
 SPLITS = ('train', 'validation')
 _VALIDATION = 'val_'
 
@@ -21,12 +23,20 @@ class EventFiles:
         folder: The folder of the files.
         epoch: The number of epochs that are done. What earlier processes wrote of later ones is
             removed.
+
+    Raises:
+        Failure: If the folder is a file.
     """
 
     def __init__(self, folder: pathlib.Path, epoch: int) -> None:
-        if folder.is_dir():
-            for path in sorted(folder.rglob('*.tfevents.*')):
-                _cut(path, epoch)
+        if folder.exists() and not folder.is_dir():
+            raise errors.Failure(f'{str(folder)!r} must be a folder; it is a file.')
+        for own in (folder, *(folder / split for split in SPLITS)):  # The first one is of 0.1.
+            if own.is_dir():
+                files.remove_unfinished(own)
+            for path in sorted(own.glob('*.tfevents.*')):
+                if path.is_file():
+                    _cut(path, epoch)
         self._writers = {split: tf.summary.create_file_writer(str(folder / split))
                          for split in SPLITS}
 
@@ -65,7 +75,7 @@ def _cut(path: pathlib.Path, epoch: int) -> None:
     if not any(tf.compat.v1.Event.FromString(record).HasField('summary') for record in kept):
         path.unlink()
         return
-    unfinished = path.with_name(f'.unfinished-{os.getpid()}')
+    unfinished = path.with_name(f'.unfinished-{os.getpid()}-00000000')
     with tf.io.TFRecordWriter(str(unfinished)) as writer:
         for record in kept:
             writer.write(record)
@@ -77,5 +87,5 @@ def _records(path: pathlib.Path, epoch: int) -> Iterator[bytes]:
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             if tf.compat.v1.Event.FromString(record).step <= epoch:
                 yield record
-    except tf.errors.DataLossError:  # The process was killed while it wrote.
+    except Exception:  # The process was killed while it wrote; TensorFlow raises many kinds.
         return

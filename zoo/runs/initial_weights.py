@@ -32,7 +32,10 @@ def take_from(source: str, run: Run, model: Model) -> dict[str, Any]:
     Raises:
         UsageError: If there is no such source, if it is another model, or if nothing agrees.
     """
-    model_name, values = _read(source)
+    try:
+        model_name, values = _read(source)
+    except errors.UsageError as error:
+        raise errors.UsageError(f'--from={source}: {error}') from None
     if model_name != run.model:
         raise errors.UsageError(f'--from must be of --model={run.model}; {source!r} is of '
                                 f'{model_name}.')

@@ -6,7 +6,7 @@ import json
 import os
 import pathlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from zoo.cli import errors
 
@@ -14,10 +14,12 @@ NAME = '.lock'
 
 
 @contextlib.contextmanager
-def locked(folder: pathlib.Path) -> Iterator[None]:
+def locked(folder: pathlib.Path) -> Iterator[Callable[[], bool]]:
     """Returns a context within which a folder belongs to this process.
 
-    The system lets go of the lock when the process ends, however it ends.
+    It gives a function that says whether the folder, which may have been removed and made anew,
+    still belongs to this process. The system lets go of the lock when the process ends, however it
+    ends.
 
     Args:
         folder: A folder that is there.
@@ -31,9 +33,10 @@ def locked(folder: pathlib.Path) -> Iterator[None]:
         owner = {'process': os.getpid(), 'machine': socket.gethostname()}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(owner).encode(), 0)
-        yield
+        yield lambda: _is_at(descriptor, path)
     finally:
-        path.unlink(missing_ok=True)
+        if _is_at(descriptor, path):
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -58,7 +61,7 @@ def _open(path: pathlib.Path) -> int:
 def _is_at(descriptor: int, path: pathlib.Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
+import os
 from typing import Any
 
 import tfp_glow
 from zoo import data as zoo_data
 from zoo.cli import errors
+from zoo.data import tables
 from zoo.models import assembly, registry
 from zoo.models.options import Events
 from zoo.models.recipe import Training
@@ -37,6 +39,7 @@ class Run:
         changes: What was changed while it went on, in order: dictionaries of `epoch`, after which
             it was, and of `{name: [old value, new value]}`.
         start: Where its first weights came from; None for fresh ones.
+        folder: The folder that a relative path of a table is relative to.
     """
 
     model: str
@@ -50,12 +53,13 @@ class Run:
     settings: Settings = dataclasses.field(default=Settings(), compare=False)
     changes: tuple[dict[str, Any], ...] = dataclasses.field(default=(), compare=False)
     start: dict[str, Any] | None = dataclasses.field(default=None, compare=False)
+    folder: str | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the types of what config.json may hold."""
         for name, kinds in (('model', str), ('dataset', str), ('recipe', str), ('pad', bool),
                             ('flips', (bool, type(None))), ('data_dir', (str, type(None))),
-                            ('start', (dict, type(None)))):
+                            ('start', (dict, type(None))), ('folder', (str, type(None)))):
             if not isinstance(getattr(self, name), kinds):
                 raise ValueError(f'{name} must not be {getattr(self, name)!r}')
 
@@ -102,12 +106,18 @@ class Run:
         """
         if zoo_data.is_vectors(self.dataset):
             self._check_vectors()
-            return zoo_data.load_vectors(self.dataset)
+            return zoo_data.load_vectors(self._table())
         training = self.training
         return zoo_data.load(
             self.dataset, data_dir or self.data_dir, pad=self.pad, flips=self.flips,
             divisor=self.spec.divisor(self.config), binarize=training.binarize,
             shifts=training.shifts, upside_down=training.upside_down, bits=training.bits)
+
+    def _table(self) -> str:
+        """Returns the path of a table, which is relative to where the run was started."""
+        path = os.path.join(self.folder or '', self.dataset)
+        is_file = self.dataset.endswith(tables.SUFFIXES) and os.path.exists(path)
+        return path if is_file else self.dataset
 
     def _check_vectors(self) -> None:
         if not self.spec.vectors:

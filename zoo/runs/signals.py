@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 
-class Stopped(Exception):
-    """Says that a run was told to end.
+class Stopped(BaseException):
+    """Says that a run was told to end. It is no `Exception`: nothing on its way may handle it.
 
     Args:
         number: The number of the signal.

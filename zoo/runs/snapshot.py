@@ -12,6 +12,7 @@ import tensorflow as tf
 from zoo.models.assembly import Model
 
 _WEIGHTS = 'weights/'
+UNAPPLIED_IN_ROW = 'counters/unapplied_in_row'
 
 
 def take(model: Model) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import zlib
 from typing import Any
 
 
@@ -35,6 +36,7 @@ class State:
         returned_at: The steps at which that happened.
         best: The best epoch so far; None before the first.
         rows: The figures of each epoch, by name; None stands for one that is not finite.
+        data: What tells other data apart, see `data_of`; empty if it is not known.
     """
 
     epoch: int = 0
@@ -45,6 +47,7 @@ class State:
     returned_at: list[int] = dataclasses.field(default_factory=list)
     best: Best | None = None
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    data: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the state as nested dictionaries."""
@@ -83,6 +86,12 @@ class State:
     def epochs_without_improvement(self) -> int:
         """The number of epochs since the best."""
         return self.epoch - (self.best.epoch if self.best else 0)
+
+
+def data_of(data: Any) -> dict[str, int]:
+    """Returns the sizes of the splits of a data set, and a sum of its first training examples."""
+    count = min(256, data.sizes['train'])
+    return {**data.sizes, 'checksum': zlib.crc32(data.take('train', count).tobytes())}
 
 
 def _is_finite(value: Any) -> bool:

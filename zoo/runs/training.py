@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from zoo.cli import errors
 from zoo.runs import optimizer, settings, snapshot
+from zoo.runs.checkpoints import Arrays
 from zoo.runs.devices import Devices
 from zoo.runs.directory import Directory
 from zoo.runs.event_files import EventFiles
@@ -66,6 +67,7 @@ class Training:
         self._saved_at = (state.step, time.monotonic())
         self._unapplied = int(model.unapplied_steps.numpy())
         self._events: EventFiles | None = None
+        self._returned_to: int | None = None  # The step of the checkpoint that it went back to.
 
     def go_on(self, last: int) -> None:
         """Trains until so many epochs are done, or until the figures no longer improve.
@@ -157,6 +159,7 @@ class Training:
                **{f'val_{name}': value for name, value in validation.items()},
                **self._watch.figures()}
         state.end_epoch(row)
+        self._returned_to = None
         model.reset_metrics()
         self._save()
         self._progress.end_epoch(state)
@@ -189,15 +192,18 @@ class Training:
                 f'the loss or its gradients are not finite at step {step:,}, also with an eighth '
                 f'of the step size: {self._fault()}. The last checkpoint is kept; lower '
                 f'--learning_rate, or {self._advice()}.')
-        newest = (self._checkpoints.newest() if self._devices.is_chief
-                  else next(self._checkpoints.whole(), None))
+        good = self._good_checkpoint()
         self._devices.check_equal(settings.SAME_CHECKPOINTS, {
-            'step': newest[0].step if newest else None})
-        if newest is None:
+            'step': good[0].step if good else None})
+        if good is None:
             raise errors.Failure(f'the loss is not finite at step {step:,}, and no checkpoint is '
                                  'whole.')
-        self.state, arrays = newest
+        self.state, arrays = good
+        self._returned_to = self.state.step
         snapshot.put_back(self._model, arrays)
+        self._model.unapplied_in_row.assign(0)
+        if self._devices.is_chief:
+            self._checkpoints.remove_after(self.state.step)
         self.state.halvings = halvings
         self.state.returned_at.append(step)
         optimizer.halve(self._model.optimizer, halvings)
@@ -206,6 +212,20 @@ class Training:
               f'step {self.state.step:,} with {.5**halvings:g} of the step size.', flush=True)
         self._save()
         return self._batches()
+
+    def _good_checkpoint(self) -> tuple[State, Arrays] | None:
+        """Returns the newest whole checkpoint after a step that was applied.
+
+        If the run went back to it before, and nothing came of it, it is the one before that.
+        """
+        oldest = None
+        for checkpoint in self._checkpoints.whole():
+            oldest = checkpoint
+            state, arrays = checkpoint
+            if not arrays[snapshot.UNAPPLIED_IN_ROW] and (
+                    self._returned_to is None or state.step < self._returned_to):
+                return checkpoint
+        return oldest
 
     def _fault(self) -> str:
         """Returns what is not finite in the batch that was trained on last."""
