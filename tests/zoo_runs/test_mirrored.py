@@ -24,6 +24,7 @@ def straight(tmp_path_factory):
     return folder / 'straight'
 
 
+@pytest.mark.slow
 def test_two_devices_are_one(straight, tmp_path):
     train(tmp_path, 'one', *TINY, '--epochs=2')
     (state, arrays), (other, others) = map(
