@@ -1,13 +1,12 @@
 """Runs zoo.train in processes of its own: one, or several workers of TF_CONFIG."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 
+import local_cluster
 import numpy as np
 
 from zoo.runs.directory import Directory
@@ -16,14 +15,6 @@ from zoo.runs.directory import Directory
 # before a BatchNorm are.
 TINY = ('--model=maf', '--dataset=moons', '--hidden=8', '--layers=1', '--nobatch_norm',
         '--batch_size=2000')
-
-
-def free_ports(count):
-    sockets = [socket.create_server(('localhost', 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Process:
@@ -89,10 +80,8 @@ def workers(folder, *flags, count=2, own=((), ())):
         count: The number of workers that TF_CONFIG names.
         own: Further flags of each worker that is started.
     """
-    addresses = [f'localhost:{port}' for port in free_ports(count)]
-    return [Process(folder / f'worker_{i}.log', *flags, *more, TF_CONFIG=json.dumps(
-        {'cluster': {'worker': addresses}, 'task': {'type': 'worker', 'index': i}}))
-        for i, more in enumerate(own)]
+    return [Process(folder / f'worker_{i}.log', *flags, *more, TF_CONFIG=config)
+            for i, (more, config) in enumerate(zip(own, local_cluster.configs(count)))]
 
 
 def end(processes):

@@ -2,11 +2,11 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
 import deterministic_models
+import local_cluster
 import numpy as np
 import pytest
 
@@ -53,24 +53,14 @@ def test_two_replicas_are_one_device(kinds, tmp_path):
         assert_same(kind, result, expected)
 
 
-def free_ports(count):
-    sockets = [socket.create_server(('localhost', 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('kind, sizes', [
     ('maf', (75, 16, 10)), ('glow', (75, 16, 10)), ('dense_vae', (34, 16, 5))])
 def test_two_workers_are_one_process(kind, sizes, tmp_path):
     """The first two see 50 batches, the last of an epoch short; the third has an empty share."""
-    workers = [f'localhost:{port}' for port in free_ports(2)]
     paths = [tmp_path / f'{i}.json' for i in range(2)]
-    finish(*(run(kind, 'worker', path, sizes, TF_CONFIG=json.dumps({
-        'cluster': {'worker': workers}, 'task': {'type': 'worker', 'index': i}}))
-        for i, path in enumerate(paths)), timeout=900)
+    finish(*(run(kind, 'worker', path, sizes, TF_CONFIG=config)
+             for path, config in zip(paths, local_cluster.configs(2))), timeout=900)
     alone = tmp_path / 'alone.json'
     finish(run(kind, 'alone', alone, sizes), timeout=900)
     expected = json.loads(alone.read_text())[kind][0]

@@ -3,8 +3,8 @@
 import concurrent.futures
 import socket
 
+import local_cluster
 import pytest
-import training_processes
 
 from zoo.cli import errors
 from zoo.runs import meeting
@@ -24,7 +24,7 @@ def meet(*members, seconds=20.):
 
 @pytest.fixture
 def addresses():
-    return tuple(f'localhost:{port}' for port in training_processes.free_ports(3))
+    return tuple(local_cluster.addresses(3))
 
 
 def test_all_come(addresses):
