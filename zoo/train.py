@@ -65,7 +65,7 @@ def main(argv: list[str]) -> None:
     if _RESUME.value:
         program.refuse('with --resume', 'overwrite', 'from')
     else:
-        _check_flags(*_new_configs())
+        _check_flags(*_new_configs()[1:])
     program.start_tensorflow()
     from zoo.runs import signals, workers  # Late: a wrong flag is reported at once.
     from zoo.runs.directory import Directory
@@ -104,8 +104,7 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
         owned = (directory.create(made, _OVERWRITE.value) if used.is_chief
                  else contextlib.ExitStack())
     with owned:
-        model.prepare(data.train(made.training.batch_size, made.training.seed,
-                                    labels=made.conditional))
+        _prepare(model, made, data)
         _go_on(run.Trained(made, data, model), directory, used, stop, State(data=data_of(data)))
 
 
@@ -129,11 +128,11 @@ def _resume(directory: 'Directory', stop: 'Stop') -> None:
         used.check_equal(SAME_CHECKPOINTS, {'step': state.step if state else None})
         if state is None:
             print('no checkpoint was written yet: the run starts from the beginning.')
-            model.prepare(data.train(made.training.batch_size, made.training.seed,
-                                        labels=made.conditional))
+            _prepare(model, made, data)
             state = State()
-        resumption.check(made, changes, state, data_of(data), _STOP_AFTER.value)
-        state.data = data_of(data)
+        present = data_of(data)
+        resumption.check(made, changes, state, present, _STOP_AFTER.value)
+        state.data = present
         if 'learning_rate' in changes:
             state.halvings = 0  # The new one is taken as it is.
             optimizer.halve(model.optimizer, 0)
@@ -144,9 +143,8 @@ def _resume(directory: 'Directory', stop: 'Stop') -> None:
 
 def _check_alike(used: 'Devices', made: 'Run') -> None:
     """Checks that all workers were given the same flags, apart from where they find the data."""
-    values = {**made.to_json(), 'resume': _RESUME.value, 'from': _FROM.value,
+    values = {**made.portable().to_json(), 'resume': _RESUME.value, 'from': _FROM.value,
               'stop_after': _STOP_AFTER.value}
-    del values['data_dir']
     used.check_equal('be given the same flags', values)
 
 
@@ -159,6 +157,12 @@ def _build(made: 'Run', data: Any, used: 'Devices') -> Any:
         raise errors.UsageError(f'--stop_after must be at most --epochs, {made.training.epochs}; '
                                 f'got {_STOP_AFTER.value}.')
     return model
+
+
+def _prepare(model: Any, made: 'Run', data: Any) -> None:
+    """Sets what depends on data in a model that was not trained yet."""
+    model.prepare(data.train(made.training.batch_size, made.training.seed,
+                             labels=made.conditional))
 
 
 def _go_on(trained: Any, directory: 'Directory', used: 'Devices', stop: 'Stop',
@@ -253,12 +257,10 @@ def _new_configs() -> tuple[recipe.Recipe, Any, recipe.Training, Settings]:
             recipe_flags.overridden(chosen.training), recipe_flags.overridden(Settings()))
 
 
-def _check_flags(chosen: recipe.Recipe, config: Any, training: recipe.Training,
-                 settings: Settings) -> None:
+def _check_flags(config: Any, training: recipe.Training, settings: Settings) -> None:
     """Checks that the flags suit each other, as far as that needs no TensorFlow.
 
     Args:
-        chosen: The recipe.
         config: The hyper-parameters of the model.
         training: Those of its training.
         settings: How the run is kept.
@@ -266,7 +268,6 @@ def _check_flags(chosen: recipe.Recipe, config: Any, training: recipe.Training,
     Raises:
         UsageError: If they do not.
     """
-    del chosen
     for part in (config, training, settings):
         recipe_flags.check_used(part)
     dataset = program.required(_DATASET)

@@ -85,6 +85,11 @@ def test_a_preset_keeps_no_folder_of_this_machine(digits_preset, digits_run, tmp
     run = Run.from_json(config['run'])
     moved = dataclasses.replace(run, data_dir=str(tmp_path))
     assert moved == run and Run.from_json(moved.to_json()).data_dir == str(tmp_path)
+    assert config['run']['folder'] is None
+    change = {'epoch': 1, 'data_dir': [None, str(tmp_path)], 'epochs': [1, 2]}
+    moved = dataclasses.replace(moved, folder=str(tmp_path), changes=(change,))
+    assert str(tmp_path) not in json.dumps(moved.portable().to_json())
+    assert moved.portable().changes == ({'epoch': 1, 'epochs': [1, 2]},)
 
 
 @pytest.mark.parametrize('name, given, words', [

@@ -1,5 +1,6 @@
 """A run is resumed by its directory alone; what may change is recorded, the rest is refused."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -8,10 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
+from unittest import mock
 
 import numpy as np
 import pytest
 import tiny_run
+from absl.testing import flagsaver
+
+from zoo.cli import parsing
+from zoo.runs.directory import Directory
 
 _SMALL = ('--model=maf', '--dataset=moons', '--hidden=8', '--layers=1', '--batch_size=2000',
           '--learning_rate=.01', '--verbose=0')
@@ -95,6 +101,20 @@ def test_another_run_is_refused(finished, flags, words):
     done = train('--resume', f'--workdir={finished}', *flags)
     assert done.returncode == 2 and words in done.stderr, done.stderr
     assert before == {p: p.read_bytes() for p in finished.rglob('*') if p.is_file()}
+
+
+def test_workers_may_stand_in_different_folders(finished):
+    """What they must have in common is the run without the folders of each machine."""
+    values = []
+    used = mock.Mock(check_equal=lambda rule, kept: values.append(kept))
+    with tiny_run.imported('train') as program, flagsaver.flagsaver():
+        parsing.parse(['train', '--resume', f'--workdir={finished}'],
+                      define=program.training_flags.define)
+        run = Directory(finished).read()
+        for place in ('/here', '/there'):
+            program._check_alike(used, dataclasses.replace(run, folder=place, data_dir=place))
+        program._check_alike(used, dataclasses.replace(run, dataset='rings'))
+    assert values[0] == values[1] != values[2]
 
 
 @pytest.mark.parametrize('content, words', [

@@ -26,8 +26,7 @@ def write_whole(path: PathLike, content: str | bytes | Callable[[BinaryIO], Any]
         content: A text, written as UTF-8; bytes; or a function that writes to a binary file.
     """
     path = pathlib.Path(path)
-    number = zlib.crc32(os.fsencode(path.name))  # The name itself may be as long as a name can be.
-    unfinished = path.with_name(f'.unfinished-{os.getpid()}-{number:08x}')
+    unfinished = unfinished_path(path)
     try:
         with unfinished.open('wb') as file:
             if callable(content):
@@ -40,6 +39,12 @@ def write_whole(path: PathLike, content: str | bytes | Callable[[BinaryIO], Any]
         sync_folder(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def unfinished_path(path: pathlib.Path) -> pathlib.Path:
+    """Returns the name that a file has before it is finished, see `remove_unfinished`."""
+    number = zlib.crc32(os.fsencode(path.name))  # The name itself may be as long as a name can be.
+    return path.with_name(f'.unfinished-{os.getpid()}-{number:08x}')
 
 
 def sync_folder(folder: PathLike) -> None:
@@ -71,6 +76,35 @@ def write_json(path: PathLike, values: Any) -> None:
     """
     check_finite(values, pathlib.Path(path).name)
     write_whole(path, json.dumps(values, indent=2, allow_nan=False) + '\n')
+
+
+def read_object(path: PathLike) -> dict[str, Any]:
+    """Returns the object that a JSON file holds.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it holds something else.
+    """
+    return parse_object(pathlib.Path(path).read_text(encoding='utf-8'))
+
+
+def parse_object(text: str, **options: Any) -> dict[str, Any]:
+    """Returns the object that a text in JSON stands for.
+
+    Args:
+        text: The text.
+        **options: Further arguments of `json.loads`.
+
+    Raises:
+        ValueError: If it stands for something else.
+    """
+    try:
+        values = json.loads(text, **options)
+    except RecursionError:
+        raise ValueError('it is nested too deeply') from None
+    if not isinstance(values, dict):
+        raise ValueError(f'it must hold an object; it holds {type(values).__name__}')
+    return values
 
 
 def check_finite(values: Any, name: str) -> None:

@@ -1,17 +1,16 @@
 """`read`: what the files of a run directory say of a run, also of one that is broken."""
 
 import dataclasses
-import json
 import math
 import pathlib
 from typing import Any
 
-from zoo.cli import errors
+from zoo.cli import errors, files
 from zoo.comparison import metrics_file
 from zoo.comparison.metrics_file import Epoch
 from zoo.models import recipe, registry
+from zoo.runs import config_file
 
-NEWEST_FORMAT = 3  # The newest format of config.json that is understood.
 _LARGEST = 2**22  # Bytes. No config.json and no test.json is as large.
 _SHOWN = ('recipe', 'pad', 'flips')  # What determines a run besides its hyper-parameters.
 
@@ -124,7 +123,7 @@ def read(path: pathlib.Path, name: str) -> Record:
     config = None
     try:
         config = _checked(_read_object(path / 'config.json'))
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         problems.append(_sentence('config.json', error))
     epochs: tuple[Epoch, ...] = ()
     try:
@@ -138,7 +137,7 @@ def read(path: pathlib.Path, name: str) -> Record:
         test = _read_object(path / 'test.json')
     except FileNotFoundError:
         finished = False
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         problems.append(_sentence('test.json', error))
     record = Record(name, path, config, epochs, test, tuple(problems))
     return dataclasses.replace(record, problems=(*problems, *_remarks(record, finished)))
@@ -174,12 +173,8 @@ def _read_object(path: pathlib.Path) -> dict[str, Any]:
     Raises:
         OSError: If the file cannot be read.
         ValueError: If it does not hold an object in strict JSON.
-        RecursionError: If it is nested too deep.
     """
-    values = json.loads(metrics_file.text(path, _LARGEST), parse_constant=_refuse)
-    if not isinstance(values, dict):
-        raise ValueError(f'it must hold an object; it holds {type(values).__name__}')
-    return values
+    return files.parse_object(metrics_file.text(path, _LARGEST), parse_constant=_refuse)
 
 
 def _refuse(constant: str) -> None:
@@ -192,10 +187,7 @@ def _checked(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: If it is of a newer format, or does not describe a run.
     """
-    if config.get('format', 1) not in range(1, NEWEST_FORMAT + 1):
-        raise ValueError(f'it has format {config["format"]}, of tfp_glow '
-                         f'{config.get("tfp_glow_version")}; this version reads up to '
-                         f'{NEWEST_FORMAT}')
+    config_file.check_format(config)
     for name, kind in (('model', str), ('dataset', str), ('config', dict), ('training', dict)):
         if not isinstance(config.get(name), kind):
             raise ValueError(f'{name} must not be {config.get(name)!r}')
@@ -218,8 +210,6 @@ def _sentence(name: str, error: Exception) -> str:
         reason = str(error)
     elif isinstance(error, UnicodeError):
         reason = 'it is not UTF-8'
-    elif isinstance(error, RecursionError):
-        reason = 'it is nested too deep'
     else:
         reason = getattr(error, 'strerror', None) or str(error)
     return f'{name} cannot be read ({" ".join(reason.split())[:200]})'

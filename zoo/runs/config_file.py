@@ -1,13 +1,15 @@
 """Reads the config.json of a run directory as it is. This needs no TensorFlow."""
 
-import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from zoo.cli import errors
+from zoo.cli import errors, files
 
 NAME = 'config.json'
+# Format 1 has no `data_dir`, formats 1 and 2 have no `settings`, `changes` and `start`.
+FORMAT = 3
 
 
 def read(folder: str | os.PathLike) -> dict[str, Any]:
@@ -17,24 +19,23 @@ def read(folder: str | os.PathLike) -> dict[str, Any]:
         UsageError: If there is none, or it cannot be read, or holds something else than an object.
     """
     try:
-        return read_json(pathlib.Path(folder) / NAME)
+        return files.read_object(pathlib.Path(folder) / NAME)
     except (FileNotFoundError, NotADirectoryError):
         raise errors.UsageError(f'--workdir must be a run directory with a config.json; '
                                 f'got {str(folder)!r}.') from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise unreadable(folder, error) from None
 
 
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Returns the object that a JSON file holds.
+def check_format(values: Mapping[str, Any]) -> None:
+    """Checks that a config.json is of a format that this version reads.
 
     Raises:
-        ValueError: If it holds something else.
+        ValueError: If a newer version wrote it.
     """
-    values = json.loads(path.read_text(encoding='utf-8'))
-    if not isinstance(values, dict):
-        raise ValueError(f'it must hold an object; it holds {type(values).__name__}')
-    return values
+    if values.get('format', 1) not in range(1, FORMAT + 1):
+        raise ValueError(f'it has format {values["format"]}, of tfp_glow '
+                         f'{values.get("tfp_glow_version")}; this version reads up to {FORMAT}')
 
 
 def unreadable(folder: str | os.PathLike, error: Exception) -> errors.UsageError:

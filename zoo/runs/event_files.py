@@ -1,6 +1,5 @@
 """TensorBoard's files of a run: a chart for each figure, without doubles after it was resumed."""
 
-import os
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -75,7 +74,7 @@ def _cut(path: pathlib.Path, epoch: int) -> None:
     if not any(tf.compat.v1.Event.FromString(record).HasField('summary') for record in kept):
         path.unlink()
         return
-    unfinished = path.with_name(f'.unfinished-{os.getpid()}-00000000')
+    unfinished = files.unfinished_path(path)
     with tf.io.TFRecordWriter(str(unfinished)) as writer:
         for record in kept:
             writer.write(record)

@@ -6,7 +6,7 @@ import os
 import pathlib
 from typing import Any
 
-from zoo.cli import errors
+from zoo.cli import errors, files
 
 # The folder of the presets that come with the package.
 FOLDER = pathlib.Path(__file__).parents[1] / 'presets'
@@ -73,7 +73,7 @@ def check_sums(folder: pathlib.Path) -> None:
         UsageError: If a file is missing or is not as it was written.
     """
     try:
-        sums = _read_object(folder / SUMS)
+        sums = files.read_object(folder / SUMS)
         wrong = [name for name in FILES if sums[name] != _sum(folder / name)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.UsageError(f'preset must be a folder with {", ".join(FILES)} and {SUMS}; '
@@ -101,21 +101,10 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
         UsageError: If the file cannot be read, or holds something else.
     """
     try:
-        return _read_object(path)
+        return files.read_object(path)
     except (OSError, ValueError) as error:
         raise errors.UsageError(f'preset {path.parent.name!r} has a {path.name} that cannot be '
                                 f'read ({error}).') from None
-
-
-def _read_object(path: pathlib.Path) -> dict[str, Any]:
-    """Returns the object that a JSON file holds; raises a `ValueError` if it holds none."""
-    try:
-        values = json.loads(path.read_text(encoding='utf-8'))
-    except RecursionError:
-        raise ValueError('it is nested too deeply') from None
-    if not isinstance(values, dict):
-        raise ValueError(f'it must hold an object; it holds {type(values).__name__}')
-    return values
 
 
 def _sum(path: pathlib.Path) -> str:

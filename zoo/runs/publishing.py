@@ -44,7 +44,7 @@ def write(trained: Trained, folder: str | os.PathLike,
 
 def _fill(trained: Trained, folder: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> None:
     """Writes all files of a preset into a folder."""
-    run = dataclasses.replace(trained.run, data_dir=None, folder=None)  # Of this machine.
+    run = trained.run.portable()
     events = run.events(trained.data)
     config = {'preset_format': preset.FORMAT, 'run': run.to_json(), 'data': events.to_json()}
     files.write_json(folder / 'config.json', config)

@@ -3,8 +3,7 @@
 import dataclasses
 from typing import Any
 
-from zoo.cli import errors
-from zoo.runs import config_file
+from zoo.cli import errors, files
 from zoo.runs.directory import Directory
 from zoo.runs.run import Run
 from zoo.runs.state import State
@@ -32,10 +31,10 @@ def results_of(directory: Directory) -> dict[str, Any] | None:
     """Returns what test.json holds; None without one. A damaged one is set aside."""
     path = directory.path / 'test.json'
     try:
-        return config_file.read_json(path)
+        return files.read_object(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         path.replace(path.with_name('test.json.damaged'))
         print(f'warning: {str(path)!r} cannot be read ({error}) and is set aside; the results are '
               'written anew.')

@@ -13,12 +13,9 @@ from zoo.models import assembly, registry
 from zoo.models.options import Events
 from zoo.models.recipe import Training
 from zoo.models.spec import Kind, ModelSpec
-from zoo.runs import optimizer
+from zoo.runs import config_file, optimizer
+from zoo.runs.config_file import FORMAT
 from zoo.runs.settings import Settings
-
-# The format of config.json. Format 1 has no `data_dir`, formats 1 and 2 have no `settings`,
-# `changes` and `start`.
-FORMAT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +59,8 @@ class Run:
                             ('start', (dict, type(None))), ('folder', (str, type(None)))):
             if not isinstance(getattr(self, name), kinds):
                 raise ValueError(f'{name} must not be {getattr(self, name)!r}')
+        if not all(isinstance(change, dict) for change in self.changes):
+            raise ValueError(f'changes must not be {self.changes!r}')
 
     def to_json(self) -> dict[str, Any]:
         """Returns the run as nested dictionaries."""
@@ -74,9 +73,7 @@ class Run:
         Raises:
             ValueError: If a newer version wrote `values`, or if they describe no run.
         """
-        if values.get('format', 1) not in range(1, FORMAT + 1):
-            raise ValueError(f'it has format {values["format"]}, of tfp_glow '
-                             f'{values.get("tfp_glow_version")}; this version reads up to {FORMAT}')
+        config_file.check_format(values)
         older = values.get('format', 1) < 3  # Their last epoch was what counted.
         values = {k: v for k, v in values.items() if k not in ('format', 'tfp_glow_version')}
         config = registry.spec(values['model']).config(**values.pop('config'))
@@ -84,6 +81,12 @@ class Run:
         settings = Settings(**values.pop('settings', {'select': 'last'} if older else {}))
         changes = tuple(values.pop('changes', ()))
         return cls(config=config, training=training, settings=settings, changes=changes, **values)
+
+    def portable(self) -> 'Run':
+        """Returns the run without the folders of this machine, which are no part of it."""
+        changes = tuple({name: value for name, value in change.items() if name != 'data_dir'}
+                        for change in self.changes)
+        return dataclasses.replace(self, data_dir=None, folder=None, changes=changes)
 
     @property
     def spec(self) -> ModelSpec:
