@@ -115,7 +115,7 @@ class LikelihoodModel(stepping.Stepping):
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, patience_nan: int | None = None,
             **kwargs: Any) -> keras.callbacks.History:
-        """Does what `keras.Model.fit` does, after `initialize` from the first images of `x`.
+        """Does what `keras.Model.fit` does, after `prepare` from the first images of `x`.
 
         Args:
             x: Images, or a `tf.data.Dataset` of batches.
@@ -280,6 +280,7 @@ class LikelihoodModel(stepping.Stepping):
         if self.objective.conditional:
             specs.append(self._condition_spec)
         return tf.nest.map_structure(lambda s: tf.TensorSpec([2, *s.shape[1:]], s.dtype), specs)
+
 
 def _assign(variables: Sequence[tf.Variable], values: Iterable[np.ndarray]) -> None:
     for variable, value in zip(variables, values):

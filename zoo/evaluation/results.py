@@ -7,10 +7,8 @@ import time
 from zoo.bundles import writing
 from zoo.cli import errors, files
 from zoo.evaluation.family import Family
-from zoo.runs.directory import Directory
+from zoo.runs.directory import RESULTS_NOTE, Directory
 from zoo.runs.state import State
-
-_UNFINISHED = '.unfinished-results'
 
 
 def write_results(family: Family, directory: Directory, state: State) -> None:
@@ -42,7 +40,7 @@ def write_results(family: Family, directory: Directory, state: State) -> None:
     print(f'samples: {path}\nmodel:   {bundle}')
     family.draw_more(directory.path)
     files.write_json(directory.path / 'test.json', figures)
-    (directory.path / _UNFINISHED).unlink()
+    (directory.path / RESULTS_NOTE).unlink()
 
 
 def _which(figures: dict) -> str:
@@ -55,7 +53,7 @@ def _which(figures: dict) -> str:
 
 def _write_bundle(family: Family, folder: pathlib.Path) -> pathlib.Path:
     """Writes the bundle as the next version; first removes one that a killed process left."""
-    bundles, note = folder / 'saved_model', folder / _UNFINISHED
+    bundles, note = folder / 'saved_model', folder / RESULTS_NOTE
     if note.exists():
         left = note.read_text().strip()
         if left.isdecimal():

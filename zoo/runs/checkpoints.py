@@ -83,18 +83,6 @@ class Checkpoints:
             return state, arrays
         return None
 
-    def at(self, step: int) -> tuple[State, Arrays]:
-        """Returns the checkpoint of a step.
-
-        Raises:
-            Failure: If it is not there, or damaged.
-        """
-        try:
-            return self._read(step)
-        except Damaged as damage:
-            raise errors.Failure(f'the checkpoint {str(self._path(step))!r} cannot be read: '
-                                 f'{damage}.') from None
-
     def remove_after(self, step: int) -> None:
         """Removes the checkpoints of later steps."""
         for later in self.steps():

@@ -15,9 +15,10 @@ from zoo.runs.checkpoints import Checkpoints
 from zoo.runs.run import Run
 from zoo.runs.state import State
 
+RESULTS_NOTE = '.unfinished-results'  # Is there while results are written.
 # What a run leaves in its directory, config.json last.
 _OWN = ('metrics.csv', 'metrics.csv.damaged', 'test.json', 'test.json.damaged', 'samples.png',
-        'reconstructions.png', 'evaluation.json', 'diagnosis.json', '.unfinished-results',
+        'reconstructions.png', 'evaluation.json', 'diagnosis.json', RESULTS_NOTE,
         'checkpoints/step-*.checkpoint', 'checkpoints/step-*.checkpoint.damaged',
         'checkpoints/ckpt-*', 'checkpoints/checkpoint', 'tensorboard/*.tfevents.*',
         'tensorboard/train/*.tfevents.*', 'tensorboard/validation/*.tfevents.*', 'config.json')

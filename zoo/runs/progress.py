@@ -1,5 +1,6 @@
 """`Progress`: says how far a training is, how good, how fast, and how long it still takes."""
 
+import collections
 import os
 import statistics
 import sys
@@ -34,7 +35,8 @@ class Progress:
         self._verbose, self._epochs, self._steps = verbose, epochs, steps
         self._batch_size, self._examples = batch_size, examples
         self._announce = announce
-        self._seconds: list[float] = []  # Those of each step of this process, the newest last.
+        # Those of the last steps of this process.
+        self._seconds: collections.deque[float] = collections.deque(maxlen=50)
         self._begin = self._shown = time.monotonic()
         self._epoch_seconds: list[float] = []
         self._epoch_begin = 0.
@@ -52,7 +54,7 @@ class Progress:
             figures: A function that returns the figures of the epoch so far by name.
         """
         now = time.monotonic()
-        self._seconds = [*self._seconds[-49:], now - self._begin]
+        self._seconds.append(now - self._begin)
         self._tell_expected_time(state)
         if self._is_terminal and now - self._shown >= _SECONDS:
             self._shown = now
@@ -87,19 +89,20 @@ class Progress:
     def _left(self, state: State) -> str:
         """Returns in words how long the rest takes, with the validation of epochs so far."""
         step = statistics.median(self._seconds) if self._seconds else 0.
-        whole = self._epoch_seconds[1:][-5:]  # The first one traces graphs.
-        epoch = statistics.median(whole) if whole else step * self._steps
-        seconds = (self._epochs - state.epoch) * epoch - state.batch * step
+        seconds = (self._epochs - state.epoch) * self._epoch_length(step) - state.batch * step
         return f'{duration(seconds)} left' if state.epoch < self._epochs else ''
 
     def _tell_expected_time(self, state: State) -> None:
         if self._announce is None:
             return
         if state.step == _WARM_STEPS + _TIMED_STEPS:
-            whole = self._epoch_seconds[1:]  # The first one traces graphs.
-            epoch = statistics.median(whole) if whole else (
-                statistics.median(self._seconds[-_TIMED_STEPS:]) * self._steps)
+            epoch = self._epoch_length(statistics.median(list(self._seconds)[-_TIMED_STEPS:]))
             self._announce(f'about {duration(epoch * self._epochs)} on {_cores()} cores')
+
+    def _epoch_length(self, step: float) -> float:
+        """Returns the seconds of an epoch, given those of a step, in case no epoch was timed."""
+        whole = self._epoch_seconds[1:][-5:]  # The first one traces graphs.
+        return statistics.median(whole) if whole else step * self._steps
 
 
 def duration(seconds: float) -> str:

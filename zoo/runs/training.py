@@ -140,9 +140,8 @@ class Training:
 
     def _save(self) -> None:
         self.state.seconds = time.monotonic() - self._begin
-        arrays = snapshot.take(self._model)
         if self._devices.is_chief:
-            self._checkpoints.save(self.state, arrays)
+            self._checkpoints.save(self.state, snapshot.take(self._model))
         self._saved_at = (self.state.step, time.monotonic())
 
     def _end_epoch(self) -> None:
