@@ -7,13 +7,14 @@ r"""Writes a run's or a preset's model as a SavedModel bundle, or checks a bundl
 A check needs only TensorFlow.
 """
 
+import contextlib
 import pathlib
 
 from absl import flags
 
 from zoo.bundles import reading, verification
 from zoo.cli import errors, program, source_flags
-from zoo.runs import preset_folder
+from zoo.runs import config_file, lock, preset_folder
 
 _WORKDIR, _PRESET, _DATA_DIR = source_flags.define()
 _OUT = flags.DEFINE_string(
@@ -37,7 +38,10 @@ def main(argv: list[str]) -> None:
     preset_folder.check_source(_WORKDIR.value, _PRESET.value)
     if _PRESET.value and not _OUT.value:
         raise errors.UsageError('--out must be given with --preset; got none.')
-    _verify(_export(_OUT.value or str(pathlib.Path(_WORKDIR.value or '') / 'saved_model')), '--out')
+    out = _OUT.value or str(pathlib.Path(_WORKDIR.value or '') / 'saved_model')
+    with _owned(out):
+        path = _export(out)
+    _verify(path, '--out')
 
 
 def _export(out: str) -> pathlib.Path:
@@ -54,11 +58,30 @@ def _export(out: str) -> pathlib.Path:
     try:
         return writing.write(trained, out)
     except OSError as error:
-        raise errors.UsageError(f'--out must be a folder that can be written ({error.strerror}); '
-                                f'got {out!r}.') from error
+        raise _cannot_be_written(out, error) from error
     except ValueError as error:
         source = f'--preset={_PRESET.value}' if _PRESET.value else f'--workdir={_WORKDIR.value}'
         raise errors.Failure(f'{source}: {error}') from error
+
+
+def _owned(out: str) -> contextlib.ExitStack:
+    """Returns the lock of the run directory in which `out` is, if it is in one.
+
+    Raises:
+        UsageError: If the directory belongs to another process, or cannot be written.
+    """
+    stack, folder = contextlib.ExitStack(), pathlib.Path(out).parent
+    if (folder / config_file.NAME).exists():
+        try:
+            stack.enter_context(lock.locked(folder, 'the run directory of --out'))
+        except OSError as error:
+            raise _cannot_be_written(out, error) from error
+    return stack
+
+
+def _cannot_be_written(out: str, error: OSError) -> errors.UsageError:
+    return errors.UsageError(f'--out must be a folder that can be written ({error.strerror}); '
+                             f'got {out!r}.')
 
 
 def _verify(path: str | pathlib.Path, flag: str) -> None:

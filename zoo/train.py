@@ -11,6 +11,7 @@ well.
 import contextlib
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,7 @@ def main(argv: list[str]) -> None:
             (_resume if _RESUME.value else _start)(Directory(workdir), stop)
         except signals.Stopped as stopped:
             print(f'\nstopped by {stopped.name}; go on with: python -m zoo.train --resume '
-                  f'--workdir={workdir}', file=sys.stderr, flush=True)
+                  f'--workdir={shlex.quote(workdir)}', file=sys.stderr, flush=True)
             sys.exit(stopped.status)
 
 

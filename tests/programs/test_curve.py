@@ -35,6 +35,17 @@ def test_draws_one_run_or_several(runs, folders, monkeypatch):
         'training, as it goes': ([1, 2], [5, 4]), 'validation, averaged weights': validation})
 
 
+@pytest.mark.parametrize('text, words', [
+    ('1,60,5,4.5\n2,120,4,3.', '1 of its lines cannot be read; --resume writes it anew'),
+    ('1,60,5,4.5\n2,120\n', '1 of its lines cannot be read; --resume writes it anew'),
+    ('', 'it holds no epochs'), ('1,60,5,inf\n', 'it holds numbers that are not finite')])
+def test_damaged_metrics_are_refused(text, words, folders):
+    """A last line without its end may be cut within a number."""
+    (folders / 'a' / 'metrics.csv').write_text(f'{HEADER["bits_per_dim"]}\n{text}')
+    done = tiny_run.finish('curve', '--workdir=a')
+    assert done.returncode == 2 and f'({words}).' in done.stderr and 'Trace' not in done.stderr
+
+
 @pytest.mark.parametrize('flags, words', [
     ([], '--workdir must be given'),
     (['--workdir=a,none'], "--workdir must hold a metrics.csv; got 'none'"),

@@ -17,6 +17,8 @@ import tiny_run
 from absl.testing import flagsaver
 
 from zoo.cli import parsing
+from zoo.evaluation import cards
+from zoo.runs import lock
 from zoo.runs.directory import Directory
 
 _SMALL = ('--model=maf', '--dataset=moons', '--hidden=8', '--layers=1', '--batch_size=2000',
@@ -222,6 +224,35 @@ def test_a_kill_while_results_are_written_leaves_nothing_behind(run):
     assert done.returncode == 0, done.stderr
     assert [p.name for p in (run / 'saved_model').iterdir()] == ['1']
     assert not list(run.glob('.*')) and (run / 'test.json').exists()
+
+
+def test_a_folder_in_place_of_the_metrics_is_named(run):
+    (run / 'metrics.csv').unlink()
+    (run / 'metrics.csv').mkdir()
+    done = train('--resume', f'--workdir={run}', '--epochs=3')
+    assert done.returncode in (1, 2) and done.stderr.count('\n') == 1
+    assert 'metrics.csv' in done.stderr.replace(str(run), 'RUN')
+
+
+def test_a_bundle_is_not_written_into_a_run_that_is_in_use(run):
+    with lock.locked(run):
+        done = tiny_run.finish('export', f'--workdir={run}')
+    assert done.returncode == 2 and done.stderr.startswith(
+        f'error: the run directory of --out must not be in use; {str(run)!r} is used by process')
+    assert [p.name for p in (run / 'saved_model').iterdir()] == ['1']
+
+
+def test_the_card_of_a_run_tells_of_its_changes_and_its_first_weights(run):
+    opened = dataclasses.replace(
+        Directory(run).read(), start={'from': 'other run', 'fresh': [], 'not_taken': []},
+        changes=({'epoch': 1, 'step': 9, 'epochs': [1, 2], 'learning_rate': [.1, .01]},))
+    assert " '--from=other run' " in cards.command(opened, 2, 2000)
+    card = dict.fromkeys(('model', 'dataset', 'estimate', 'data', 'figure', 'published', 'seed',
+                          'command', 'licence', 'note', 'samples'), 'x')
+    card |= {'weights': 1, 'epochs': 2, 'training_seconds': 1., 'mantissa_bits': 23,
+             'round_trip': {}, 'changes': list(opened.changes)}
+    assert '- **Changed** after epoch 1: epochs 1 -> 2, learning_rate 0.1 -> 0.01.' in cards.text(
+        'name', card)
 
 
 def test_a_run_is_one_process_s_and_ends_by_signals(tmp_path):

@@ -139,11 +139,14 @@ def _guarded(main: Main, argv: list[str]) -> None:
 
 def _about_path(error: OSError) -> tuple[str, int]:
     """Returns what to say of an error about a path, naming the flag that holds it, and a status."""
-    path, reason = str(error.filename or ''), error.strerror or str(error)
+    path = str(error.filename2 or error.filename or '')
+    reason = error.strerror or str(error)
     for name, value in given():
         for part in value if isinstance(value, list) else [value]:
             if path and isinstance(part, str) and part and part in path:
-                return f'--{name} must be a path that can be used ({reason}); got {part!r}.', 2
+                place = '' if part == path else f', at {path!r}'
+                return (f'--{name} must be a path that can be used ({reason}{place}); '
+                        f'got {part!r}.'), 2
     return f'{path!r} cannot be used: {reason}.' if path else f'{reason}.', 1
 
 

@@ -6,10 +6,9 @@ import pathlib
 from typing import Any
 
 from zoo.cli import errors, files
-from zoo.comparison import metrics_file
-from zoo.comparison.metrics_file import Epoch
 from zoo.models import recipe, registry
-from zoo.runs import config_file
+from zoo.runs import config_file, metrics_file
+from zoo.runs.metrics_file import Epoch
 
 _LARGEST = 2**22  # Bytes. No config.json and no test.json is as large.
 _SHOWN = ('recipe', 'pad', 'flips')  # What determines a run besides its hyper-parameters.
@@ -127,8 +126,8 @@ def read(path: pathlib.Path, name: str) -> Record:
         problems.append(_sentence('config.json', error))
     epochs: tuple[Epoch, ...] = ()
     try:
-        epochs, oddities = metrics_file.read(path / 'metrics.csv')
-        problems += oddities
+        epochs, lost = metrics_file.read(path / 'metrics.csv')
+        problems += _oddities(epochs, lost)
     except (OSError, ValueError) as error:
         problems.append(_sentence('metrics.csv', error))
     test: dict[str, Any] = {}
@@ -143,6 +142,20 @@ def read(path: pathlib.Path, name: str) -> Record:
     return dataclasses.replace(record, problems=(*problems, *_remarks(record, finished)))
 
 
+def _oddities(epochs: tuple[Epoch, ...], lost: int) -> list[str]:
+    """Returns what is odd about a metrics.csv, a sentence each."""
+    if not epochs and not lost:
+        return ['no epoch is finished']
+    oddities = []
+    if lost:
+        oddities.append(f'{lost} of the {lost + len(epochs)} lines of metrics.csv cannot be read')
+    bad = [epoch.number for epoch in epochs if epoch.figure is None]
+    if bad:
+        oddities.append(f'the validation figure is no finite number in {len(bad)} of '
+                        f'{len(epochs)} epochs, first in epoch {bad[0]}')
+    return oddities
+
+
 def _remarks(record: Record, finished: bool) -> list[str]:
     """Returns what a reader should know of a run whose config.json is whole.
 
@@ -155,9 +168,7 @@ def _remarks(record: Record, finished: bool) -> list[str]:
     remarks = []
     for change in record.config.get('changes') or []:
         if isinstance(change, dict):
-            what = ', '.join(f'{name} {pair[0]} -> {pair[1]}' for name, pair in change.items()
-                             if isinstance(pair, list) and len(pair) == 2)
-            remarks.append(f'changed after epoch {change.get("epoch", "?")}: {what}')
+            remarks.append(f'changed {config_file.describe_change(change)}')
     if record.test and record.test_figure(record.units[0]) is None:
         remarks.append('test.json holds no finite test figure')
     done = record.epochs[-1].number if record.epochs else 0

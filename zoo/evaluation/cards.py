@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import shlex
 from typing import Any
 
 from zoo import data as zoo_data
@@ -10,6 +11,7 @@ from zoo.evaluation import metrics
 from zoo.evaluation.family import Family
 from zoo.models import registry
 from zoo.pictures import learning_curves
+from zoo.runs import config_file
 from zoo.runs.run import Run
 
 _ROUND_TRIP_EXAMPLES = 256
@@ -48,6 +50,7 @@ def measure(family: Family, epochs: int, seconds: float, draws: int = 1,
         'weights': sum(int(v.shape.num_elements()) for v in model.trainable_variables),
         'estimate': family.estimate,
         'published': _PUBLISHED.get((run.model, run.dataset)) if run.training.bits == 8 else None,
+        'changes': [dict(change) for change in run.changes],
         'command': command(run, epochs, data.sizes['train'])}
 
 
@@ -66,6 +69,8 @@ def command(run: Run, epochs: int, examples: int) -> str:
     words = [f'--model={run.model}', f'--dataset={run.dataset}']
     if registry.recipe(run.model, None, run.dataset, vectors).name != run.recipe:
         words.append(f'--recipe={run.recipe}')
+    if run.start is not None:
+        words.append(shlex.quote(f'--from={run.start["from"]}'))
     if run.pad:
         words.append('--pad')
     if run.flips is not None:
@@ -104,6 +109,8 @@ def text(name: str, card: dict[str, Any]) -> str:
         f'- **Training**: {card["epochs"]} epochs in {card["training_seconds"]:,.0f} s, seed '
         f'{card["seed"]}.{selected}',
         f'- **Command**: `{card["command"]}`',
+        *(f'- **Changed** {config_file.describe_change(change)}. The command has the new values.'
+          for change in card.get('changes', ())),  # Older cards have none.
         f'- **Licence** of the weights: {card["licence"]}']
     if card['note']:
         lines.append(f'- {card["note"]}')

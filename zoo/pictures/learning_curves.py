@@ -1,6 +1,5 @@
 """Learning curves as PNG files."""
 
-import csv
 import math
 import os
 import pathlib
@@ -8,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from zoo.cli import errors
 from zoo.pictures import figures
+from zoo.runs import metrics_file
 
 Rows = list[dict[str, str]]  # Of a metrics.csv: one dictionary of texts for each epoch.
 Curve = tuple[list[int], list[float]]  # Epochs, and a value for each of them.
@@ -20,15 +20,17 @@ def read(path: str | os.PathLike) -> Rows:
         UsageError: If the file cannot be read, or does not hold the metrics of a run.
     """
     try:
-        with pathlib.Path(path).open(newline='', encoding='utf-8') as file:
-            rows = list(csv.DictReader(file))
-        if not rows:
+        epochs, lost = metrics_file.read(pathlib.Path(path))
+        if lost:
+            raise ValueError(f'{lost} of its lines cannot be read; --resume writes it anew')
+        if not epochs:
             raise ValueError('it holds no epochs')
+        rows = [dict(epoch.texts) for epoch in epochs]
         others = [_curve(rows, key) for key in (_metric(rows), 'seconds') if key in rows[0]]
         for values in (validation(rows), *others):
             if not all(math.isfinite(value) for value in values[1]):
                 raise ValueError('it holds numbers that are not finite')
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise errors.UsageError(f'--workdir must hold a metrics.csv of zoo.train; {str(path)!r} '
                                 f'cannot be read ({error}).') from None
     return rows

@@ -38,6 +38,13 @@ def check_format(values: Mapping[str, Any]) -> None:
                          f'{values.get("tfp_glow_version")}; this version reads up to {FORMAT}')
 
 
+def describe_change(change: Mapping[str, Any]) -> str:
+    """Returns one of the changes that a config.json keeps, in words, from 'after epoch' on."""
+    what = ', '.join(f'{name} {pair[0]} -> {pair[1]}' for name, pair in change.items()
+                     if isinstance(pair, (list, tuple)) and len(pair) == 2)
+    return f'after epoch {change.get("epoch", "?")}: {what}'
+
+
 def unreadable(folder: str | os.PathLike, error: Exception) -> errors.UsageError:
     """Returns the error that says that a config.json cannot be read."""
     return errors.UsageError(f'--workdir holds a config.json that cannot be read ({error}); '

@@ -170,8 +170,10 @@ class Directory:
             raise self._cannot_be_written(error) from None
 
     def _cannot_be_written(self, error: OSError) -> errors.UsageError:
+        path = error.filename2 or error.filename or self.path
+        inside = '' if str(path) == str(self.path) else f', at {str(path)!r}'
         return errors.UsageError(f'--workdir must be a folder that can be written '
-                                 f'({error.strerror}); got {str(self.path)!r}.')
+                                 f'({error.strerror}{inside}); got {str(self.path)!r}.')
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:

@@ -14,7 +14,7 @@ NAME = '.lock'
 
 
 @contextlib.contextmanager
-def locked(folder: pathlib.Path) -> Iterator[Callable[[], bool]]:
+def locked(folder: pathlib.Path, flag: str = '--workdir') -> Iterator[Callable[[], bool]]:
     """Returns a context within which a folder belongs to this process.
 
     It gives a function that says whether the folder, which may have been removed and made anew,
@@ -23,12 +23,13 @@ def locked(folder: pathlib.Path) -> Iterator[Callable[[], bool]]:
 
     Args:
         folder: A folder that is there.
+        flag: The flag that names it.
 
     Raises:
         UsageError: If the folder belongs to another process; the message names it.
     """
     path = folder / NAME
-    descriptor = _open(path)
+    descriptor = _open(path, flag)
     try:
         owner = {'process': os.getpid(), 'machine': socket.gethostname()}
         os.ftruncate(descriptor, 0)
@@ -40,7 +41,7 @@ def locked(folder: pathlib.Path) -> Iterator[Callable[[], bool]]:
         os.close(descriptor)
 
 
-def _open(path: pathlib.Path) -> int:
+def _open(path: pathlib.Path, flag: str) -> int:
     """Returns the descriptor of the lock file, which this process holds."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -50,7 +51,7 @@ def _open(path: pathlib.Path) -> int:
                 return descriptor
         except BlockingIOError:
             raise errors.UsageError(
-                f'--workdir must not be in use; {str(path.parent)!r} is used by '
+                f'{flag} must not be in use; {str(path.parent)!r} is used by '
                 f'{_owner(descriptor)}.') from None
         except OSError:
             os.close(descriptor)

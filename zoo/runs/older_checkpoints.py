@@ -1,6 +1,5 @@
 """Restores the checkpoints that versions before 0.2 wrote, by `tf.train.CheckpointManager`."""
 
-import csv
 import pathlib
 import re
 from collections.abc import Callable
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 import tfp_glow
 from zoo.models.assembly import Model
+from zoo.runs import metrics_file
 from zoo.runs.state import State
 
 
@@ -54,13 +54,15 @@ def _parts(model: Model) -> dict[str, Any]:
 def _rows(path: pathlib.Path, epochs: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Returns the rows of a metrics.csv up to an epoch; sets a damaged file aside."""
     try:
-        with path.open(newline='', encoding='utf-8') as file:
-            rows = [{name: int(text) if name in ('epoch', 'step') else float(text)
-                     for name, text in row.items()} for row in csv.DictReader(file)]
-        return [row for row in rows if row['epoch'] <= epochs]
+        found, lost = metrics_file.read(path)
+        if lost:
+            raise ValueError(f'{lost} of its lines cannot be read')
+        return [{name: int(text) if name in ('epoch', 'step') else float(text)
+                 for name, text in epoch.texts.items()} for epoch in found
+                if epoch.number <= epochs]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         aside = path.with_name(f'{path.name}.damaged')
         path.replace(aside)
         say(f'warning: {str(path)!r} cannot be read ({error}); it is set aside as '

@@ -1,4 +1,4 @@
-"""`read`: the epochs of a metrics.csv, as far as its lines can be read."""
+"""`read`: the epochs of a metrics.csv, as far as its lines can be read, without TensorFlow."""
 
 import csv
 import dataclasses
@@ -24,6 +24,11 @@ class Epoch:
     texts: Mapping[str, str]
 
     @property
+    def figure(self) -> float | None:
+        """The validation figure; None if it is not finite."""
+        return self.value(next(name for name in _VALIDATION if name in self.texts))
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns."""
         return tuple(self.texts)
@@ -37,8 +42,8 @@ class Epoch:
         return value if math.isfinite(value) else None
 
 
-def read(path: pathlib.Path) -> tuple[tuple[Epoch, ...], list[str]]:
-    """Returns the epochs of a metrics.csv, and what is odd about the file, a sentence each.
+def read(path: pathlib.Path) -> tuple[tuple[Epoch, ...], int]:
+    """Returns the epochs of a metrics.csv in order, and the number of lines that cannot be read.
 
     A line that is cut or cannot be read is left out. Of two lines for one epoch, the later one
     counts.
@@ -67,15 +72,7 @@ def read(path: pathlib.Path) -> tuple[tuple[Epoch, ...], list[str]]:
             epochs[int(cells['epoch'])] = Epoch(int(cells['epoch']), cells)
         else:
             lost += 1
-    oddities = [f'{lost} of the {len(lines)} lines of metrics.csv cannot be read'] if lost else []
-    if not epochs and not lost:
-        oddities.append('no epoch is finished')
-    figure = next(column for column in _VALIDATION if column in header)
-    bad = [number for number in sorted(epochs) if epochs[number].value(figure) is None]
-    if bad:
-        oddities.append(f'the validation figure is no finite number in {len(bad)} of '
-                        f'{len(epochs)} epochs, first in epoch {bad[0]}')
-    return tuple(epochs[number] for number in sorted(epochs)), oddities
+    return tuple(epochs[number] for number in sorted(epochs)), lost
 
 
 def text(path: pathlib.Path, largest: int) -> str:
