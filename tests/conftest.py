@@ -1,5 +1,7 @@
 """Provides settings and shared fixtures of the tests."""
 
+import contextlib
+import fcntl
 import os
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
@@ -21,6 +23,19 @@ def pytest_xdist_make_scheduler(config, log):
     """
     from xdist.scheduler import WorkStealingScheduling
     return WorkStealingScheduling(config, log) if config.getvalue('dist') == 'load' else None
+
+
+@contextlib.contextmanager
+def shared(tmp_path_factory, name):
+    """Gives a folder that all workers share, and whether this one is the first to fill it."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
+    with (root / f'{name}.lock').open('w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # The others wait until the folder is filled.
+        folder, done = root / f'shared_{name}', root / f'{name}.done'
+        folder.mkdir(exist_ok=True)
+        yield folder, not done.exists()
+        done.touch()
 
 
 @pytest.fixture(scope='session')
@@ -50,17 +65,20 @@ def make_flow():
 def digits_run(tmp_path_factory):
     """Returns the directory of a tiny trained run, read only; its data are in `data` beside it."""
     import tiny_run  # It imports the zoo, which most tests do not need.
-    return tiny_run.train(tmp_path_factory.mktemp('digits'))
+    with shared(tmp_path_factory, 'digits') as (folder, is_new):
+        return tiny_run.train(folder) if is_new else folder / 'run'
 
 
 @pytest.fixture(scope='session')
-def digits_preset(digits_run):
+def digits_preset(digits_run, tmp_path_factory):
     """Returns the folder of the preset `tiny_digits` that `zoo.publish` makes of it, read only."""
     import tiny_run
-    folder = digits_run.parent / 'presets' / 'tiny_digits'
-    with tiny_run.program('publish') as publish:
-        publish(workdir=digits_run, data_dir=digits_run.parent / 'data', out=folder, samples=4)
-    return folder
+    with shared(tmp_path_factory, 'presets') as (folder, is_new):
+        if is_new:
+            with tiny_run.program('publish') as publish:
+                publish(workdir=digits_run, data_dir=digits_run.parent / 'data',
+                        out=folder / 'tiny_digits', samples=4)
+    return folder / 'tiny_digits'
 
 
 @pytest.fixture(scope='session')

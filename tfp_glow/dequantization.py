@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_glow.internal import draws
 from tfp_glow.types import Seed, TensorLike
 
 
@@ -32,7 +33,8 @@ def dequantize(images: TensorLike, bins: int, seed: Seed) -> tf.Tensor:
 
     ```
     """
-    noise = tf.random.stateless_uniform(tf.shape(images), seed)
+    images = tf.convert_to_tensor(images)
+    noise = draws.uniform_like(images, seed)
     # The sum may round up to the next integer, which would be the next grey level.
     values = tf.minimum(tf.cast(images, tf.float32) + noise,
                         tf.cast(images, tf.float32) + (1 - 2.**-14))

@@ -27,7 +27,7 @@ from absl import flags
 
 from zoo.benchmarks import comparison, depth
 from zoo.benchmarks import job as jobs
-from zoo.cli import errors, files, number_flags, program, ranges, source_flags
+from zoo.cli import errors, files, number_flags, processor, program, ranges, source_flags
 from zoo.data import dataset_names
 from zoo.models import registry
 from zoo.runs import preset_folder
@@ -55,7 +55,9 @@ _CODEC = flags.DEFINE_bool('codec', False, 'Lossless codecs on the test images o
 _INPUT = flags.DEFINE_bool('input', False, 'The share of a training step that waits for data.')
 _PEERS = flags.DEFINE_list(
     'peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, but unrolled with --depth '
-    'only. backprop is tfp_glow with reversible=False, unrolled the same without a loop.')
+    'only, and those in bfloat16 only if the processor has it in hardware. backprop is tfp_glow '
+    'with reversible=False, unrolled the same without a loop; towers compute a share of the batch '
+    'on each core.')
 _SIZE = number_flags.integer('size', None, 'Height and width of the images. Default: 32; of '
                              '--depth 64, of --serial 28.')
 _LEVELS = number_flags.integer('levels', None, 'Levels L. Default: 3; of --tasks 2.',
@@ -106,7 +108,7 @@ def _compare_peers() -> None:
         raise errors.Failure('no peer to measure is installed.')
     print(f'Glow {template.size}x{template.size}x{jobs.CHANNELS}, L={template.levels}, K='
           f'{",".join(map(str, steps))}, width {template.width}, batch {template.batch}; '
-          f'{jobs.cores()} cores', flush=True)
+          f'{_machine()}', flush=True)
     settings = {'rounds': _ROUNDS.value, 'timeout': _TIMEOUT.value, 'progress': _progress}
     if _DEPTH.value:
         report = depth.run(template, peers, steps, **settings)
@@ -140,7 +142,7 @@ def _compare_serial() -> None:
     size, batch = _SIZE.value or 28, _BATCH.value or 32
     hidden = (_WIDTH.value or 512,) * 2
     print(f'MAF of {size * size} dimensions, affine, MADE with hidden units {hidden}, batch '
-          f'{batch}; {jobs.cores()} cores', flush=True)
+          f'{batch}; {_machine()}', flush=True)
     report = serial.run(size * size, hidden, batch, _ROUNDS.value, _SECONDS.value or 2., _progress)
     print(serial.text(report))
     _write({'dimensions': size * size, 'hidden': hidden, 'batch': batch}, report)
@@ -158,7 +160,7 @@ def _measure_tasks() -> None:
     program.start_tensorflow()
     from zoo.benchmarks import tasks
     print(f'images of one channel, D = {", ".join(str(side * side) for side in sides)}; '
-          f'L={levels}, K={steps}, width {width}, batch {batch}; {jobs.cores()} cores', flush=True)
+          f'L={levels}, K={steps}, width {width}, batch {batch}; {_machine()}', flush=True)
     report = tasks.run(sides, levels, steps, width, batch, _ROUNDS.value, _SECONDS.value or .2,
                        _progress)
     print(tasks.text(report))
@@ -176,7 +178,7 @@ def _compare_codecs() -> None:
     data = preset.run.load_data(_DATA_DIR.value)
     count = min(_IMAGES.value, data.sizes['test'])
     images = data.crop(data.take('test', count))
-    print(f'{count} test images of {data.describe()} {jobs.cores()} cores', flush=True)
+    print(f'{count} test images of {data.describe()} {_machine()}', flush=True)
     report = codecs.run(preset.flow, images, _progress)
     print(codecs.text(report))
     _write({'preset': name, 'images': count}, report)
@@ -194,8 +196,8 @@ def _measure_input() -> None:
     dataset = dataset or input_pipeline.default_dataset(_DATA_DIR.value)
     report = input_pipeline.run(model.name, dataset, _DATA_DIR.value, _ROUNDS.value,
                                 _SECONDS.value or 4., _progress)
-    print(f'{model.name}, recipe {report["recipe"]}, batches of {report["batch"]}; {jobs.cores()} '
-          f'cores\n{report["about"]}\n')
+    print(f'{model.name}, recipe {report["recipe"]}, batches of {report["batch"]}; {_machine()}\n'
+          f'{report["about"]}\n')
     print(input_pipeline.text(report))
     _write({}, report)
 
@@ -224,7 +226,8 @@ def _check_flags() -> str:
 
 def _options() -> tuple[jobs.Job, list[str], list[int]]:
     """Returns what the flags say: a job to copy, the peers, the values of K."""
-    chosen = _PEERS.value or [peer for peer in jobs.PEERS if _DEPTH.value or peer != 'unrolled']
+    chosen = _PEERS.value or jobs.default_peers(
+        _DEPTH.value, processor.bfloat16_unit() is not None)
     steps = sorted(set(_DEPTH_STEPS.value)) if _DEPTH.value else [_STEPS.value or 16]
     levels = _LEVELS.value or 3
     size, width, batch = (64, 64, 16) if _DEPTH.value else (32, 128, 32)
@@ -236,6 +239,12 @@ def _options() -> tuple[jobs.Job, list[str], list[int]]:
         peer='', what='', size=size, levels=levels, steps_per_level=steps[0],
         width=_WIDTH.value or width, batch=_BATCH.value or batch, seconds=_SECONDS.value or 2.)
     return template, list(dict.fromkeys(chosen)), steps
+
+
+def _machine() -> str:
+    """Returns how many cores of which processor there are, and what it has for bfloat16."""
+    unit = processor.bfloat16_unit() or 'no bfloat16'
+    return f'{processor.cores()} cores of {processor.name()}, {unit}'
 
 
 def _draw(report: dict, plot: Callable[[dict, str], None], default: str) -> None:
@@ -250,7 +259,8 @@ def _write(about: dict, report: dict) -> None:
     """Writes the report as JSON, with the settings that it depends on, if --out says where."""
     if not _OUT.value:
         return
-    about = {**about, 'rounds': _ROUNDS.value, 'cores': jobs.cores(),
+    about = {**about, 'rounds': _ROUNDS.value, 'cores': processor.cores(),
+             'processor': processor.name(),
              'machine': platform.platform(), 'python': platform.python_version()}
     files.write_whole(_OUT.value, json.dumps({**about, **report}, indent=2) + '\n')
 

@@ -21,6 +21,7 @@ _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
                            'Split to evaluate on.')
 _DRAWS = evaluation_flags.draws()
 _IMPORTANCE_SAMPLES = evaluation_flags.importance_samples()
+_TOWERS = evaluation_flags.towers()
 _LIMIT = number_flags.integer('limit', None, 'Evaluate on the first images only.')
 _ROUND_TRIP_IMAGES = number_flags.integer('round_trip_images', 256,
                                           'Images of the split for the round trip.')
@@ -34,8 +35,10 @@ def main(argv: list[str]) -> None:
     preset_folder.check_source(_WORKDIR.value, _PRESET.value)
     program.start_tensorflow()
     from zoo.evaluation import families, metrics  # Late: a wrong flag is reported at once.
-    from zoo.runs import opening
+    from zoo.runs import machine, opening
+    towers = machine.for_evaluation(_TOWERS.value)
     trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
+    trained.model.towers = towers
     family = families.family_of(trained, program.given())
     data = trained.data
     print(data.describe())

@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags
 
-from zoo.cli import errors, files, number_flags, program, ranges, source_flags
+from zoo.cli import errors, evaluation_flags, files, number_flags, program, ranges, source_flags
 from zoo.runs import preset_folder
 
 GROUPS = (1, 10)  # Images that the typicality test sees together.
@@ -29,6 +29,7 @@ _BACKGROUND = flags.DEFINE_string('background', None,
                                   'Preset or run directory of a background model.')
 _COMPRESSOR = flags.DEFINE_enum('compressor', 'png', ['png', 'zlib', 'lzma'],
                                 'Compressor of the ratio.')
+_TOWERS = evaluation_flags.towers()
 _OUT = flags.DEFINE_string('out', None, 'Folder to make; must be new.')
 
 
@@ -38,8 +39,10 @@ def main(argv: list[str]) -> None:
     out, against = _check_flags()
     program.start_tensorflow()
     from zoo.outliers import comparison, likelihoods, plots, report  # Late: they need TensorFlow.
-    from zoo.runs import opening
+    from zoo.runs import machine, opening
+    towers = machine.for_evaluation(_TOWERS.value)
     trained = opening.open_run_or_preset(_WORKDIR.value, _PRESET.value, _DATA_DIR.value)
+    trained.model.towers = towers
     comparison.check_model(trained, 'preset' if _PRESET.value else 'workdir', max(GROUPS))
     background = _BACKGROUND.value and comparison.open_background(
         trained, _BACKGROUND.value, _DATA_DIR.value)

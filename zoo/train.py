@@ -82,9 +82,11 @@ def main(argv: list[str]) -> None:
 def _start(directory: 'Directory', stop: 'Stop') -> None:
     """Starts a new run."""
     from zoo.evaluation import families
-    from zoo.runs import devices, initial_weights, run
+    from zoo.runs import devices, initial_weights, machine, run
     from zoo.runs.state import State, data_of
     chosen, config, training, settings = _new_configs()
+    config, settings = machine.resolved(config, training, settings, chosen.towers)
+    machine.start(int(settings.towers))
     used = devices.make(settings)
     with used.together():
         if used.is_chief:
@@ -95,6 +97,7 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
         data = made.load_data()
         fitted = chosen.fitted(data.sizes['train'], flags.FLAGS['batch_size'].value)
         made = dataclasses.replace(made, training=recipe_flags.overridden(fitted.training))
+        made = machine.fitted(made, program.is_given('towers'))
     _check_alike(used, made)
     model = _build(made, data, used)
     families.family_of(run.Trained(made, data, model), program.given())  # Refuses flags.
@@ -112,9 +115,10 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
 def _resume(directory: 'Directory', stop: 'Stop') -> None:
     """Goes on with the run of a directory."""
     from zoo.evaluation import families
-    from zoo.runs import devices, opening, optimizer, resumption, run
+    from zoo.runs import devices, machine, opening, optimizer, resumption, run
     from zoo.runs.state import State, data_of
     made, changes = _changed(directory.read())
+    machine.start(int(made.settings.towers))
     used = devices.make(made.settings)
     with used.together():
         data = made.load_data()
@@ -154,6 +158,7 @@ def _build(made: 'Run', data: Any, used: 'Devices') -> Any:
     used.check(made.training)
     with program.naming_flags(), used.scope():
         model = made.build(data)
+        model.towers = int(made.settings.towers)
     if _STOP_AFTER.value is not None and _STOP_AFTER.value > made.training.epochs:
         raise errors.UsageError(f'--stop_after must be at most --epochs, {made.training.epochs}; '
                                 f'got {_STOP_AFTER.value}.')
@@ -207,6 +212,7 @@ def _finish(trained: Any, loop: Any, directory: 'Directory', last: int) -> None:
               f'{"and --early_stopping=0 train" if loop.has_stopped_early else "trains"} longer.')
         return
     opened = opening.restored(made, trained.data, directory)  # Which computes in float32.
+    opened.model.towers = trained.model.towers
     results.write_results(families.family_of(opened), directory, state)
 
 
@@ -216,6 +222,7 @@ def _changed(kept: 'Run') -> tuple['Run', dict[str, list[Any]]]:
     Raises:
         UsageError: If they change what a run cannot change.
     """
+    from zoo.runs import machine
     from zoo.runs.directory import differences
     values: dict[str, Any] = {'model': _MODEL.value, 'dataset': _DATASET.value,
                               'recipe': _RECIPE.value, 'pad': _PAD.value, 'flips': _FLIPS.value,
@@ -225,6 +232,9 @@ def _changed(kept: 'Run') -> tuple['Run', dict[str, list[Any]]]:
              for name in ('config', 'training', 'settings')}
     for part in parts.values():
         recipe_flags.check_used(part)
+    parts['config'], parts['settings'] = machine.resolved(
+        **parts, gains=registry.recipe(kept.model, kept.recipe, kept.dataset, zoo_data.is_vectors(
+            kept.dataset)).towers)
     made = dataclasses.replace(kept, **given, **parts)
     changes = differences(kept.to_json(), made.to_json())
     may_change = {*recipe.CHANGEABLE, 'data_dir', *(f.name for f in dataclasses.fields(Settings))}

@@ -57,10 +57,17 @@ def _convolution_flops(op):
     return 2 * height * width * inputs * int(np.prod(op.outputs[0].shape))
 
 
-@pytest.mark.parametrize('peer', list(jobs.PEERS))
+QUICK = ('tfp_glow', 'unrolled', 'normflows')  # The others differ in options, or take long.
+
+
+@pytest.mark.parametrize('peer', [
+    pytest.param(peer, marks=[pytest.mark.slow] * (peer not in QUICK))
+    for peer in jobs.PEERS])
 def test_peer_works_and_trains_every_weight(peer):
     need(peer)
-    model = importlib.import_module(f'zoo.benchmarks.peer_{peer}').build(tiny_job(peer))
+    how = jobs.PEERS[peer]
+    model = importlib.import_module(f'zoo.benchmarks.peer_{how.module}').build(
+        tiny_job(peer), **{k: v for k, v in how.options.items() if k != 'towers'})
     before = [_copy(weight) for weight in model.weights]
     train = model.task('train')
     model.initialize('train')
@@ -98,7 +105,7 @@ def test_slow_peer_is_given_up():
 
 def test_failing_peer_says_why():
     measurement, = session.measure([jobs.Job('nobody', 'train')], 1, 60, progress=print)
-    assert 'zoo.benchmarks.peer_nobody' in measurement.failure
+    assert "'nobody'" in measurement.failure
     assert not measurement.rounds
 
 

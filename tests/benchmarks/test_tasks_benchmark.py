@@ -34,6 +34,7 @@ def measured(tmp_path_factory):
     return result.stdout, json.loads((folder / 'tasks.json').read_text()), folder / 'tasks.png'
 
 
+@pytest.mark.slow
 def test_verdicts_are_those_of_the_papers(measured):
     _, report, _ = measured
     assert [(row['model'], row['task']) for row in report['rows']] == [
@@ -45,6 +46,7 @@ def test_verdicts_are_those_of_the_papers(measured):
         assert (3 * few < many < 4 * few) if serial else few == many
 
 
+@pytest.mark.slow
 def test_table_and_plot(measured):
     text, report, plot = measured
     assert report['dimensions'] == [4, 16]
@@ -60,6 +62,7 @@ def test_table_and_plot(measured):
             str(row['chains'][0]), '..', str(row['chains'][1]), row['verdict']]
 
 
+@pytest.mark.slow
 def test_the_figure_dashes_what_is_serial(measured):
     _, report, _ = measured
     panels = tasks.figure(report).axes

@@ -17,7 +17,7 @@ MAPS = tf.constant(RNG.standard_normal([3, 2, 2, 2]))
 # XLA takes long for splines and mixtures, and other tests compile what is in a Repeat or a MAF
 # here. The other names here are much like bijectors that are not slow.
 SLOW = {'repeat_spline', 'repeat_mixture', 'iaf_repeat', 'maf_repeat', 'maf_spline',
-        'checkerboard_mixture', 'flattened_maf', 'iaf_image', 'coupling_plain',
+        'checkerboard_mixture', 'even_odd_mixture', 'flattened_maf', 'iaf_image', 'coupling_plain',
         'coupling_position', 'shuffle_vector', 'reverse_sequence', 'chain_mixed', 'glow_dense',
         'glow_shuffle', 'glow_odd', 'repeat_backprop', 'maf_additive'}
 # Whole flows have tests of their own of XLA and SavedModel, under conditions too: see

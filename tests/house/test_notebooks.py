@@ -9,7 +9,6 @@ import pytest
 
 FOLDER = pathlib.Path(__file__).parents[2] / 'colab'
 NOTEBOOKS = sorted(FOLDER.glob('*.ipynb'))
-QUICK = ('iaf_vae',)  # The others take up to a minute each.
 
 
 def cells(path):
@@ -21,9 +20,8 @@ def test_there_are_four():
         'flow_as_distribution', 'glow_on_images', 'iaf_vae', 'maf_and_iaf']
 
 
-@pytest.mark.parametrize('path', [
-    pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow) for path in NOTEBOOKS],
-    ids=lambda p: p.stem)
+@pytest.mark.slow
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_runs(path, monkeypatch):
     """Its assertions are part of it."""
     matplotlib.use('Agg')

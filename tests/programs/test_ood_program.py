@@ -33,10 +33,10 @@ def loaded(digits_preset):
 
 
 @pytest.fixture
-def given(digits_preset, loaded, monkeypatch, tmp_path):
+def given(digits_preset, digits_run, loaded, monkeypatch, tmp_path):
     """Returns flags that are right, of a preset that is loaded already."""
     monkeypatch.setattr(preset, 'read', lambda _: loaded)
-    return {'preset': digits_preset, 'data_dir': digits_preset.parent.parent / 'data',
+    return {'preset': digits_preset, 'data_dir': digits_run.parent / 'data',
             'against': 'constant,noise', 'out': tmp_path / 'new' / 'report'}
 
 

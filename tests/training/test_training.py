@@ -207,7 +207,7 @@ def test_dequantization_round_trip(bins, seed):
 def test_dequantization_does_not_round_up(monkeypatch):
     """The largest noise below 1, added to 255 in float32, would make 256."""
     monkeypatch.setattr(tf.random, 'stateless_uniform',
-                        lambda shape, seed: tf.fill(shape, 1 - 2.**-24))
+                        lambda shape, seed, dtype: tf.fill(shape, 1 - 2.**-24))
     for bins in (17, 256):
         data = dequantization.dequantize(tf.range(bins), bins, [0, 0])
         np.testing.assert_array_equal(dequantization.quantize(data, bins), np.arange(bins))

@@ -52,7 +52,8 @@ def trained(make, x, y, weights, **options):
     return model, history
 
 
-@pytest.mark.parametrize('name', MODELS)
+@pytest.mark.parametrize('name', [
+    pytest.param(name, marks=[pytest.mark.slow] * (name == 'batch_free_maf')) for name in MODELS])
 def test_weights_are_repetitions(name, monkeypatch):
     make, x = MODELS[name]
     if name == 'vae':

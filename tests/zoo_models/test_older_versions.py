@@ -100,6 +100,7 @@ def test_a_bundle():
     assert drawn.shape == (5, 2) and np.all(np.isfinite(drawn))
 
 
+@pytest.mark.slow
 def test_a_compressed_picture(tmp_path):
     """A process of its own reads it: its networks use the instructions that wrote the file."""
     with (OLD / 'picture.tfg').open('rb') as file:

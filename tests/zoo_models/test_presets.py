@@ -70,6 +70,7 @@ def test_rounded_weights(digits_run, loaded, tmp_path):
     assert 'rounded' not in (loaded.path / 'card.md').read_text()
 
 
+@pytest.mark.slow
 def test_a_smaller_preset_of_a_preset(digits_run, loaded, tmp_path):
     """It is what the run itself gives, except for its name."""
     with tiny_run.program('publish') as publish:

@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 from tensorflow_probability import util as tfp_util
 
+from tfp_glow.internal import draws
 from tfp_glow.types import Condition, DType, Seed, TensorLike
 
 
@@ -249,7 +250,7 @@ class Dequantized(tfd.Distribution):
         """Returns the noise of all images and its log-density."""
         shape, dtype = tf.shape(values), values.dtype
         if self._noise is None:
-            return tf.random.stateless_uniform(shape, seed, dtype=dtype), tf.zeros([], dtype)
+            return draws.uniform_like(values, seed, dtype), tf.zeros([], dtype)
         images = tf.reshape((values + .5) / self._bins - .5, [-1, *self.event_shape])
         count = tf.shape(images)[0] if images.shape[0] is None else images.shape[0]
         u, log_q = self._noise.experimental_sample_and_log_prob(

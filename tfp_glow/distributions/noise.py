@@ -8,7 +8,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import util as tfp_util
 
-from tfp_glow.internal import keras_bridge
+from tfp_glow.internal import draws, keras_bridge
 from tfp_glow.types import Condition, DType, Seed, TensorLike
 
 
@@ -93,8 +93,17 @@ class VariationalNoise(tfd.Distribution):
 
     def _sample_and_log_prob(self, sample_shape: TensorLike, seed: Seed | None,
                              condition: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._squashed.experimental_sample_and_log_prob(
-            sample_shape, seed=seed, **self._given(condition))
+        given = self._given(condition)
+        if not (draws.in_share() and hasattr(self.flow, 'distribution')):
+            return self._squashed.experimental_sample_and_log_prob(sample_shape, seed=seed, **given)
+        flow = self.flow
+        base = flow.distribution
+        z = draws.rows(lambda n: base.sample(n, seed), tf.reshape(sample_shape, []))
+        v, log_q = flow.bijector.forward(z, **given), base.log_prob(z)
+        log_q -= flow.bijector.forward_log_det_jacobian(z, **given)
+        sigmoid = self._squashed.bijector
+        dims = self.event_shape.rank
+        return sigmoid.forward(v), log_q - sigmoid.forward_log_det_jacobian(v, event_ndims=dims)
 
     def _log_prob(self, u: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         return self._squashed.log_prob(u, **self._given(condition))

@@ -38,6 +38,16 @@ class FlowModel(likelihood_model.LikelihoodModel):
     statistics are computed anew, for the weights that evaluate, from the first 1,024 images that
     `fit` saw or that were given to `set_reference`.
 
+    **Towers.** Small convolutions hardly gain from several cores. With `towers=N` a batch is
+    computed in N shares beside each other, each on a core of its own, in training, in evaluation
+    and in `predict`. The loss, its gradients and the noise are those of one tower, up to rounding.
+    Set the threads before TensorFlow starts, N being the number of cores:
+
+    ```none
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(N)
+    ```
+
     Args:
         flow: A `tfd.TransformedDistribution`, over images with data in [-1/2, 1/2) or over vectors;
             or a `flows.IntegerFlow`, over the images as they are.
@@ -59,6 +69,8 @@ class FlowModel(likelihood_model.LikelihoodModel):
         weight_prior: The standard deviation of a Gaussian prior on every trained weight, which
             makes the estimate that of the maximum a posteriori. None for maximum likelihood.
         examples: N, the number of training examples; needed with a prior.
+        towers: The number of shares of a batch that are computed beside each other, see above; None
+            for 1.
         name: The name of the model.
 
     Raises:
@@ -89,10 +101,11 @@ class FlowModel(likelihood_model.LikelihoodModel):
                  noise: tfd.Distribution | None = None, condition_spec: Any = None,
                  classifier: Callable[..., tf.Tensor] | None = None,
                  classification_weight: float = .01, weight_prior: float | None = None,
-                 examples: int | None = None, name: str = 'flow_model') -> None:
+                 examples: int | None = None, towers: int | None = None,
+                 name: str = 'flow_model') -> None:
         super().__init__(objective.Objective(
             flow, bins, counted_dims, noise, classifier, classification_weight, weight_prior,
-            examples, round_trip), seed, condition_spec, name)
+            examples, round_trip), seed, condition_spec, towers, name)
 
     @property
     def flow(self) -> tfd.Distribution:

@@ -46,15 +46,22 @@ class LikelihoodModel(stepping.Stepping):
         seed: An integer; all that is random depends on it and on the step alone.
         condition_spec: A structure of `tf.TensorSpec`s of the condition, where it is not a batch of
             integer labels.
+        towers: The number of shares of a batch that are computed beside each other, see
+            `FlowModel`; None for 1.
         name: The name of the model.
+
+    Raises:
+        ValueError: If `towers` is no positive integer. A training step raises it for several towers
+            and a flow with `BatchNorm`, which normalises by the whole batch.
     """
 
     reference_examples = 1024  # The statistics of BatchNorm are those of at most so many.
     patience_nan = 10  # After so many steps in a row that were not applied, training stops.
 
     def __init__(self, objective: Any, seed: int = 0, condition_spec: Any = None,
-                 name: str | None = None) -> None:
+                 towers: int | None = None, name: str | None = None) -> None:
         super().__init__(objective, seed, name)
+        self.towers = 1 if towers is None else towers
         self._condition_spec = condition_spec or tf.TensorSpec([None], tf.int32)
         self._reference: tuple[Any, Condition, Any] | None = None
 
@@ -99,6 +106,7 @@ class LikelihoodModel(stepping.Stepping):
         if kwargs.get('loss') is not None:
             raise ValueError(f'loss must be left out: a {type(self).__name__}\'s loss is the '
                              f'negative log-likelihood; got loss={kwargs["loss"]!r}.')
+        self.objective.towers.check(jit_compile)
         module_name = self.objective.module_name
         hidden = named_variables.hidden_variables(
             self._loss, self._specs(), self.trainable_variables)
@@ -279,7 +287,8 @@ class LikelihoodModel(stepping.Stepping):
         specs = [spec]
         if self.objective.conditional:
             specs.append(self._condition_spec)
-        return tf.nest.map_structure(lambda s: tf.TensorSpec([2, *s.shape[1:]], s.dtype), specs)
+        rows = 2 * self.objective.towers.count
+        return tf.nest.map_structure(lambda s: tf.TensorSpec([rows, *s.shape[1:]], s.dtype), specs)
 
 
 def _assign(variables: Sequence[tf.Variable], values: Iterable[np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,8 +11,9 @@ from tensorflow_probability import distributions as tfd
 from tfp_glow import dequantization, diagnosis, initialization, modes
 from tfp_glow.bijectors import batch_moments, conditions
 from tfp_glow.distributions import Dequantized
-from tfp_glow.internal import replicas
+from tfp_glow.internal import replicas, towers
 from tfp_glow.training import weighting
+from tfp_glow.training.terms import Terms
 from tfp_glow.types import Condition, Seed, TensorLike
 
 
@@ -73,6 +75,7 @@ class Objective:
         self._classification_weight = classification_weight
         self._weight_prior, self._examples = weight_prior, examples
         self._round_trip = round_trip
+        self.towers = towers.Towers(1)
 
     @property
     def module(self) -> tfd.Distribution:
@@ -145,6 +148,26 @@ class Objective:
 
         The data are None if the noise is that of a flow of its own.
         """
+        terms = self._terms(images, seed, condition, training)
+        return terms.log_prob, terms.data
+
+    def _terms(self, images: TensorLike, seed: Seed, condition: Condition, training: bool,
+               more: bool = False) -> Terms:
+        """Returns what is known of each example; `more` than log p if that is wanted."""
+        def terms(rows: Any, seed: Seed) -> Terms:
+            images, condition = rows
+            log_prob, data = self._log_prob(images, seed, condition, training)
+            logits = error = None
+            if more and self.classifier is not None:
+                logits = self._logits(data, condition, training)
+            if more and self._round_trip and not training:
+                error = self._round_trip_error(
+                    self.to_data(images, seed) if data is None else data, condition)
+            return Terms(log_prob, None if more else data, logits, error)
+        return self.towers.run(terms, (images, condition), seed)
+
+    def _log_prob(self, images: TensorLike, seed: Seed, condition: Condition,
+                  training: bool) -> tuple[tf.Tensor, tf.Tensor | None]:
         flow = self._training_flow if training else self.flow
         given = {} if condition is None else {'condition': condition}
         if self.noise is None:
@@ -174,20 +197,19 @@ class Objective:
         """
         training = step is not None
         with batch_moments.weighted(weights.each if training else None):
-            log_prob, data = self.log_prob(images, seed, condition, training)
-            metrics = {'loss': self.loss(log_prob, weights), self._score: self.bits(log_prob)}
-            if self.classifier is not None:
-                cost, metrics['accuracy'] = self.classification(data, condition, training, weights)
-                metrics['accuracy'] = tf.cast(metrics['accuracy'], cost.dtype)
+            terms = self._terms(images, seed, condition, training, more=True)
+        metrics = {'loss': self.loss(terms.log_prob, weights),
+                   self._score: self.bits(terms.log_prob)}
+        if terms.logits is not None:
+            cost, is_right = self._classification(terms.logits, condition, weights)
+            metrics['accuracy'] = tf.cast(is_right, cost.dtype)
         if training:
             metrics['loss'] += weights.spread(self.penalty())
-            if self.classifier is not None:
+            if terms.logits is not None:
                 metrics['loss'] += cost
-        elif self._round_trip:
-            error = self._round_trip_error(
-                self.to_data(images, seed) if data is None else data, condition)
+        elif terms.error is not None:
             metrics['reconstruction_error'] = weights.spread(replicas.greatest(
-                weights.unless_empty(error)))
+                weights.unless_empty(tf.reduce_max(terms.error))))
         return metrics
 
     def loss(self, log_prob: tf.Tensor, weights: weighting.Weights = weighting.EVEN) -> tf.Tensor:
@@ -206,11 +228,17 @@ class Objective:
                        weights: weighting.Weights = weighting.EVEN,
                        ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the second term of the loss, and whether each label is predicted."""
+        return self._classification(self._logits(data, labels, training), labels, weights)
+
+    def _logits(self, data: tf.Tensor | None, labels: Condition, training: bool) -> tf.Tensor:
         if self.classifier is None:
             raise ValueError('classifier must be given to classify; got None.')
         flow = self._training_flow if training else self.flow
         # The latents come from TFP's cache: log_prob has computed them.
-        logits = self.classifier(flow.bijector.inverse(data, condition=labels), labels)
+        return self.classifier(flow.bijector.inverse(data, condition=labels), labels)
+
+    def _classification(self, logits: tf.Tensor, labels: Condition, weights: weighting.Weights,
+                        ) -> tuple[tf.Tensor, tf.Tensor]:
         entropy = weights.mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         is_right = tf.equal(tf.argmax(logits, -1, tf.int32), tf.cast(labels, tf.int32))
         return self._classification_weight * entropy, is_right
@@ -221,7 +249,7 @@ class Objective:
         # forward must not come from the cache.
         latents = self.flow.bijector.inverse(data, **given)
         again = self.flow.bijector.forward(tf.nest.map_structure(tf.identity, latents), **given)
-        return tf.reduce_max(tf.abs(again - data))
+        return tf.reduce_max(tf.abs(again - data), list(range(1, data.shape.rank)))
 
     def first_not_finite(self, images: TensorLike, seed: Seed,
                          condition: Condition = None) -> str | None:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfp_glow.internal import applying, replicas
+from tfp_glow.internal.towers import Towers
 from tfp_glow.training import running_mean, weighting
 from tfp_glow.types import Condition, Seed, TensorLike
 
@@ -48,6 +49,18 @@ class Stepping(keras.Model):
         self.built = True
 
     @property
+    def towers(self) -> int:
+        """The number of shares of a batch that are computed beside each other.
+
+        It may be set; graphs that were traced before stay as they are.
+        """
+        return self.objective.towers.count
+
+    @towers.setter
+    def towers(self, count: int) -> None:
+        self.objective.towers = Towers(count)
+
+    @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self.trackers.values())
 
@@ -70,6 +83,9 @@ class Stepping(keras.Model):
             scalars, or of the shape `[1]` if there are several workers.
         """
         self._build_optimizer()
+        if self.objective.has_statistics and self.objective.towers.count > 1:
+            raise ValueError('towers must be 1 to train a flow with BatchNorm, which normalises by '
+                             f'the whole batch; got towers={self.objective.towers.count}.')
         images, condition, weights = weighting.weigh(*self._taken_apart(data))
         step, variables = self.optimizer.iterations, self.trainable_variables
         seed = [tf.cast(step, tf.int32), 1009 * self.noise_seed + replicas.index()]

@@ -11,7 +11,7 @@ from tensorflow_probability import random as tfp_random
 
 from tfp_glow import distributions, initialization
 from tfp_glow.bijectors import conditions, scale_maps
-from tfp_glow.internal import keras_bridge
+from tfp_glow.internal import draws, keras_bridge
 from tfp_glow.types import Shape
 from tfp_glow.vaes import latent_model, likelihoods, pushing
 
@@ -105,7 +105,7 @@ class VAE(latent_model.LatentModel):
     def _infer(self, images: tf.Tensor, features: dict[str, tf.Tensor], seed: tf.Tensor,
                closed_form: bool) -> latent_model.Inference:
         loc, log_scale = features['loc'], features['log_scale']
-        noise = tf.random.stateless_normal(tf.shape(loc), seed)
+        noise = draws.normal_like(loc, seed)
         latent, log_det = self._pushed(loc + tf.exp(log_scale) * noise, features)
         if closed_form:
             if self.posterior_flow is not None or self.prior is not None:

@@ -8,7 +8,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
-from tfp_glow.internal import keras_bridge
+from tfp_glow.internal import draws, keras_bridge
 from tfp_glow.types import Shape
 from tfp_glow.vaes import latent_model, pushing
 
@@ -143,7 +143,8 @@ class LadderVAE(latent_model.LatentModel):
 
         def draw(index: int, down: _Down) -> tf.Tensor:
             prior, posterior = down.prior(), down.posterior(features[index])
-            own = posterior.sample(seed=seeds[index])
+            own = posterior.loc + posterior.scale * draws.normal_like(
+                posterior.loc, seeds[index])
             latents, log_dets = self._layers[index].through_flow(
                 own, features[index].context + down.context)
             if closed_form:

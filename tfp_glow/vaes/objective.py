@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_glow import dequantization, initialization
-from tfp_glow.internal import replicas
+from tfp_glow.internal import replicas, towers
 from tfp_glow.training import weighting
 from tfp_glow.types import Condition, Seed, TensorLike
 from tfp_glow.vaes import bounds, latent_model
@@ -36,6 +36,7 @@ class VAEObjective:
         self._samples, self._closed_form = samples, closed_form
         self._free_bits, self._kl_warmup_steps = free_bits, kl_warmup_steps
         self._importance_samples = importance_samples
+        self.towers = towers.Towers(1)
 
     @property
     def trainable_variables(self) -> list[tf.Variable]:
@@ -63,11 +64,14 @@ class VAEObjective:
         del condition
         samples = self._importance_samples
         if samples is None:
-            batch_bounds = bounds.estimate(
-                self.module, images, seed, self._samples, self._closed_form)
+            batch_bounds = self._estimate(images, seed, self._samples, self._closed_form)
             return batch_bounds.elbo, batch_bounds
-        batch_bounds = bounds.estimate(self.module, images, seed, samples)
+        batch_bounds = self._estimate(images, seed, samples)
         return batch_bounds.importance, batch_bounds
+
+    def importance_bound(self, images: TensorLike, seed: Seed, samples: int) -> tf.Tensor:
+        """Returns what `vaes.importance_bound` returns for the VAE."""
+        return self._estimate(images, seed, samples).importance
 
     def bits(self, log_prob: tf.Tensor) -> tf.Tensor:
         """Returns the bits per dimension, `[B]`, of a log-mass in nats."""
@@ -85,11 +89,16 @@ class VAEObjective:
             bound, batch_bounds = self.log_prob(images, seed, condition)
             loss = -weights.mean(bound) / self.event_dims
         else:
-            batch_bounds = bounds.estimate(
-                self.module, images, seed, self._samples, self._closed_form)
+            batch_bounds = self._estimate(images, seed, self._samples, self._closed_form)
             bound, loss = batch_bounds.elbo, self._training_loss(batch_bounds, step, weights)
         return {'loss': loss, 'bits_per_dim': self.bits(bound), 'nats': -bound,
                 'kl': bounds.total_kl(batch_bounds.kl)}
+
+    def _estimate(self, images: TensorLike, seed: Seed, samples: int,
+                  closed_form: bool = False) -> bounds.Bounds:
+        def estimate(images: tf.Tensor, seed: Seed) -> bounds.Bounds:
+            return bounds.estimate(self.module, images, seed, samples, closed_form)
+        return self.towers.run(estimate, images, seed)
 
     def first_not_finite(self, images: TensorLike, seed: Seed,
                          condition: Condition = None) -> str | None:

@@ -31,6 +31,8 @@ class VAEModel(likelihood_model.LikelihoodModel):
         counted_dims: The number of dimensions that bits/dim counts, where images were padded; the
             default is all.
         seed: An integer. The draws depend on it and on the step alone.
+        towers: The number of shares of a batch that are computed beside each other, see
+            `FlowModel`; None for 1.
         name: The name of the model.
 
     Raises:
@@ -57,10 +59,10 @@ class VAEModel(likelihood_model.LikelihoodModel):
     def __init__(self, vae: latent_model.LatentModel, samples: int = 1, closed_form: bool = False,
                  free_bits: float = 0., kl_warmup_steps: int = 0,
                  importance_samples: int | None = None, counted_dims: int | None = None,
-                 seed: int = 0, name: str = 'vae_model') -> None:
+                 seed: int = 0, towers: int | None = None, name: str = 'vae_model') -> None:
         super().__init__(objective.VAEObjective(
             vae, samples, closed_form, free_bits, kl_warmup_steps, importance_samples,
-            counted_dims), seed, name=name)
+            counted_dims), seed, towers=towers, name=name)
 
     @property
     def vae(self) -> latent_model.LatentModel:

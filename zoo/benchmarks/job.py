@@ -3,23 +3,56 @@
 import argparse
 import dataclasses
 import importlib.util
-import os
 from collections.abc import Sequence
 from typing import Any
 
 CHANNELS = 3
 REFERENCE = 'tfp_glow'
-# Peer -> the packages that its worker imports, beyond those that this library itself needs.
+_TORCH = ('torch', 'normflows')
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """How one peer is built and what it is measured at.
+
+    Attributes:
+        module: The module `zoo.benchmarks.peer_<module>` has its function `build(job, **options)`.
+        options: The options.
+        packages: The packages that its worker imports beyond those that this library itself needs.
+        tasks: What it is measured at, beside training.
+        bfloat16: Whether its networks compute in bfloat16.
+    """
+
+    module: str
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ('log_prob', 'sample')
+    bfloat16: bool = False
+
+
+def _own(tasks: tuple[str, ...] = (), dtype: str = 'float32', **options: Any) -> Peer:
+    return Peer('tfp_glow', {'dtype': dtype, **options}, tasks=tasks, bfloat16=dtype != 'float32')
+
+
+_HALF = 'mixed_bfloat16'
 PEERS = {
-    'tfp_glow': (),
-    # This is tfp_glow with reversible=False: the loop keeps every activation.
-    'backprop': (),
+    'tfp_glow': _own(('log_prob', 'sample')),
+    # The loop keeps every activation.
+    'backprop': _own(reversible=False),
+    # One share of the batch for each core.
+    'towers': _own(('log_prob',), towers=True),
+    'towers_backprop': _own(reversible=False, towers=True),
+    'bfloat16': _own(('log_prob',), dtype=_HALF),
+    'backprop_bfloat16': _own(dtype=_HALF, reversible=False),
+    'towers_bfloat16': _own(('log_prob',), dtype=_HALF, towers=True),
+    'towers_backprop_bfloat16': _own(dtype=_HALF, reversible=False, towers=True),
     # These are K separate steps without a loop: ordinary backprop as it is without `Repeat`.
-    'unrolled': (),
-    'normflows': ('torch', 'normflows'),
-    'tfb': (),
+    'unrolled': Peer('unrolled', tasks=()),
+    'normflows': Peer('normflows', packages=_TORCH),
+    'normflows_one_thread': Peer('normflows', {'threads': 1}, _TORCH),
+    'normflows_bfloat16': Peer('normflows', {'bfloat16': True}, _TORCH, bfloat16=True),
+    'tfb': Peer('tfb'),
 }
-TRAINING_MODES = ('backprop', 'unrolled')  # These have the same model and differ in training.
 EXTRA = 'bench'
 INSTALL = f"pip install 'tfp-glow[{EXTRA}]'"
 
@@ -62,11 +95,17 @@ class Job:
 
 def missing_packages(peer: str) -> list[str]:
     """Returns the packages of extra `bench` that `peer` needs and this Python lacks."""
-    return [name for name in PEERS[peer] if importlib.util.find_spec(name) is None]
+    return [name for name in PEERS[peer].packages if importlib.util.find_spec(name) is None]
 
 
-def cores() -> int:
-    """Returns the number of processors that this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def default_peers(depth: bool, has_bfloat16: bool) -> list[str]:
+    """Returns the peers that are measured by default.
+
+    Args:
+        depth: Whether training is measured against the depth.
+        has_bfloat16: Whether the processor computes with bfloat16 in hardware.
+    """
+    if depth:
+        return ['tfp_glow', 'backprop', 'unrolled', 'normflows', 'tfb']
+    return [name for name, peer in PEERS.items() if name != 'unrolled'
+            and (has_bfloat16 or not peer.bfloat16)]

@@ -5,22 +5,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.benchmarks import flops
+from zoo.benchmarks.job import PEERS
 from zoo.benchmarks.session import Measurement
 
 _BUSY_CORES = .1
 
 
-def matmul_peak(measurements: Sequence[Measurement]) -> float | None:
-    """Returns the best GFLOP/s of any round of the 'matmul' jobs, or None without such jobs."""
+def matmul_peak(measurements: Sequence[Measurement], bfloat16: bool = False) -> float | None:
+    """Returns the best GFLOP/s of any round of the 'matmul' jobs, or None without such jobs.
+
+    Args:
+        measurements: The measurements.
+        bfloat16: Whether to take the jobs that multiply in bfloat16, and not those in float32.
+    """
     rates = [rate for measurement in measurements if measurement.job.what == 'matmul'
+             and PEERS[measurement.job.peer].bfloat16 == bfloat16
              for rate in measurement.per_round('gflops')]
     return max(rates, default=None)
 
 
 def peak_line(report: dict[str, Any]) -> str:
-    """Returns the line of a report that says the matmul peak."""
-    peak = report['matmul_gflops']
-    return f'matmul peak {peak:.0f} GFLOP/s (float32)' if peak else 'matmul peak not measured'
+    """Returns the line of a report that says the matmul peaks."""
+    peaks = [f'{report[key]:.0f} GFLOP/s ({dtype})'
+             for key, dtype in (('matmul_gflops', 'float32'), ('matmul_bfloat16', 'bfloat16'))
+             if report.get(key)]
+    return f'matmul peak {", ".join(peaks)}' if peaks else 'matmul peak not measured'
 
 
 def row(measurement: Measurement, reference: Measurement | None = None,
@@ -58,6 +67,27 @@ def speed_ratio(reference: Measurement | None, measurement: Measurement) -> floa
         return None
     return median_ratio(reference.per_round('images_per_second'),
                         measurement.per_round('images_per_second'))
+
+
+def add_best_ratio(values: Sequence[dict[str, Any]], measurements: Sequence[Measurement],
+                   prefix: str) -> None:
+    """Adds `best_ratio` to the rows of other peers than those whose name begins with `prefix`.
+
+    It is the peer's images/s over those of the fastest peer of that name in the same precision, the
+    median of the rounds' ratios.
+
+    Args:
+        values: The rows.
+        measurements: A measurement for each row.
+        prefix: The beginning of the name.
+    """
+    for one, measurement in zip(values, measurements):
+        own = PEERS[measurement.job.peer]
+        rivals = [m for m in measurements if m.rounds and m.job.peer.startswith(prefix)
+                  and PEERS[m.job.peer].bfloat16 == own.bfloat16]
+        if rivals and measurement.rounds and not measurement.job.peer.startswith(prefix):
+            best = max(rivals, key=lambda m: statistics.median(m.per_round('images_per_second')))
+            one['best_ratio'] = speed_ratio(measurement, best)
 
 
 def median_ratio(speeds: Sequence[float], others: Sequence[float]) -> float:

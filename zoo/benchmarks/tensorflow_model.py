@@ -22,11 +22,14 @@ class TensorFlowModel:
         job: The job.
         initialize_flow: A function of a batch that sets the data-dependent parameters, for a flow
             that does not do this in its first call.
+        log_prob: The function that computes the flow's `log_prob`; by default this itself.
     """
 
     def __init__(self, flow: tfd.Distribution, job: Job,
-                 initialize_flow: Callable[[tf.Tensor], object] | None = None) -> None:
+                 initialize_flow: Callable[[tf.Tensor], object] | None = None,
+                 log_prob: Callable[[tf.Tensor], tf.Tensor] | None = None) -> None:
         self._flow = flow
+        self._log_prob = log_prob or flow.log_prob
         self._batch = tf.constant(data.uniform_images(job))
         self._initialize_flow = initialize_flow
         self.weights = list(flow.trainable_variables)
@@ -43,7 +46,7 @@ class TensorFlowModel:
         if what == 'train':
             function = self._training_step()
         elif what == 'log_prob':
-            function = tf.function(lambda: self._flow.log_prob(self._batch))
+            function = tf.function(lambda: self._log_prob(self._batch))
         else:
             function = tf.function(lambda: self._flow.sample(self._batch.shape[0]))
         return lambda: function().numpy()
@@ -55,7 +58,7 @@ class TensorFlowModel:
         @tf.function
         def step() -> tf.Tensor:
             with tf.GradientTape() as tape:
-                loss = -tf.reduce_mean(self._flow.log_prob(self._batch))
+                loss = -tf.reduce_mean(self._log_prob(self._batch))
             gradients = tape.gradient(loss, self.weights)
             lost = sum(gradient is None for gradient in gradients)
             if lost:
@@ -66,10 +69,16 @@ class TensorFlowModel:
         return step
 
 
-def matmul_gflops(seconds: float) -> float:
-    """Returns the best rate of a large float32 matrix product, in 1e9 operations per second."""
+def matmul_gflops(seconds: float, bfloat16: bool = False) -> float:
+    """Returns the best rate of a large matrix product, in 1e9 operations per second.
+
+    Args:
+        seconds: The time that it may take.
+        bfloat16: Whether to multiply in bfloat16 and not in float32.
+    """
     matrix = tf.random.stateless_normal([_MATMUL_SIZE, _MATMUL_SIZE], seed=[0, 0])
-    product = tf.function(lambda: tf.matmul(matrix, matrix)[0, 0])
+    matrix = tf.cast(matrix, tf.bfloat16 if bfloat16 else tf.float32)
+    product = tf.function(lambda: tf.cast(tf.matmul(matrix, matrix)[0, 0], tf.float32))
     best, end = float('inf'), time.perf_counter() + seconds
     while time.perf_counter() < end:
         start = time.perf_counter()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.benchmarks import flops, load, memory
+from zoo.benchmarks import job as jobs
 from zoo.benchmarks.job import Job
 
 WARM_UP_CALLS = 2
@@ -23,15 +24,16 @@ LEAST_CALLS = 3
 def main(arguments: Sequence[str]) -> None:
     """Does the job that the command line describes."""
     job = Job.parse(arguments)
-    peer = importlib.import_module(f'zoo.benchmarks.peer_{job.peer}')
+    peer = jobs.PEERS[job.peer]
+    module = importlib.import_module(f'zoo.benchmarks.peer_{peer.module}')
     if job.what == 'matmul':
         _report(ready=True)
-        _serve(lambda: {'gflops': peer.matmul_gflops(job.seconds)})
+        _serve(lambda: {'gflops': module.matmul_gflops(job.seconds, peer.bfloat16)})
         return
 
     # The clock starts after the imports and stops when the first call's result is there.
     start = time.perf_counter()
-    model = peer.build(job)
+    model = module.build(job, **peer.options)
     call = model.task(job.what)
     built = time.perf_counter()
     parameters = sum(math.prod(weight.shape) for weight in model.weights)

@@ -85,3 +85,13 @@ EPOCHS = Range(0, 1e6)
 PART = Range(0, 1, open_above=True)
 ODD = Range(1, LARGEST_INTEGER, parity='odd')
 EVEN = Range(2, LARGEST_INTEGER, parity='even')
+
+
+def check_towers(text: str) -> None:
+    """Checks the number of shares of a batch that are computed beside each other.
+
+    Raises:
+        ValueError: If it is neither 'auto' nor a positive integer: 'must be ...'.
+    """
+    if text != 'auto' and not (text.isascii() and text.isdecimal() and 0 < int(text) < 10_000):
+        raise ValueError('must be auto or a positive integer below 10,000')

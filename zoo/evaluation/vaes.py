@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import tfp_glow
 from zoo.evaluation import metrics, posterior_collapse
 from zoo.evaluation.family import Family
 from zoo.pictures import grids
@@ -112,8 +111,7 @@ def _importance_bits(trained: Trained, split: str, limit: int | None,
 
     @tf.function(reduce_retracing=True)
     def bits(batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return model.objective.bits(
-            tfp_glow.vaes.importance_bound(model.vae, batch, seed, samples))
+        return model.objective.bits(model.objective.importance_bound(batch, seed, samples))
     with trained.averaged_weights():
         for index, batch in enumerate(trained.data.evaluation(split, _BATCH, limit=limit)):
             yield bits(batch, tf.constant([index, 7918])).numpy()

@@ -39,15 +39,16 @@ RECIPES = {
         recipe.Training(
             optimizer='adamax', learning_rate=2e-3, schedule='constant', batch_size=100,
             epochs=2000, ema=.999, binarize='static')),
-    'fashion_mnist': Recipe(Config(posterior='iaf', kl_warmup_epochs=3.), _FASHION),
+    'fashion_mnist': Recipe(Config(posterior='iaf', kl_warmup_epochs=3.), _FASHION, towers=True),
     'fashion_mnist_binary': Recipe(
         Config(posterior='iaf', kl_warmup_epochs=3.),
-        dataclasses.replace(_FASHION, binarize='dynamic')),
+        dataclasses.replace(_FASHION, binarize='dynamic'), towers=True),
     # For zoo.posteriors: about 10 minutes of one core with a Gaussian posterior, 16 with an IAF.
     'posteriors': Recipe(
         Config(posterior='iaf', kl_warmup_epochs=3., iaf_steps=4, iaf_hidden='1024',
                context_size=256),
-        dataclasses.replace(_FASHION, binarize='dynamic', optimizer='adam', epochs=20)),
+        dataclasses.replace(_FASHION, binarize='dynamic', optimizer='adam', epochs=20),
+        towers=True),
     'digits': Recipe(
         Config(latent_dims=8, dense_units=64, posterior='iaf', kl_warmup_epochs=3.), _DIGITS),
     'digits_binary': Recipe(
@@ -58,7 +59,7 @@ RECIPES = {
         Config(kl_warmup_epochs=1.),
         recipe.Training(
             optimizer='adamax', learning_rate=2e-3, batch_size=64, ema=.999, clip_norm=100.),
-        steps=8000),
+        steps=8000, towers=True),
 }
 
 SPEC = ModelSpec(

@@ -119,14 +119,15 @@ RECIPES = {
     'fashion_mnist': Recipe(
         Config(levels=2, steps_per_level=8, checkerboards=0, first_checkerboards=0, width=128,
                components=4, network='conv', top_prior='position', position_bias=True,
-               network_dtype='mixed_bfloat16', noise_steps=2, noise_width=32),
-        recipe.Training(learning_rate=2e-3, batch_size=64, epochs=15, clip_norm=1., ema=.999)),
+               network_dtype='auto', noise_steps=2, noise_width=32),
+        recipe.Training(learning_rate=2e-3, batch_size=64, epochs=15, clip_norm=1., ema=.999),
+        towers=True),
     # For data sets without a recipe of their own.
     'small': Recipe(
         Config(levels=2, steps_per_level=4, checkerboards=0, first_checkerboards=0, width=64,
                components=4, network='conv', noise_steps=2, noise_width=32),
         recipe.Training(learning_rate=2e-3, batch_size=32, clip_norm=1., ema=.999),
-        steps=5000),
+        steps=5000, towers=True),
 }
 
 SPEC = ModelSpec(

@@ -100,11 +100,11 @@ RECIPES = {
                         early_stopping=4)),
     'photo_patches': Recipe(
         Config(levels=3, steps_per_level=8, width=64, minimum_scale=.3),
-        recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10)),
+        recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10), towers=True),
     # Six of these runs make the ablation of the paper's figure 3: minutes each on two cores.
     'ablation': Recipe(
         Config(levels=2, steps_per_level=4, width=64, reversible=False),
-        recipe.Training(learning_rate=1e-3, batch_size=64, epochs=4, ema=.99)),
+        recipe.Training(learning_rate=1e-3, batch_size=64, epochs=4, ema=.99), towers=True),
     # The paper's conditional model: additive, with a classification loss.
     'paper_conditional': Recipe(
         Config(coupling='additive', conditional=True),
@@ -114,13 +114,13 @@ RECIPES = {
     # 28x28 clothing: an hour on two cores.
     'fashion_mnist': Recipe(
         Config(levels=2, steps_per_level=12, width=128, top_prior='position', position_bias=True,
-               minimum_scale=.3, reversible=False, network_dtype='mixed_bfloat16'),
-        recipe.Training(learning_rate=2e-3, batch_size=64, epochs=18, ema=.999)),
+               minimum_scale=.3, reversible=False, network_dtype='auto'),
+        recipe.Training(learning_rate=2e-3, batch_size=64, epochs=18, ema=.999), towers=True),
     # For data sets without a recipe of their own.
     'small': Recipe(
         Config(levels=2, steps_per_level=8, width=64, minimum_scale=.3),
         recipe.Training(learning_rate=1e-3, batch_size=32, ema=.999),
-        steps=6000),
+        steps=6000, towers=True),
 }
 
 SPEC = ModelSpec(

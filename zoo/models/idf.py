@@ -159,7 +159,7 @@ RECIPES = {
                contrasts=True, colour=True, steps_per_level=1, width=64, coarse_width=24, depth=4,
                project=32, coupling_width=4, exit_components=3, top_prior='channel',
                position_bias=True, activation='swish', permute=False, reversible=False,
-               network_dtype='mixed_bfloat16'),
+               network_dtype='auto'),
         recipe.Training(
             learning_rate=4e-3, batch_size=16, epochs=10, ema=.99, clip_norm=100.,
             upside_down=True)),
@@ -168,7 +168,7 @@ RECIPES = {
         Config(levels=2, factor_outs='3,4', leaving='1', stay_share=.75, relative=True,
                contrasts=True, steps_per_level=1, width=64, depth=4, project=32, coupling_width=16,
                exit_components=3, position_bias=True, activation='swish', permute=False,
-               reversible=False, network_dtype='mixed_bfloat16'),
+               reversible=False, network_dtype='auto'),
         recipe.Training(
             learning_rate=3e-3, batch_size=16, epochs=6, ema=.999, clip_norm=100.)),
     # For data sets without a recipe of their own. Channels leave three times a level, until one

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from zoo.cli import ranges
+from zoo.cli import processor, ranges
 from zoo.models import activations, recipe
 
 # The sides of an image must be divisible by 2**levels, or widths double with each level.
@@ -45,8 +45,17 @@ def network_dtype_field() -> Any:
     """Returns the field of the precision that networks compute in."""
     return recipe.field(
         'float32', 'Precision of the networks, by the name of its policy in Keras. A mixed policy '
-        'computes in the shorter type and keeps the weights in float32.',
-        choices=('float32', 'mixed_bfloat16', 'float64', 'mixed_float16', 'bfloat16'))
+        'computes in the shorter type and keeps the weights in float32. auto: mixed_bfloat16 if '
+        'the processor computes with it in hardware, or if there is a GPU, otherwise float32.',
+        choices=('auto', 'float32', 'mixed_bfloat16', 'float64', 'mixed_float16', 'bfloat16'))
+
+
+def resolved(config: Any, has_gpu: bool) -> Any:
+    """Returns hyper-parameters in which a `network_dtype` of 'auto' is that for this machine."""
+    if getattr(config, 'network_dtype', None) != 'auto':
+        return config
+    fast = has_gpu or processor.bfloat16_unit() is not None
+    return dataclasses.replace(config, network_dtype='mixed_bfloat16' if fast else 'float32')
 
 
 def position_bias_field() -> Any:

@@ -64,10 +64,10 @@ RECIPES = {
             clip_norm=1., binarize='static')),
     # 28x28 clothing: a step takes .28 s of one core, so that the run takes some 50 minutes.
     'fashion_mnist': Recipe(
-        Config(pixel_blocks=5, kl_warmup_epochs=1., network_dtype='mixed_bfloat16'), _FASHION),
+        Config(pixel_blocks=5, kl_warmup_epochs=1., network_dtype='auto'), _FASHION, towers=True),
     'fashion_mnist_binary': Recipe(
         Config(pixel_blocks=3, posterior='iaf', kl_warmup_epochs=2.,
-               network_dtype='mixed_bfloat16'),
+               network_dtype='auto'),
         dataclasses.replace(_FASHION, binarize='dynamic')),
     'digits': Recipe(_SMALL, _DIGITS),
     'digits_binary': Recipe(_SMALL, dataclasses.replace(_DIGITS, binarize='dynamic')),

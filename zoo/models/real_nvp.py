@@ -73,7 +73,7 @@ RECIPES = {
     # 28x28 clothing: an hour on two cores.
     'fashion_mnist': Recipe(
         Config(width=32, blocks=1, halves=True, position_bias=True,
-               network_dtype='mixed_bfloat16'),
+               network_dtype='auto'),
         recipe.Training(learning_rate=2e-3, batch_size=64, epochs=18, clip_norm=100., ema=.999)),
     # For data sets without a recipe of their own.
     'small': Recipe(

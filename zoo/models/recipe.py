@@ -188,12 +188,14 @@ class Recipe:
         steps: The number of steps that the training should take, or None. If it is given, `epochs`
             is fitted to the number of training examples, and `batch_size` is the largest one.
         name: The name of the recipe, once it was looked up.
+        towers: Whether its training was seen to gain by a tower on each core of a processor.
     """
 
     config: Any
     training: Training
     steps: int | None = None
     name: str = ''
+    towers: bool = False
 
     def fitted(self, examples: int, batch_size: int | None = None) -> 'Recipe':
         """Returns the recipe for so many training examples: itself if `steps` is None.

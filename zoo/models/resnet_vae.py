@@ -55,7 +55,7 @@ def divisor(config: Config) -> int:
 
 
 _FASHION = Config(groups='2,4', width=64, latent_channels=8, flow_width=32, position_bias=True,
-                  free_bits=.05, kl_warmup_epochs=1., network_dtype='mixed_bfloat16')
+                  free_bits=.05, kl_warmup_epochs=1., network_dtype='auto')
 _FASHION_TRAINING = recipe.Training(
     learning_rate=2e-3, batch_size=16, epochs=10, ema=.999, clip_norm=100.)
 RECIPES = {

@@ -55,6 +55,7 @@ def open_background(trained: Trained, source: str, data_dir: str | None) -> Imag
     if own != its:
         raise errors.UsageError(f'--background must be a model of {own[0]} levels and images '
                                 f'{own[1]}; {source!r} is one of {its}.')
+    other.model.towers = trained.model.towers
     return ImageLikelihood(other.model, other.classes)
 
 

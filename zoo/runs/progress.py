@@ -1,13 +1,13 @@
 """`Progress`: says how far a training is, how good, how fast, and how long it still takes."""
 
 import collections
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from zoo.cli import processor
 from zoo.runs.state import State
 
 _WARM_STEPS, _TIMED_STEPS = 10, 21  # The first steps trace graphs; the next ones are timed.
@@ -97,7 +97,7 @@ class Progress:
             return
         if state.step == _WARM_STEPS + _TIMED_STEPS:
             epoch = self._epoch_length(statistics.median(list(self._seconds)[-_TIMED_STEPS:]))
-            self._announce(f'about {duration(epoch * self._epochs)} on {_cores()} cores')
+            self._announce(f'about {duration(epoch * self._epochs)} on {processor.cores()} cores')
 
     def _epoch_length(self, step: float) -> float:
         """Returns the seconds of an epoch, given those of a step, in case no epoch was timed."""
@@ -121,8 +121,3 @@ def _score(figures: Mapping[str, Any]) -> str:
             value = figures[name]
             return f'{"not finite" if value is None else f"{value:.3f}"} {unit}'
     return ''
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else (
-        os.cpu_count() or 1)

@@ -78,7 +78,8 @@ class Run:
         values = {k: v for k, v in values.items() if k not in ('format', 'tfp_glow_version')}
         config = registry.spec(values['model']).config(**values.pop('config'))
         training = Training(**values.pop('training'))
-        settings = Settings(**values.pop('settings', {'select': 'last'} if older else {}))
+        settings = Settings(**{'towers': '1', **values.pop(  # Older runs had one tower.
+            'settings', {'select': 'last'} if older else {})})
         changes = tuple(values.pop('changes', ()))
         return cls(config=config, training=training, settings=settings, changes=changes, **values)
 

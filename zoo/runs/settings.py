@@ -48,6 +48,10 @@ class Settings(recipe.Hyperparameters):
     replicas: int = recipe.field(
         0, 'Number of devices; 0 for all GPUs. Without a GPU, the processor is divided into so '
         'many.', ranges.WHOLE, used_with={'strategy': ('mirrored',)})
+    towers: str = recipe.field(
+        'auto', 'Number of shares of a batch that are computed beside each other, each with one '
+        'thread; auto: one for each core, if there is no GPU and the recipe is known to gain by '
+        'it.', check=ranges.check_towers, used_with={'strategy': ('none', 'multi_worker')})
     peer_seconds: int = recipe.field(
         120, 'Seconds that each process waits for the others that TF_CONFIG names when it starts.',
         used_with={'strategy': ('multi_worker',)})

@@ -1,0 +1,111 @@
+"""`Towers`: computes the rows of a batch in shares that run beside each other."""
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfp_glow.internal import draws
+
+
+class Towers:
+    """Computes the rows of a batch in equal shares, each by a call of one function of the graph.
+
+    The calls do not wait for each other, so that each can have a core of its own. The graph holds
+    the function once, however many towers there are.
+
+    Args:
+        count: The number of shares, at least 1.
+
+    Raises:
+        ValueError: If `count` is no positive integer.
+    """
+
+    def __init__(self, count: int) -> None:
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f'towers must be a positive integer; got towers={count!r}.')
+        self.count = count
+
+    def check(self, jit_compile: bool) -> None:
+        """Checks that the towers can be compiled; warns if they cannot run beside each other.
+
+        Raises:
+            ValueError: If XLA, which knows no towers, is to compile them.
+        """
+        if self.count == 1:
+            return
+        if jit_compile:
+            raise ValueError(f'towers must be 1 with jit_compile; got towers={self.count}.')
+        threads = tf.config.threading.get_inter_op_parallelism_threads()
+        if threads == 1 or os.cpu_count() == 1:
+            reason = ('tf.config.threading.set_inter_op_parallelism_threads(1) was called'
+                      if threads == 1 else 'this machine has one core')
+            warnings.warn(f'towers={self.count} cannot run beside each other, as {reason}.',
+                          stacklevel=3)
+
+    def run(self, function: Callable[..., Any], rows: Any, *others: Any) -> Any:
+        """Returns `function(rows, *others)`, computed in shares of the rows.
+
+        Outside of graphs nothing is shared out. Random numbers that the function draws by
+        `draws.rows` are the same for any number of towers.
+
+        Args:
+            function: A function, each row of whose result depends on the same row alone. It returns
+                a structure of tensors `[B, ...]`, some of which may be None.
+            rows: A structure of tensors `[B, ...]`, some of which may be None.
+            *others: What all shares are given.
+
+        Raises:
+            ValueError: If there are fewer rows than towers, where that is known, or if the function
+                draws random numbers by other means.
+        """
+        if self.count == 1 or tf.executing_eagerly():
+            return function(rows, *others)
+        given = [tf.convert_to_tensor(t) for t in tf.nest.flatten(rows) if t is not None]
+        known = next((t.shape[0] for t in given if t.shape[0] is not None), None)
+        if known is not None and known < self.count:
+            raise ValueError(f'towers must be at most the number of rows of a batch, {known}; '
+                             f'got towers={self.count}.')
+        total = tf.shape(given[0])[0]
+        # Only the number of rows at run time may be less, as in the last batch of an epoch. Then
+        # some towers compute the last row again.
+        size = tf.maximum(-(-total // self.count), 1)
+        structure: Any = None
+
+        def share(i: tf.Tensor) -> list[tf.Tensor]:
+            nonlocal structure
+            begin = tf.minimum(i * size, total - 1)
+            end = tf.minimum(begin + size, total)
+            left = iter([t[begin:end] for t in given])
+            own = tf.nest.map_structure(lambda t: None if t is None else next(left), rows)
+            with draws.share(begin, total):
+                structure = function(own, *others)
+            results = [t for t in tf.nest.flatten(structure) if t is not None]
+            drawn = draws.others(tf.compat.v1.get_default_graph(), results)
+            if drawn:
+                raise ValueError('towers must be 1 for a model that draws random numbers by '
+                                 f'itself, which the towers would repeat: {drawn[0]}; got '
+                                 f'towers={self.count}.')
+            return results
+        results = _beside_each_other(share, self.count)
+        whole = iter([tf.ensure_shape(t[:total], [known, *t.shape[1:]]) for t in results])
+        return tf.nest.map_structure(lambda t: None if t is None else next(whole), structure)
+
+
+def _beside_each_other(share: Callable[[tf.Tensor], list[tf.Tensor]],
+                       count: int) -> list[tf.Tensor]:
+    """Returns the results of `share(0)`, `share(1)`, ... of `count` shares, concatenated.
+
+    The iterations of the loop do not wait for each other, but for the lists of results.
+    """
+    traced = tf.function(share, autograph=False).get_concrete_function(tf.TensorSpec([], tf.int32))
+    arrays = [tf.TensorArray(spec.dtype, count, element_shape=[None, *spec.shape[1:]],
+                             infer_shape=False) for spec in traced.structured_outputs]
+
+    def body(i: tf.Tensor, arrays: list[tf.TensorArray]) -> tuple[tf.Tensor, list[tf.TensorArray]]:
+        return i + 1, [a.write(i, result) for a, result in zip(arrays, traced(i))]
+    _, arrays = tf.while_loop(lambda i, _: i < count, body, (tf.constant(0), arrays),
+                              parallel_iterations=count, maximum_iterations=count)
+    return [a.concat() for a in arrays]

@@ -1,0 +1,111 @@
+"""What a training makes of this machine: the number of towers, their threads, and the precision.
+
+A tower computes a share of each batch with one thread. TensorFlow takes the numbers of threads
+before its first computation only, so a program calls `start` before it loads data.
+"""
+
+import dataclasses
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.cli import errors, processor
+from zoo.models import options
+from zoo.models.recipe import Training
+from zoo.runs.run import Run
+from zoo.runs.settings import Settings
+
+_INTER, _INTRA = 'TF_NUM_INTEROP_THREADS', 'TF_NUM_INTRAOP_THREADS'
+# Wider networks have convolutions that are large enough for several threads.
+_WIDEST = 256
+
+
+def resolved(config: Any, training: Training, settings: Settings,
+             gains: bool) -> tuple[Any, Settings]:
+    """Returns hyper-parameters and settings in which 'auto' is replaced by what suits this machine.
+
+    `towers` is one for each core if the recipe gains by it, but not beside a GPU or on several
+    devices, with BatchNorm, which normalises by whole batches, or if the networks are wide.
+    `network_dtype` is bfloat16 where that is computed in hardware.
+
+    Args:
+        config: The hyper-parameters of the model.
+        training: Those of its training.
+        settings: How the run is kept and computed.
+        gains: Whether the recipe is known to gain by towers.
+
+    Raises:
+        UsageError: If towers are asked for that cannot be.
+    """
+    has_gpu = bool(tf.config.list_physical_devices('GPU'))
+    asked = settings.towers
+    if asked != 'auto' and int(asked) > 1:
+        for name, refused in (('jit_compile', training.jit_compile), ('batch_norm', getattr(
+                config, 'batch_norm', False))):
+            if refused:
+                raise errors.UsageError(f'--towers must be 1 with --{name}; got {asked}.')
+        if has_gpu:
+            raise errors.UsageError(f'--towers must be 1 beside a GPU; got {asked}.')
+    gains = gains and not has_gpu and _can_gain(config, training, settings)
+    count = int(asked) if asked != 'auto' else processor.cores() if gains else 1
+    return (options.resolved(config, has_gpu),
+            dataclasses.replace(settings, towers=str(count)))
+
+
+def fitted(run: Run, is_given: bool) -> Run:
+    """Returns a run that has no more towers than its batches have examples.
+
+    Args:
+        run: The run; its batches have been fitted to the data.
+        is_given: Whether the user asked for the number of towers.
+
+    Raises:
+        UsageError: If the user asked for more.
+    """
+    count, batch_size = int(run.settings.towers), run.training.batch_size
+    if count <= batch_size:
+        return run
+    if is_given:
+        raise errors.UsageError(f'--towers must be at most --batch_size={batch_size}; got {count}.')
+    return dataclasses.replace(run, settings=dataclasses.replace(
+        run.settings, towers=str(batch_size)))
+
+
+def for_evaluation(asked: str) -> int:
+    """Returns the number of towers of an evaluation, whose threads are started.
+
+    Args:
+        asked: A number, or 'auto' for one on each core, or a single one beside a GPU.
+    """
+    has_gpu = bool(tf.config.list_physical_devices('GPU'))
+    count = int(asked) if asked != 'auto' else 1 if has_gpu else processor.cores()
+    start(count)
+    return count
+
+
+def start(count: int) -> None:
+    """Gives each tower one thread, and says so; threads that the environment sets stay.
+
+    With one tower nothing is changed: it computes with all cores.
+    """
+    if count == 1:
+        return
+    fixed = [f'{name}={os.environ[name]}' for name in (_INTRA, _INTER) if os.environ.get(name)]
+    if fixed:
+        print(f'towers: {count}; the threads are those of the environment, {" and ".join(fixed)}.',
+              flush=True)
+        return
+    cores = processor.cores()
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(min(count, cores))
+    except RuntimeError:  # TensorFlow has started, as in a notebook or a test.
+        print(f'towers: {count}, with the threads that TensorFlow has started with.', flush=True)
+        return
+    print(f'towers: {count} on {cores} cores, each with one thread.', flush=True)
+
+
+def _can_gain(config: Any, training: Training, settings: Settings) -> bool:
+    return not (settings.strategy != 'none' or training.jit_compile
+                or getattr(config, 'batch_norm', False) or getattr(config, 'width', 0) > _WIDEST)
