@@ -7,6 +7,7 @@ r"""Speed and memory of Glow in this library, tfb.Glow and normflows, on this ma
     python -m zoo.benchmark --tasks --task_sizes=4,8,16,28 --plot=tasks.png
     python -m zoo.benchmark --codec --preset=idf_photo_patches --images=500
     python -m zoo.benchmark --input --model=glow --dataset=fashion_mnist
+    python -m zoo.benchmark --quality --models=glow,idf --marks=3.2,3.1 --workdir=runs/quality
 
 All libraries have the same networks: 3x3, 1x1 and 3x3 convolutions, affine couplings, LU 1x1
 convolutions, no learned priors. normflows needs the extra `bench`. --gradients compares the
@@ -15,7 +16,8 @@ sampling of one masked autoregressive flow by this library and by tfb.MaskedAuto
 --tasks measures inference, sampling and density of NICE, RealNVP, Glow, MAF and IAF against the
 dimension. --codec compares the sizes of the test images of a preset's data under its lossless code
 with those of PNG, WebP and JPEG-XL. --input trains a model by its default recipe and measures which
-share of a step waits for data.
+share of a step waits for data. --quality trains models by their default recipes and measures how
+long it takes until their test bits/dim are down to --marks.
 """
 
 import json
@@ -25,11 +27,12 @@ from collections.abc import Callable
 
 from absl import flags
 
-from zoo.benchmarks import comparison, depth
+from zoo.benchmarks import comparison, depth, quality
 from zoo.benchmarks import job as jobs
-from zoo.cli import errors, files, number_flags, processor, program, ranges, source_flags
+from zoo.cli import errors, files, number_flags, processor, program, ranges, source_flags, subruns
 from zoo.data import dataset_names
 from zoo.models import registry
+from zoo.models.spec import Kind
 from zoo.runs import preset_folder
 
 # The flags that each mode uses, besides --out.
@@ -42,6 +45,7 @@ _MODES = {
               'plot'),
     'codec': ('preset', 'images', 'data_dir'),
     'input': ('model', 'dataset', 'data_dir', 'rounds', 'seconds'),
+    'quality': ('models', 'marks', 'dataset', 'data_dir', 'workdir', 'resume'),
     '': ('peers', 'size', 'levels', 'steps_per_level', 'width', 'batch', 'rounds', 'seconds',
          'timeout')}
 
@@ -53,6 +57,7 @@ _TASKS = flags.DEFINE_bool('tasks', False, 'Inference, sampling and density of f
                           'the dimension.')
 _CODEC = flags.DEFINE_bool('codec', False, 'Lossless codecs on the test images of --preset.')
 _INPUT = flags.DEFINE_bool('input', False, 'The share of a training step that waits for data.')
+_QUALITY = flags.DEFINE_bool('quality', False, 'Seconds of training to given bits/dim.')
 _PEERS = flags.DEFINE_list(
     'peers', None, f'Peers, of: {", ".join(jobs.PEERS)}. By default all, but unrolled with --depth '
     'only, and those in bfloat16 only if the processor has it in hardware. backprop is tfp_glow '
@@ -80,8 +85,14 @@ _TASK_SIZES = number_flags.integers('task_sizes', [4, 8, 16, 28], 'Heights and w
 _PRESET = flags.DEFINE_string('preset', None, 'Preset of the model idf, for --codec.')
 _IMAGES = number_flags.integer('images', 200, 'Images of --codec, the first ones of the split.')
 _MODEL = flags.DEFINE_string('model', 'glow', 'Model of --input.')
-_DATASET = flags.DEFINE_string('dataset', None, 'Name or path of the data set of --input. Default: '
-                               'fashion_mnist if it is prepared, else digits.')
+_DATASET = flags.DEFINE_string('dataset', None, 'Name or path of the data set of --input and '
+                               '--quality. Default: fashion_mnist if it is prepared, else digits.')
+_MODELS = flags.DEFINE_list('models', ['glow', 'real_nvp', 'flow_pp', 'idf'],
+                            'Models of --quality, flows of images.')
+_MARKS = number_flags.numbers('marks', [3.2, 3.1], 'Test bits/dim of --quality.', ranges.POSITIVE)
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder for the runs of --quality; new, or with '
+                               '--resume.')
+_RESUME = flags.DEFINE_bool('resume', False, 'Go on with the runs that --workdir holds.')
 _DATA_DIR = source_flags.data_dir()
 _PLOT = flags.DEFINE_string('plot', None, 'PNG file for --depth [depth.png] and --tasks '
                             '[tasks.png]; empty for none.')
@@ -95,7 +106,7 @@ def main(argv: list[str]) -> None:
     mode = _check_flags()
     {'': _compare_peers, 'depth': _compare_peers, 'gradients': _compare_gradients,
      'serial': _compare_serial, 'tasks': _measure_tasks, 'codec': _compare_codecs,
-     'input': _measure_input}[mode]()
+     'input': _measure_input, 'quality': _measure_quality}[mode]()
 
 
 def _compare_peers() -> None:
@@ -193,7 +204,7 @@ def _measure_input() -> None:
         dataset_names.check(dataset, _DATA_DIR.value)
     program.start_tensorflow()
     from zoo.benchmarks import input_pipeline
-    dataset = dataset or input_pipeline.default_dataset(_DATA_DIR.value)
+    dataset = dataset or dataset_names.default(_DATA_DIR.value)
     report = input_pipeline.run(model.name, dataset, _DATA_DIR.value, _ROUNDS.value,
                                 _SECONDS.value or 4., _progress)
     print(f'{model.name}, recipe {report["recipe"]}, batches of {report["batch"]}; {_machine()}\n'
@@ -202,10 +213,25 @@ def _measure_input() -> None:
     _write({}, report)
 
 
+def _measure_quality() -> None:
+    flows = [name for name, spec in registry.MODELS.items() if spec.kind is not Kind.VAE]
+    for model in _MODELS.value:
+        if model not in flows:
+            raise errors.UsageError(f'--models must be of {", ".join(flows)}; got {model!r}.')
+    out = program.required(_WORKDIR)
+    given = [f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value else []
+    dataset = _DATASET.value or dataset_names.default(_DATA_DIR.value)
+    folder = subruns.folder(out, _RESUME.value, {'dataset': dataset})
+    print(f'{dataset}, default recipes, seed 0; {_machine()}', flush=True)
+    report = quality.run(_MODELS.value, _MARKS.value, dataset, folder, given, _progress)
+    print(quality.text(report))
+    _write({'dataset': dataset}, report)
+
+
 def _check_flags() -> str:
     """Checks that each flag has a use in the mode that is asked for; returns that mode."""
-    modes = [flag.name for flag in (_DEPTH, _GRADIENTS, _SERIAL, _TASKS, _CODEC,
-                                    _INPUT) if flag.value]
+    modes = [flag.name for flag in (_DEPTH, _GRADIENTS, _SERIAL, _TASKS, _CODEC, _INPUT,
+                                    _QUALITY) if flag.value]
     if len(modes) > 1:
         raise errors.UsageError(f'--{modes[0]} must be given alone; got --{modes[1]} as well.')
     mode = modes[0] if modes else ''
@@ -214,7 +240,7 @@ def _check_flags() -> str:
     program.refuse(f'with --{mode}' if mode else 'without the mode that uses it', *others)
     if _CODEC.value:
         program.require('preset')
-    program.check_not_empty('peers', 'depth_steps', 'task_sizes')
+    program.check_not_empty('peers', 'depth_steps', 'task_sizes', 'models', 'marks')
     for peer in _PEERS.value or []:
         if peer not in jobs.PEERS:
             raise errors.UsageError(f'--peers must be of {", ".join(jobs.PEERS)}; got {peer!r}.')

@@ -7,7 +7,7 @@ import pytest
 import tiny_run
 
 from zoo.benchmarks import input_pipeline
-from zoo.data import splits
+from zoo.data import dataset_names, splits
 
 
 class Clock:
@@ -81,10 +81,10 @@ def test_table_and_json(tmp_path):
 def test_the_default_is_fashion_mnist_where_it_is(tmp_path, monkeypatch):
     monkeypatch.setenv('TFDS_DATA_DIR', str(tmp_path / 'a'))
     monkeypatch.setenv('HOME', str(tmp_path))
-    assert input_pipeline.default_dataset(None) == 'digits'
+    assert dataset_names.default(None) == 'digits'
     (tmp_path / 'a' / 'fashion_mnist').mkdir(parents=True)
-    assert input_pipeline.default_dataset(None) == 'fashion_mnist'
-    assert input_pipeline.default_dataset(str(tmp_path / 'b')) == 'digits'
+    assert dataset_names.default(None) == 'fashion_mnist'
+    assert dataset_names.default(str(tmp_path / 'b')) == 'digits'
 
 
 @pytest.mark.parametrize('flags, words', [

@@ -73,10 +73,9 @@ def test_bfloat16_is_taken_where_the_processor_has_it(flags, unit, dtype, tmp_pa
     monkeypatch.setattr(processor, '_CPUINFO', cpuinfo)
     assert processor.bfloat16_unit() == unit
     assert processor.name() == ('Some Processor' if flags else 'unknown processor')
-    config = glow.Config(network_dtype='auto')
-    assert options.resolved(config, has_gpu=False).network_dtype == dtype
-    assert options.resolved(config, has_gpu=True).network_dtype == 'mixed_bfloat16'
-    assert options.resolved(glow.Config(), has_gpu=True).network_dtype == 'float32'
+    assert options.precision('auto') == dtype and options.precision('float64') == 'float64'
+    config, _ = machine.resolved(glow.Config(network_dtype='auto'), _TRAINING, Settings(), False)
+    assert config.network_dtype == dtype
 
 
 def weights(folder):

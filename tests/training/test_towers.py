@@ -142,6 +142,14 @@ def test_noise_of_one_s_own_is_refused():
         graph(tf.zeros([4, 2]))
 
 
+@pytest.mark.parametrize('shape', [[], [1], [3, 2]])
+def test_a_condition_without_the_rows_of_the_batch(shape):
+    """A slice of it would be another condition than that of the rows."""
+    graph = tf.function(lambda x, c: towers.Towers(2).run(lambda rows: rows[0], (x, c)))
+    with pytest.raises(ValueError, match='each tensor of the condition has the rows of the batch'):
+        graph(tf.zeros([4, 2]), tf.zeros(shape))
+
+
 def test_more_towers_than_rows():
     graph = tf.function(lambda x: towers.Towers(5).run(tf.identity, x))
     with pytest.raises(ValueError, match='at most the number of rows of a batch, 4; got towers=5'):

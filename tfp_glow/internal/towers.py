@@ -1,8 +1,9 @@
 """`Towers`: computes the rows of a batch in shares that run beside each other."""
 
+import contextlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -11,10 +12,10 @@ from tfp_glow.internal import draws
 
 
 class Towers:
-    """Computes the rows of a batch in equal shares, each by a call of one function of the graph.
+    """Computes the rows of a batch in equal shares, each by an iteration of one loop of the graph.
 
-    The calls do not wait for each other, so that each can have a core of its own. The graph holds
-    the function once, however many towers there are.
+    The iterations do not wait for each other, so that each can have a core of its own. The graph
+    holds the function once, however many towers there are.
 
     Args:
         count: The number of shares, at least 1.
@@ -45,6 +46,15 @@ class Towers:
             warnings.warn(f'towers={self.count} cannot run beside each other, as {reason}.',
                           stacklevel=3)
 
+    @contextlib.contextmanager
+    def as_one(self) -> Iterator[None]:
+        """Returns a context within which there is one tower."""
+        count, self.count = self.count, 1
+        try:
+            yield
+        finally:
+            self.count = count
+
     def run(self, function: Callable[..., Any], rows: Any, *others: Any) -> Any:
         """Returns `function(rows, *others)`, computed in shares of the rows.
 
@@ -58,8 +68,8 @@ class Towers:
             *others: What all shares are given.
 
         Raises:
-            ValueError: If there are fewer rows than towers, where that is known, or if the function
-                draws random numbers by other means.
+            ValueError: If there are fewer rows than towers, or unequal numbers of rows, where that
+                is known; or if the function draws random numbers by other means.
         """
         if self.count == 1 or tf.executing_eagerly():
             return function(rows, *others)
@@ -69,6 +79,10 @@ class Towers:
             raise ValueError(f'towers must be at most the number of rows of a batch, {known}; '
                              f'got towers={self.count}.')
         total = tf.shape(given[0])[0]
+        for tensor in given[1:]:
+            if tensor.shape.rank == 0 or not tensor.shape[:1].is_compatible_with([known]):
+                raise ValueError('towers must be 1 unless each tensor of the condition has the '
+                                 f'rows of the batch, {known}; got shape={tensor.shape}.')
         # Only the number of rows at run time may be less, as in the last batch of an epoch. Then
         # some towers compute the last row again.
         size = tf.maximum(-(-total // self.count), 1)

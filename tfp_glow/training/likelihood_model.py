@@ -108,8 +108,9 @@ class LikelihoodModel(stepping.Stepping):
                              f'negative log-likelihood; got loss={kwargs["loss"]!r}.')
         self.objective.towers.check(jit_compile)
         module_name = self.objective.module_name
-        hidden = named_variables.hidden_variables(
-            self._loss, self._specs(), self.trainable_variables)
+        with self.objective.towers.as_one():  # They read the same variables.
+            hidden = named_variables.hidden_variables(
+                self._loss, self._specs(), self.trainable_variables)
         if hidden:
             raise ValueError(
                 f'{module_name}.trainable_variables must list every weight that log_prob reads; '
@@ -287,8 +288,7 @@ class LikelihoodModel(stepping.Stepping):
         specs = [spec]
         if self.objective.conditional:
             specs.append(self._condition_spec)
-        rows = 2 * self.objective.towers.count
-        return tf.nest.map_structure(lambda s: tf.TensorSpec([rows, *s.shape[1:]], s.dtype), specs)
+        return tf.nest.map_structure(lambda s: tf.TensorSpec([2, *s.shape[1:]], s.dtype), specs)
 
 
 def _assign(variables: Sequence[tf.Variable], values: Iterable[np.ndarray]) -> None:

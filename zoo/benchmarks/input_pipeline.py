@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.benchmarks import load, rows
-from zoo.data import dataset_names, folders, splits
+from zoo.data import dataset_names, splits
 from zoo.data.image_data import ImageData
 from zoo.data.vector_data import VectorData
 from zoo.models import registry
@@ -29,17 +29,6 @@ _COLUMNS = {
     'share': ('share', '{:.2%}'),
     'longest wait': ('longest_wait_milliseconds', '{:.1f} ms'),
 }
-
-
-def default_dataset(data_dir: str | None) -> str:
-    """Returns fashion_mnist if TFDS has prepared it, and digits otherwise.
-
-    Args:
-        data_dir: The folder where TFDS keeps data sets. Default: TFDS's own.
-    """
-    places = [folders.expand(data_dir)] if data_dir else folders.default_folders()
-    return 'fashion_mnist' if any((place / 'fashion_mnist').is_dir() for place in places) else (
-        'digits')
 
 
 def run(model_name: str, dataset: str, data_dir: str | None, rounds: int, seconds: float,

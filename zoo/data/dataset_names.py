@@ -3,7 +3,7 @@
 import pathlib
 
 from zoo.cli import errors
-from zoo.data import densities
+from zoo.data import densities, folders
 
 TABLES = ('.csv', '.npz')
 EMBEDDED = ('digits', 'photo_patches')
@@ -12,6 +12,17 @@ EMBEDDED = ('digits', 'photo_patches')
 def is_vectors(name: str) -> bool:
     """Returns whether a data set is one of vectors: a density, or the path of a table."""
     return name in densities.NAMES or str(name).endswith(TABLES)
+
+
+def default(data_dir: str | None) -> str:
+    """Returns fashion_mnist if TFDS has prepared it, and digits otherwise.
+
+    Args:
+        data_dir: The folder where TFDS keeps data sets. Default: TFDS's own.
+    """
+    places = [folders.expand(data_dir)] if data_dir else folders.default_folders()
+    return 'fashion_mnist' if any((place / 'fashion_mnist').is_dir() for place in places) else (
+        'digits')
 
 
 def check(name: str, data_dir: str | None = None) -> None:

@@ -48,7 +48,8 @@ def arguments(config: Config, seed: int) -> dict[str, Any]:
     """Returns the arguments that the builders of the three flows have in common."""
     return {'hidden': options.sizes(config.hidden), 'inner': config.inner,
             'components': config.components, 'bins': config.spline_bins, 'order': config.order,
-            'prior': config.prior, 'network_dtype': config.network_dtype, 'seed': seed,
+            'prior': config.prior, 'seed': seed,
+            'network_dtype': options.precision(config.network_dtype),
             'network_options': {'activation': config.activation, 'direct': config.direct}}
 
 

@@ -100,7 +100,8 @@ def _arguments(config: Config) -> dict[str, Any]:
         network_options.update(blocks=config.blocks, heads=config.heads)
     network = {'attention': networks.gated_attention_network, 'conv': networks.conv_network}
     return {'components': config.components, 'network': network[config.network],
-            'network_options': network_options, 'network_dtype': config.network_dtype}
+            'network_options': network_options,
+            'network_dtype': options.precision(config.network_dtype)}
 
 
 RECIPES = {

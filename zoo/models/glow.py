@@ -65,8 +65,8 @@ def build(config: Config, event_shape: tuple[int, ...], seed: int,
         coupling=config.coupling, permutation=config.permutation, top_prior=config.top_prior,
         scale_map=tfp_glow.bijectors.scale_maps.sigmoid(minimum=config.minimum_scale),
         network_options={'position_bias': config.position_bias},
-        reversible=config.reversible, network_dtype=config.network_dtype, classes=classes,
-        class_networks=False, seed=seed)
+        reversible=config.reversible, network_dtype=options.precision(config.network_dtype),
+        classes=classes, class_networks=False, seed=seed)
 
 
 def classifier(config: Config, flow: 'tfd.TransformedDistribution',

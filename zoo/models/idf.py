@@ -128,7 +128,7 @@ def build(config: Config, event_shape: tuple[int, ...], seed: int, bins: int) ->
         network_options={'activation': config.activation, 'normalise': config.normalise,
                          'rezero': config.rezero, 'position_bias': config.position_bias,
                          'project': config.project or None},
-        network_dtype=config.network_dtype, seed=seed)
+        network_dtype=options.precision(config.network_dtype), seed=seed)
 
 
 def _per_level(text: str) -> int | tuple[int, ...]:

@@ -63,7 +63,7 @@ def build(config: Config, event_shape: tuple[int, ...],
         event_shape, config.couplings, [(config.width,) * depth for depth in depths],
         prior=config.prior, mixture=config.mixture, components=config.components,
         data_range=(-1., 1.) if symmetric else None, scaling_rate=config.scaling_rate,
-        network_dtype=config.network_dtype, seed=seed)
+        network_dtype=options.precision(config.network_dtype), seed=seed)
 
 
 _PAPER = recipe.Training(

@@ -50,12 +50,13 @@ def network_dtype_field() -> Any:
         choices=('auto', 'float32', 'mixed_bfloat16', 'float64', 'mixed_float16', 'bfloat16'))
 
 
-def resolved(config: Any, has_gpu: bool) -> Any:
-    """Returns hyper-parameters in which a `network_dtype` of 'auto' is that for this machine."""
-    if getattr(config, 'network_dtype', None) != 'auto':
-        return config
-    fast = has_gpu or processor.bfloat16_unit() is not None
-    return dataclasses.replace(config, network_dtype='mixed_bfloat16' if fast else 'float32')
+def precision(network_dtype: str) -> str:
+    """Returns the precision that networks compute in, where 'auto' is that for this machine."""
+    if network_dtype != 'auto':
+        return network_dtype
+    import tensorflow as tf  # Late, so that a wrong flag is reported at once.
+    fast = processor.bfloat16_unit() or tf.config.list_physical_devices('GPU')
+    return 'mixed_bfloat16' if fast else 'float32'
 
 
 def position_bias_field() -> Any:

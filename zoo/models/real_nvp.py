@@ -50,7 +50,7 @@ def build(config: Config, event_shape: tuple[int, ...],
         event_shape, config.levels, config.width, config.blocks, alpha=config.alpha,
         halves=config.halves, batch_norm=config.batch_norm,
         network_options={'bottleneck': config.bottleneck, 'position_bias': config.position_bias},
-        network_dtype=config.network_dtype, seed=seed)
+        network_dtype=options.precision(config.network_dtype), seed=seed)
 
 
 def divisor(config: Config) -> int:

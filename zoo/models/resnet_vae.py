@@ -46,7 +46,8 @@ def build(config: Config, event_shape: tuple[int, ...], bins: int, seed: int) ->
         event_shape, levels=len(groups), layers=groups, width=config.width,
         latent_channels=config.latent_channels, posterior=config.posterior,
         flow_width=config.flow_width, position_bias=config.position_bias,
-        network_dtype=config.network_dtype, seed=seed, **vaes.likelihood(config, bins))
+        network_dtype=options.precision(config.network_dtype), seed=seed,
+        **vaes.likelihood(config, bins))
 
 
 def divisor(config: Config) -> int:

@@ -126,7 +126,7 @@ def latents(config: Latents, bins: int, seed: int) -> dict[str, Any]:
             'context_size': config.context_size, 'prior': config.prior,
             'prior_layers': config.prior_layers,
             'prior_hidden': options.sizes(config.prior_hidden),
-            'network_dtype': config.network_dtype, 'seed': seed}
+            'network_dtype': options.precision(config.network_dtype), 'seed': seed}
 
 
 def convolutions(config: Convolutions) -> dict[str, Any]:

@@ -49,8 +49,10 @@ def resolved(config: Any, training: Training, settings: Settings,
             raise errors.UsageError(f'--towers must be 1 beside a GPU; got {asked}.')
     gains = gains and not has_gpu and _can_gain(config, training, settings)
     count = int(asked) if asked != 'auto' else processor.cores() if gains else 1
-    return (options.resolved(config, has_gpu),
-            dataclasses.replace(settings, towers=str(count)))
+    if hasattr(config, 'network_dtype'):
+        config = dataclasses.replace(
+            config, network_dtype=options.precision(config.network_dtype))
+    return config, dataclasses.replace(settings, towers=str(count))
 
 
 def fitted(run: Run, is_given: bool) -> Run:
@@ -80,14 +82,18 @@ def for_evaluation(asked: str) -> int:
     """
     has_gpu = bool(tf.config.list_physical_devices('GPU'))
     count = int(asked) if asked != 'auto' else 1 if has_gpu else processor.cores()
-    start(count)
+    start(count, verbose=asked != 'auto')
     return count
 
 
-def start(count: int) -> None:
-    """Gives each tower one thread, and says so; threads that the environment sets stay.
+def start(count: int, verbose: bool = True) -> None:
+    """Gives each tower one thread; threads that the environment sets stay, which it says.
 
     With one tower nothing is changed: it computes with all cores.
+
+    Args:
+        count: The number of towers.
+        verbose: Whether to say how many there are.
     """
     if count == 1:
         return
@@ -97,13 +103,14 @@ def start(count: int) -> None:
               flush=True)
         return
     cores = processor.cores()
+    threads = 'each with one thread'
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(min(count, cores))
-    except RuntimeError:  # TensorFlow has started, as in a notebook or a test.
-        print(f'towers: {count}, with the threads that TensorFlow has started with.', flush=True)
-        return
-    print(f'towers: {count} on {cores} cores, each with one thread.', flush=True)
+    except RuntimeError:  # As in a notebook or a test.
+        threads = 'with the threads that TensorFlow has started with'
+    if verbose:
+        print(f'towers: {count} on {cores} cores, {threads}.', flush=True)
 
 
 def _can_gain(config: Any, training: Training, settings: Settings) -> bool:

@@ -1,0 +1,123 @@
+"""Measures how long recipes train until their test bits/dim are down to marks.
+
+Each model is trained by zoo.train in a process of its own. When the validation figure of an epoch
+is down to the next mark, the training is stopped by SIGTERM, the test split is evaluated by
+zoo.evaluate, and the training goes on. So the seconds are those of an uninterrupted training: they
+count its steps and its validation, but no evaluation of the test split.
+"""
+
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from zoo.benchmarks import rows
+from zoo.cli import errors, files
+from zoo.runs import config_file, metrics_file
+from zoo.runs.metrics_file import Epoch
+
+_COLUMNS = {
+    'model': ('model', '{}'),
+    'mark': ('mark', '{:.2f}'),
+    'after': ('seconds', '{:,.0f} s'),
+    'epoch': ('epoch', '{}'),
+    'test bits/dim': ('test', '{:.4f}'),
+    'standard error': ('standard_error', '{:.4f}'),
+}
+_SECONDS_BETWEEN_LOOKS = .5
+
+
+def run(models: Sequence[str], marks: Sequence[float], dataset: str, out: pathlib.Path,
+        flags: Sequence[str], progress: Callable[[str], object]) -> dict[str, Any]:
+    """Trains models until they reach all marks, or until their recipes end.
+
+    Args:
+        models: Their names.
+        marks: Bits/dim.
+        dataset: The name of the data set.
+        out: A folder for the runs; those that are there go on.
+        flags: More flags of zoo.train.
+        progress: A function that is told, in a line, what goes on.
+
+    Returns:
+        A dict with 'rows'. A row of a mark that is not reached has the best epoch's test figure and
+        no seconds.
+
+    Raises:
+        Failure: If a program fails.
+    """
+    result = []
+    for model in models:
+        folder, seen = out / model, 0
+        words = [f'--model={model}', f'--dataset={dataset}', *flags]
+        for mark in sorted(marks, reverse=True):
+            while True:
+                progress(f'{model}: training to {mark:g}')
+                ended = _train(folder, words, mark, seen)
+                best = _best(folder)
+                seen = best.number
+                test = _evaluate(folder)
+                if test['bits_per_dim'] <= mark or ended:
+                    break
+            is_reached = test['bits_per_dim'] <= mark
+            result.append({'model': model, 'mark': mark, 'epoch': best.number,
+                           'seconds': best.value('seconds') if is_reached else None,
+                           'test': test['bits_per_dim'], 'standard_error': test['standard_error'],
+                           'failure': None if is_reached else 'the recipe ended before'})
+    return {'rows': result}
+
+
+def text(report: dict[str, Any]) -> str:
+    """Returns the report as text."""
+    return rows.table(report['rows'], _COLUMNS)
+
+
+def _train(folder: pathlib.Path, words: Sequence[str], mark: float, seen: int) -> bool:
+    """Trains until an epoch after `seen` is down to the mark; returns whether the run has ended."""
+    if (folder / config_file.NAME).exists():
+        if _is_down(folder, mark, seen):
+            return False
+        words = ['--resume']
+    process = subprocess.Popen([sys.executable, '-m', 'zoo.train', *words, f'--workdir={folder}',
+                                '--verbose=0'], stdout=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            if _is_down(folder, mark, seen):
+                process.send_signal(signal.SIGTERM)
+                process.wait()
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode not in (0, 128 + signal.SIGTERM):
+        raise errors.Failure(f'zoo.train ended with status {process.returncode} in '
+                             f'{str(folder)!r}; its message is above.')
+    return process.returncode == 0
+
+
+def _is_down(folder: pathlib.Path, mark: float, seen: int) -> bool:
+    """Returns whether an epoch after `seen` is the best so far, and is down to the mark."""
+    try:
+        best = _best(folder)
+    except (OSError, ValueError):  # No epoch has ended.
+        return False
+    return best.number > seen and (best.figure or 0.) <= mark
+
+
+def _best(folder: pathlib.Path) -> Epoch:
+    epochs, _ = metrics_file.read(folder / 'metrics.csv')
+    return min((epoch for epoch in epochs if epoch.figure is not None),
+               key=lambda epoch: epoch.figure or 0.)
+
+
+def _evaluate(folder: pathlib.Path) -> dict[str, Any]:
+    """Returns the test figures of the best epoch."""
+    done = subprocess.run([sys.executable, '-m', 'zoo.evaluate', f'--workdir={folder}',
+                           '--round_trip_images=1'], stdout=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise errors.Failure(f'zoo.evaluate ended with status {done.returncode} in '
+                             f'{str(folder)!r}; its message is above.')
+    return files.read_object(folder / 'evaluation.json')
