@@ -71,11 +71,11 @@ def _like(draw: Callable[..., tf.Tensor], values: tf.Tensor, seed: Any,
     return tf.ensure_shape(drawn, values.shape)
 
 
-def others(graph: Any, outputs: Iterable[tf.Tensor]) -> list[str]:
-    """Returns the names of what the outputs of a graph draw otherwise than by `rows`."""
+def others(graph: Any) -> list[str]:
+    """Returns the names of what the outputs of a function's graph draw otherwise than by `rows`."""
     definition = graph.as_graph_def()
     functions = {f.signature.name: f for f in definition.library.function}
-    waiting = [(definition.node, [output.name for output in outputs])]
+    waiting = [(definition.node, [output.name for output in graph.outputs])]
     seen: set[str] = set()
     drawn = []
     while waiting:

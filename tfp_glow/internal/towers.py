@@ -12,10 +12,10 @@ from tfp_glow.internal import draws
 
 
 class Towers:
-    """Computes the rows of a batch in equal shares, each by an iteration of one loop of the graph.
+    """Computes the rows of a batch in equal shares, each by a call of one function of the graph.
 
-    The iterations do not wait for each other, so that each can have a core of its own. The graph
-    holds the function once, however many towers there are.
+    The calls do not wait for each other, so that each can have a core of its own. The graph holds
+    the function once, however many towers there are.
 
     Args:
         count: The number of shares, at least 1.
@@ -88,38 +88,31 @@ class Towers:
         size = tf.maximum(-(-total // self.count), 1)
         structure: Any = None
 
-        def share(i: tf.Tensor) -> list[tf.Tensor]:
+        # The runtime calls one function as often as there are towers; inlined, it would be copied.
+        @tf.function(autograph=False, experimental_attributes={'_noinline': True}, input_signature=[
+            tf.TensorSpec([], tf.int32), *(tf.TensorSpec([None, *t.shape[1:]], t.dtype)
+                                           for t in given)])
+        def share(begin: tf.Tensor, *parts: tf.Tensor) -> list[tf.Tensor]:
             nonlocal structure
-            begin = tf.minimum(i * size, total - 1)
-            end = tf.minimum(begin + size, total)
-            left = iter([t[begin:end] for t in given])
+            left = iter(parts)
             own = tf.nest.map_structure(lambda t: None if t is None else next(left), rows)
             with draws.share(begin, total):
                 structure = function(own, *others)
-            results = [t for t in tf.nest.flatten(structure) if t is not None]
-            drawn = draws.others(tf.compat.v1.get_default_graph(), results)
-            if drawn:
-                raise ValueError('towers must be 1 for a model that draws random numbers by '
-                                 f'itself, which the towers would repeat: {drawn[0]}; got '
-                                 f'towers={self.count}.')
-            return results
-        results = _beside_each_other(share, self.count)
-        whole = iter([tf.ensure_shape(t[:total], [known, *t.shape[1:]]) for t in results])
+            return [t for t in tf.nest.flatten(structure) if t is not None]
+        drawn = draws.others(share.get_concrete_function().graph)
+        if drawn:
+            raise ValueError('towers must be 1 for a model that draws random numbers by itself, '
+                             f'which the towers would repeat: {drawn[0]}; got '
+                             f'towers={self.count}.')
+        results = []
+        for i in range(self.count):
+            begin = tf.minimum(i * size, total - 1)
+            end = tf.minimum(begin + size, total)
+            results.append(share(begin, *(t[begin:end] for t in given)))
+        whole = iter([self._joined(parts, total, known) for parts in zip(*results)])
         return tf.nest.map_structure(lambda t: None if t is None else next(whole), structure)
 
-
-def _beside_each_other(share: Callable[[tf.Tensor], list[tf.Tensor]],
-                       count: int) -> list[tf.Tensor]:
-    """Returns the results of `share(0)`, `share(1)`, ... of `count` shares, concatenated.
-
-    The iterations of the loop do not wait for each other, but for the lists of results.
-    """
-    traced = tf.function(share, autograph=False).get_concrete_function(tf.TensorSpec([], tf.int32))
-    arrays = [tf.TensorArray(spec.dtype, count, element_shape=[None, *spec.shape[1:]],
-                             infer_shape=False) for spec in traced.structured_outputs]
-
-    def body(i: tf.Tensor, arrays: list[tf.TensorArray]) -> tuple[tf.Tensor, list[tf.TensorArray]]:
-        return i + 1, [a.write(i, result) for a, result in zip(arrays, traced(i))]
-    _, arrays = tf.while_loop(lambda i, _: i < count, body, (tf.constant(0), arrays),
-                              parallel_iterations=count, maximum_iterations=count)
-    return [a.concat() for a in arrays]
+    @staticmethod
+    def _joined(parts: tuple[tf.Tensor, ...], total: tf.Tensor, known: int | None) -> tf.Tensor:
+        joined = tf.concat(parts, 0)[:total]
+        return tf.ensure_shape(joined, [known, *joined.shape[1:]])
