@@ -30,7 +30,7 @@ _GOOD = 1e-3  # Of the pixel range: the largest error of a round trip that is ca
 
 
 def main(argv: list[str]) -> None:
-    """Evaluates the averaged weights of the newest checkpoint, in float32."""
+    """Evaluates the averaged weights of the epoch that the run selects, in float32."""
     del argv
     preset_folder.check_source(_WORKDIR.value, _PRESET.value)
     program.start_tensorflow()

@@ -85,8 +85,8 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
     from zoo.runs import devices, initial_weights, machine, run
     from zoo.runs.state import State, data_of
     chosen, config, training, settings = _new_configs()
-    config, settings = machine.resolved(config, training, settings, chosen.towers)
-    machine.start(int(settings.towers))
+    config, settings = machine.resolved(
+        config, training, settings, chosen.towers, program.is_given('towers'))
     used = devices.make(settings)
     with used.together():
         if used.is_chief:
@@ -115,10 +115,9 @@ def _start(directory: 'Directory', stop: 'Stop') -> None:
 def _resume(directory: 'Directory', stop: 'Stop') -> None:
     """Goes on with the run of a directory."""
     from zoo.evaluation import families
-    from zoo.runs import devices, machine, opening, optimizer, resumption, run
+    from zoo.runs import devices, opening, optimizer, resumption, run
     from zoo.runs.state import State, data_of
     made, changes = _changed(directory.read())
-    machine.start(int(made.settings.towers))
     used = devices.make(made.settings)
     with used.together():
         data = made.load_data()
@@ -232,10 +231,10 @@ def _changed(kept: 'Run') -> tuple['Run', dict[str, list[Any]]]:
              for name in ('config', 'training', 'settings')}
     for part in parts.values():
         recipe_flags.check_used(part)
+    own = registry.spec(kept.model).recipes.get(kept.recipe)
     parts['config'], parts['settings'] = machine.resolved(
-        **parts, gains=registry.recipe(kept.model, kept.recipe, kept.dataset, zoo_data.is_vectors(
-            kept.dataset)).towers)
-    made = dataclasses.replace(kept, **given, **parts)
+        **parts, gains=own is not None and own.towers, is_given=program.is_given('towers'))
+    made = machine.fitted(dataclasses.replace(kept, **given, **parts), program.is_given('towers'))
     changes = differences(kept.to_json(), made.to_json())
     may_change = {*recipe.CHANGEABLE, 'data_dir', *(f.name for f in dataclasses.fields(Settings))}
     refused = [f'{name} ({old} there, {new} asked for)'

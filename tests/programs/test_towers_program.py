@@ -48,7 +48,7 @@ _TRAINING = recipe.Training()
 
 
 def resolved(config, training=_TRAINING, gains=True, **settings):
-    return machine.resolved(config, training, Settings(**settings), gains)[1].towers
+    return machine.resolved(config, training, Settings(**settings), gains, True)[1].towers
 
 
 def test_auto_is_one_for_each_core_where_that_gains(monkeypatch):
@@ -60,6 +60,13 @@ def test_auto_is_one_for_each_core_where_that_gains(monkeypatch):
     assert resolved(glow.Config(width=512), towers='3') == '3'
     assert resolved(glow.Config(width=128), gains=False) == '1'
     assert glow.RECIPES['fashion_mnist'].towers and not glow.RECIPES['digits'].towers
+
+
+def test_a_kept_number_gives_way_where_it_cannot_be(capsys):
+    """Only a number that the user asks for is refused."""
+    kept = Settings(towers='3', strategy='mirrored')
+    assert machine.resolved(glow.Config(), _TRAINING, kept, True, False)[1].towers == '1'
+    assert capsys.readouterr().out == 'towers: 1 in place of 3, with --strategy=mirrored.\n'
 
 
 @pytest.mark.parametrize('flags, unit, dtype', [
@@ -74,7 +81,8 @@ def test_bfloat16_is_taken_where_the_processor_has_it(flags, unit, dtype, tmp_pa
     assert processor.bfloat16_unit() == unit
     assert processor.name() == ('Some Processor' if flags else 'unknown processor')
     assert options.precision('auto') == dtype and options.precision('float64') == 'float64'
-    config, _ = machine.resolved(glow.Config(network_dtype='auto'), _TRAINING, Settings(), False)
+    config, _ = machine.resolved(
+        glow.Config(network_dtype='auto'), _TRAINING, Settings(), False, False)
     assert config.network_dtype == dtype
 
 
@@ -99,6 +107,8 @@ def test_a_resumed_run_has_the_towers_that_it_had(tmp_path, monkeypatch):
         np.testing.assert_array_equal(value, weights(parts)[1][name], err_msg=name)
     done = train('--resume', f'--workdir={parts}', '--epochs=3', '--towers=2')
     assert done.returncode == 0, done.stderr
+    done = train('--resume', f'--workdir={parts}', '--towers=501')
+    assert done.returncode == 2 and '--towers must be at most --batch_size=500' in done.stderr
     config = json.loads((parts / 'config.json').read_text())
     assert config['settings']['towers'] == '2'
     assert config['changes'][0]['towers'] == ['3', '2']

@@ -152,6 +152,15 @@ def test_a_condition_without_the_rows_of_the_batch(shape):
         graph(tf.zeros([4, 2]), tf.zeros(shape))
 
 
+def test_a_condition_of_one_row_is_found_when_it_runs():
+    x, c = tf.TensorSpec([None, 2]), tf.TensorSpec([None, 2])
+    graph = tf.function(lambda x, c: towers.Towers(2).run(lambda rows: rows[0] + rows[1], (x, c)),
+                        input_signature=[x, c])
+    np.testing.assert_array_equal(graph(tf.ones([4, 2]), tf.ones([4, 2])), np.full([4, 2], 2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match='towers must be 1 unless'):
+        graph(tf.ones([4, 2]), tf.ones([1, 2]))
+
+
 def test_more_towers_than_rows():
     graph = tf.function(lambda x: towers.Towers(5).run(tf.identity, x))
     with pytest.raises(ValueError, match='at most the number of rows of a batch, 4; got towers=5'):

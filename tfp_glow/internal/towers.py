@@ -74,7 +74,7 @@ class Towers:
         if self.count == 1 or tf.executing_eagerly():
             return function(rows, *others)
         given = [tf.convert_to_tensor(t) for t in tf.nest.flatten(rows) if t is not None]
-        known = next((t.shape[0] for t in given if t.shape[0] is not None), None)
+        known = given[0].shape[0]
         if known is not None and known < self.count:
             raise ValueError(f'towers must be at most the number of rows of a batch, {known}; '
                              f'got towers={self.count}.')
@@ -83,6 +83,11 @@ class Towers:
             if tensor.shape.rank == 0 or not tensor.shape[:1].is_compatible_with([known]):
                 raise ValueError('towers must be 1 unless each tensor of the condition has the '
                                  f'rows of the batch, {known}; got shape={tensor.shape}.')
+            if None in (known, tensor.shape[0]):
+                with tf.control_dependencies([tf.debugging.assert_equal(
+                        tf.shape(tensor)[0], total, 'towers must be 1 unless each tensor of the '
+                        'condition has the rows of the batch.')]):
+                    total = tf.identity(total)
         # Only the number of rows at run time may be less, as in the last batch of an epoch. Then
         # some towers compute the last row again.
         size = tf.maximum(-(-total // self.count), 1)

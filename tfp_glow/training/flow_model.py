@@ -41,7 +41,9 @@ class FlowModel(likelihood_model.LikelihoodModel):
     **Towers.** Small convolutions hardly gain from several cores. With `towers=N` a batch is
     computed in N shares beside each other, each on a core of its own, in training, in evaluation
     and in `predict`. The loss, its gradients and the noise are those of one tower, up to rounding.
-    Set the threads before TensorFlow starts, N being the number of cores:
+    A flow with `BatchNorm` is not trained by several towers, and neither is one that XLA compiles
+    or whose networks draw random numbers. Set the threads before TensorFlow starts, N being the
+    number of cores:
 
     ```none
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -55,7 +57,8 @@ class FlowModel(likelihood_model.LikelihoodModel):
             reported as `nats`, -log p of an example, in place of bits.
         counted_dims: The number of dimensions that bits/dim counts, where images were padded; the
             default is all.
-        seed: An integer; the dequantization noise depends on it and on the step alone.
+        seed: An integer; the dequantization noise depends on it, on the step and on the replica
+            alone.
         round_trip: Whether to report the metric `reconstruction_error` too, on validation and test
             data. This is the largest |forward(inverse(y)) - y| of a batch in units of the pixel
             range, averaged over batches. Gradients at constant memory rest on it.

@@ -17,8 +17,8 @@ class Stepping(keras.Model):
 
     **Steps that are not finite.** A training step whose loss or gradients are not finite is not
     applied: weights, optimizer, averages and metrics stay as they were. `unapplied_steps` counts
-    such steps, `unapplied_in_row` those since the last one that was applied. Neither is saved. Only
-    an optimizer that scales the loss lowers its scale, if the loss itself is finite.
+    such steps, `unapplied_in_row` those since the last one that was applied. Keras saves neither.
+    Only an optimizer that scales the loss lowers its scale, if the loss itself is finite.
 
     **Weights.** Examples may have weights w, third in a batch `(x, condition or None, w)` or as
     `sample_weight`. The loss and all that is reported are then sum(w l) / sum(w), and so are the

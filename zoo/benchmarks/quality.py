@@ -2,8 +2,9 @@
 
 Each model is trained by zoo.train in a process of its own. When the validation figure of an epoch
 is down to the next mark, the training is stopped by SIGTERM, the test split is evaluated by
-zoo.evaluate, and the training goes on. So the seconds are those of an uninterrupted training: they
-count its steps and its validation, but no evaluation of the test split.
+zoo.evaluate, and the training goes on. The seconds are those that the run counts: of its steps, its
+validation and its samples, and of tracing its graphs, once more after each stop. They do not count
+the evaluation of the test split.
 """
 
 import pathlib
@@ -38,7 +39,7 @@ def run(models: Sequence[str], marks: Sequence[float], dataset: str, out: pathli
         models: Their names.
         marks: Bits/dim.
         dataset: The name of the data set.
-        out: A folder for the runs; those that are there go on.
+        out: A folder for the runs and for rows.json; what is there goes on.
         flags: More flags of zoo.train.
         progress: A function that is told, in a line, what goes on.
 
@@ -49,24 +50,26 @@ def run(models: Sequence[str], marks: Sequence[float], dataset: str, out: pathli
     Raises:
         Failure: If a program fails.
     """
-    result = []
+    kept = out / 'rows.json'
+    result = files.read_object(kept)['rows'] if kept.exists() else []
     for model in models:
-        folder, seen = out / model, 0
+        folder, ended = out / model, False
         words = [f'--model={model}', f'--dataset={dataset}', *flags]
+        latest = next((row for row in reversed(result) if row['model'] == model), None)
         for mark in sorted(marks, reverse=True):
-            while True:
+            if any((row['model'], row['mark']) == (model, mark) for row in result):
+                continue
+            while not ended and (latest is None or latest['test'] > mark):
                 progress(f'{model}: training to {mark:g}')
-                ended = _train(folder, words, mark, seen)
-                best = _best(folder)
-                seen = best.number
-                test = _evaluate(folder)
-                if test['bits_per_dim'] <= mark or ended:
-                    break
-            is_reached = test['bits_per_dim'] <= mark
-            result.append({'model': model, 'mark': mark, 'epoch': best.number,
-                           'seconds': best.value('seconds') if is_reached else None,
-                           'test': test['bits_per_dim'], 'standard_error': test['standard_error'],
-                           'failure': None if is_reached else 'the recipe ended before'})
+                ended = _train(folder, words, mark, latest['epoch'] if latest else 0)
+                best, test = _best(folder), _evaluate(folder)
+                latest = {'epoch': best.number, 'seconds': best.value('seconds'),
+                          'test': test['bits_per_dim'], 'standard_error': test['standard_error']}
+            row = {**(latest or {}), 'model': model, 'mark': mark, 'failure': None}
+            if row['test'] > mark:
+                row |= {'seconds': None, 'failure': 'the recipe ended before'}
+            result.append(row)
+            files.write_json(kept, {'rows': result})
     return {'rows': result}
 
 

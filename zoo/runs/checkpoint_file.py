@@ -62,12 +62,17 @@ def write(path: str | os.PathLike, state: Mapping[str, Any],
     files.write_whole(path, fill)
 
 
+# What happens to a file that is whole: it may not be read, or not now.
+_NO_DAMAGE = {errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM, errno.ESTALE,
+              errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN}
+
+
 def read(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Returns the state and the arrays of a checkpoint, once its sum was checked.
 
     Raises:
         Damaged: If the file is not as it was written.
-        Failure: If a newer version wrote it, or if this process may not read it.
+        Failure: If a newer version wrote it, or if this process may not read it, or not now.
     """
     try:
         with pathlib.Path(path).open('rb') as file:
@@ -78,7 +83,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]
     except (errors.Failure, Damaged, MemoryError):
         raise
     except OSError as error:
-        if error.errno in (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM):
+        if error.errno in _NO_DAMAGE:
             raise errors.Failure(f'the checkpoint {str(path)!r} cannot be read '
                                  f'({error.strerror}).') from None
         raise Damaged(str(error)) from None

@@ -13,7 +13,7 @@ import tensorflow as tf
 from zoo.cli import errors
 from zoo.models.assembly import Model
 from zoo.models.recipe import Training
-from zoo.runs import cluster
+from zoo.runs import cluster, machine
 from zoo.runs.settings import Settings
 
 
@@ -106,11 +106,13 @@ class Devices:
 
 
 def make(settings: Settings) -> Devices:
-    """Returns the devices that the settings ask for.
+    """Returns the devices that the settings ask for, once the threads of towers are set.
 
     Raises:
         UsageError: If this machine does not have them.
     """
+    if settings.towers != 'auto':
+        machine.start(int(settings.towers))
     if settings.strategy == 'none':
         return Devices(tf.distribute.get_strategy())
     if settings.strategy == 'mirrored':

@@ -22,7 +22,7 @@ _WIDEST = 256
 
 
 def resolved(config: Any, training: Training, settings: Settings,
-             gains: bool) -> tuple[Any, Settings]:
+             gains: bool, is_given: bool) -> tuple[Any, Settings]:
     """Returns hyper-parameters and settings in which 'auto' is replaced by what suits this machine.
 
     `towers` is one for each core if the recipe gains by it, but not beside a GPU or on several
@@ -34,21 +34,25 @@ def resolved(config: Any, training: Training, settings: Settings,
         training: Those of its training.
         settings: How the run is kept and computed.
         gains: Whether the recipe is known to gain by towers.
+        is_given: Whether the user asked for the number of towers. Otherwise it is that of the run
+            that is resumed, and becomes 1 where there can be no others.
 
     Raises:
-        UsageError: If towers are asked for that cannot be.
+        UsageError: If the user asked for towers that cannot be.
     """
     has_gpu = bool(tf.config.list_physical_devices('GPU'))
     asked = settings.towers
-    if asked != 'auto' and int(asked) > 1:
-        for name, refused in (('jit_compile', training.jit_compile), ('batch_norm', getattr(
-                config, 'batch_norm', False))):
-            if refused:
-                raise errors.UsageError(f'--towers must be 1 with --{name}; got {asked}.')
-        if has_gpu:
-            raise errors.UsageError(f'--towers must be 1 beside a GPU; got {asked}.')
-    gains = gains and not has_gpu and _can_gain(config, training, settings)
-    count = int(asked) if asked != 'auto' else processor.cores() if gains else 1
+    if asked == 'auto':
+        gains = (gains and settings.strategy == 'none' and getattr(config, 'width', 0) <= _WIDEST
+                 and not _obstacle(config, training, settings, has_gpu))
+        count = min(processor.cores(), training.batch_size) if gains else 1
+    else:
+        count, obstacle = int(asked), _obstacle(config, training, settings, has_gpu)
+        if count > 1 and obstacle:
+            if is_given:
+                raise errors.UsageError(f'--towers must be 1 {obstacle}; got {asked}.')
+            print(f'towers: 1 in place of {count}, {obstacle}.', flush=True)
+            count = 1
     if hasattr(config, 'network_dtype'):
         config = dataclasses.replace(
             config, network_dtype=options.precision(config.network_dtype))
@@ -70,6 +74,7 @@ def fitted(run: Run, is_given: bool) -> Run:
         return run
     if is_given:
         raise errors.UsageError(f'--towers must be at most --batch_size={batch_size}; got {count}.')
+    print(f'towers: {batch_size}, as a batch has no more examples.', flush=True)
     return dataclasses.replace(run, settings=dataclasses.replace(
         run.settings, towers=str(batch_size)))
 
@@ -113,6 +118,9 @@ def start(count: int, verbose: bool = True) -> None:
         print(f'towers: {count} on {cores} cores, {threads}.', flush=True)
 
 
-def _can_gain(config: Any, training: Training, settings: Settings) -> bool:
-    return not (settings.strategy != 'none' or training.jit_compile
-                or getattr(config, 'batch_norm', False) or getattr(config, 'width', 0) > _WIDEST)
+def _obstacle(config: Any, training: Training, settings: Settings, has_gpu: bool) -> str | None:
+    """Returns beside what there can be one tower only: 'beside a GPU'; None if there is nothing."""
+    obstacles = {'with --jit_compile': training.jit_compile, 'beside a GPU': has_gpu,
+                 'with --batch_norm': getattr(config, 'batch_norm', False),
+                 'with --strategy=mirrored': settings.strategy == 'mirrored'}
+    return next((words for words, there in obstacles.items() if there), None)
