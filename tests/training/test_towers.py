@@ -59,7 +59,7 @@ MODELS |= {'noisy': noisy, 'labelled': labelled, 'half_precise': half_precise,
            'with_draws': with_draws,
            'maf': lambda count: tfp_glow.FlowModel(
                FLOWS.maf(3, layers=2, hidden=[8], batch_norm=False), None, towers=count)}
-QUICK = ('glow', 'dense_vae')
+QUICK = ('glow',)
 
 
 def train(model):
