@@ -32,7 +32,6 @@ from zoo.benchmarks import job as jobs
 from zoo.cli import errors, files, number_flags, processor, program, ranges, source_flags, subruns
 from zoo.data import dataset_names
 from zoo.models import registry
-from zoo.models.spec import Kind
 from zoo.runs import preset_folder
 
 # The flags that each mode uses, besides --out.
@@ -214,13 +213,10 @@ def _measure_input() -> None:
 
 
 def _measure_quality() -> None:
-    flows = [name for name, spec in registry.MODELS.items() if spec.kind is not Kind.VAE]
-    for model in _MODELS.value:
-        if model not in flows:
-            raise errors.UsageError(f'--models must be of {", ".join(flows)}; got {model!r}.')
+    dataset = _DATASET.value or dataset_names.default(_DATA_DIR.value)
+    quality.check(_MODELS.value, dataset, _DATA_DIR.value)
     out = program.required(_WORKDIR)
     given = [f'--data_dir={_DATA_DIR.value}'] if _DATA_DIR.value else []
-    dataset = _DATASET.value or dataset_names.default(_DATA_DIR.value)
     folder = subruns.folder(out, _RESUME.value, {'dataset': dataset})
     print(f'{dataset}, default recipes, seed 0; {_machine()}', flush=True)
     report = quality.run(_MODELS.value, _MARKS.value, dataset, folder, given, _progress)

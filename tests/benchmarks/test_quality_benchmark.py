@@ -6,13 +6,15 @@ import pytest
 import tiny_run
 
 from zoo.benchmarks import quality
+from zoo.cli import errors
 from zoo.runs import metrics_file
 
 
 @pytest.mark.parametrize('flags, words', [
     ([], '--workdir must be given'),
     (['--models=dense_vae'], '--models must be of '), (['--models=glwo'], '--models must be of '),
-    (['--marks=0'], '--marks must be'),
+    (['--marks=0'], '--marks must be'), (['--dataset=digitz', '--workdir=x'], '--dataset must be '),
+    (['--dataset=moons', '--workdir=x'], "--dataset must be one of images with --quality; got"),
     (['--marks='], '--marks must'), (['--peers=tfb'], '--peers must be left out with --quality'),
     (['--depth'], '--depth must be given alone; got --quality as well')])
 def test_mistakes_are_one_line(flags, words):
@@ -35,6 +37,13 @@ def test_marks_of_the_digits(tmp_path):
     assert second['seconds'] is None and second['failure'] == 'the recipe ended before'
     assert 1 < second['test'] < first['test']
     assert 'the recipe ended before' in done.stdout
+
+
+@pytest.mark.parametrize('content', ['[', '[]', '{}', '{"rows": 3}'])
+def test_rows_that_cannot_be_read_are_named(content, tmp_path):
+    (tmp_path / 'rows.json').write_text(content)
+    with pytest.raises(errors.UsageError, match=r'--workdir must hold a rows.json of --quality'):
+        quality.run(['made'], [4.], 'digits', tmp_path, [], print)
 
 
 def test_the_table():

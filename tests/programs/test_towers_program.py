@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny_run
 
-from zoo.cli import processor
+from zoo.cli import errors, processor
 from zoo.models import glow, options, real_nvp, recipe
 from zoo.runs import machine
 from zoo.runs.directory import Directory
@@ -60,6 +60,15 @@ def test_auto_is_one_for_each_core_where_that_gains(monkeypatch):
     assert resolved(glow.Config(width=512), towers='3') == '3'
     assert resolved(glow.Config(width=128), gains=False) == '1'
     assert glow.RECIPES['fashion_mnist'].towers and not glow.RECIPES['digits'].towers
+
+
+def test_there_is_one_tower_beside_a_gpu(monkeypatch):
+    monkeypatch.setattr(machine.tf.config, 'list_physical_devices', lambda kind: [kind])
+    assert machine.for_evaluation('auto') == machine.for_evaluation('1') == 1
+    assert resolved(glow.Config(width=8), towers='auto') == '1'
+    for choose in (machine.for_evaluation, lambda n: resolved(glow.Config(width=8), towers=n)):
+        with pytest.raises(errors.UsageError, match='--towers must be 1 beside a GPU; got 2'):
+            choose('2')
 
 
 def test_a_kept_number_gives_way_where_it_cannot_be(capsys):

@@ -96,13 +96,12 @@ class VariationalNoise(tfd.Distribution):
         given = self._given(condition)
         if not (draws.in_share() and hasattr(self.flow, 'distribution')):
             return self._squashed.experimental_sample_and_log_prob(sample_shape, seed=seed, **given)
-        flow = self.flow
+        # TFP would draw the base for this share alone.
+        flow, sigmoid, dims = self.flow, self._squashed.bijector, self.event_shape.rank
         base = flow.distribution
         z = draws.rows(lambda n: base.sample(n, seed), tf.reshape(sample_shape, []))
         v, log_q = flow.bijector.forward(z, **given), base.log_prob(z)
         log_q -= flow.bijector.forward_log_det_jacobian(z, **given)
-        sigmoid = self._squashed.bijector
-        dims = self.event_shape.rank
         return sigmoid.forward(v), log_q - sigmoid.forward_log_det_jacobian(v, event_ndims=dims)
 
     def _log_prob(self, u: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:

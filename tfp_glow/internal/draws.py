@@ -20,10 +20,14 @@ class _Share(NamedTuple):
     total: tf.Tensor
 
 
+def _current() -> _Share | None:
+    return getattr(_CURRENT, 'share', None)
+
+
 @contextlib.contextmanager
 def share(begin: tf.Tensor, total: tf.Tensor) -> Iterator[None]:
     """Lets `rows` within return the rows from `begin` on of what is drawn for `total` rows."""
-    before = getattr(_CURRENT, 'share', None)
+    before = _current()
     _CURRENT.share = _Share(begin, total)
     try:
         yield
@@ -33,7 +37,7 @@ def share(begin: tf.Tensor, total: tf.Tensor) -> Iterator[None]:
 
 def in_share() -> bool:
     """Returns whether this code sees a share of a batch only."""
-    return getattr(_CURRENT, 'share', None) is not None
+    return _current() is not None
 
 
 def rows(draw: Callable[[Any], Any], count: int | tf.Tensor) -> Any:
@@ -44,7 +48,7 @@ def rows(draw: Callable[[Any], Any], count: int | tf.Tensor) -> Any:
             a structure of tensors.
         count: The number of rows that are wanted.
     """
-    current = getattr(_CURRENT, 'share', None)
+    current = _current()
     if current is None:
         return draw(count)
     with tf.name_scope(_SCOPE):

@@ -16,7 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.benchmarks import rows
-from zoo.cli import errors, files
+from zoo.cli import errors, files, subruns
+from zoo.data import dataset_names
+from zoo.models import registry
+from zoo.models.spec import Kind
 from zoo.runs import config_file, metrics_file
 from zoo.runs.metrics_file import Epoch
 
@@ -29,6 +32,21 @@ _COLUMNS = {
     'standard error': ('standard_error', '{:.4f}'),
 }
 _SECONDS_BETWEEN_LOOKS = .5
+
+
+def check(models: Sequence[str], dataset: str, data_dir: str | None) -> None:
+    """Checks what is to be trained.
+
+    Raises:
+        UsageError: If a model is no flow, or if the data are no images or are not there.
+    """
+    flows = [name for name, spec in registry.MODELS.items() if spec.kind is not Kind.VAE]
+    for model in models:
+        if model not in flows:
+            raise errors.UsageError(f'--models must be of {", ".join(flows)}; got {model!r}.')
+    if dataset_names.is_vectors(dataset):
+        raise errors.UsageError(f'--dataset must be one of images with --quality; got {dataset!r}.')
+    dataset_names.check(dataset, data_dir)
 
 
 def run(models: Sequence[str], marks: Sequence[float], dataset: str, out: pathlib.Path,
@@ -49,9 +67,10 @@ def run(models: Sequence[str], marks: Sequence[float], dataset: str, out: pathli
 
     Raises:
         Failure: If a program fails.
+        UsageError: If a program reports a mistake, or if rows.json cannot be read.
     """
     kept = out / 'rows.json'
-    result = files.read_object(kept)['rows'] if kept.exists() else []
+    result = _rows(kept) if kept.exists() else []
     for model in models:
         folder, ended = out / model, False
         words = [f'--model={model}', f'--dataset={dataset}', *flags]
@@ -78,6 +97,14 @@ def text(report: dict[str, Any]) -> str:
     return rows.table(report['rows'], _COLUMNS)
 
 
+def _rows(path: pathlib.Path) -> list[dict[str, Any]]:
+    try:
+        return [dict(row) for row in files.read_object(path)['rows']]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise errors.UsageError(f'--workdir must hold a rows.json of --quality; {str(path)!r} '
+                                f'cannot be read ({error}).') from None
+
+
 def _train(folder: pathlib.Path, words: Sequence[str], mark: float, seen: int) -> bool:
     """Trains until an epoch after `seen` is down to the mark; returns whether the run has ended."""
     if (folder / config_file.NAME).exists():
@@ -96,8 +123,7 @@ def _train(folder: pathlib.Path, words: Sequence[str], mark: float, seen: int) -
         process.kill()
         process.wait()
     if process.returncode not in (0, 128 + signal.SIGTERM):
-        raise errors.Failure(f'zoo.train ended with status {process.returncode} in '
-                             f'{str(folder)!r}; its message is above.')
+        raise subruns.ended('zoo.train', process.returncode, folder)
     return process.returncode == 0
 
 
@@ -121,6 +147,5 @@ def _evaluate(folder: pathlib.Path) -> dict[str, Any]:
     done = subprocess.run([sys.executable, '-m', 'zoo.evaluate', f'--workdir={folder}',
                            '--round_trip_images=1'], stdout=subprocess.DEVNULL, check=False)
     if done.returncode:
-        raise errors.Failure(f'zoo.evaluate ended with status {done.returncode} in '
-                             f'{str(folder)!r}; its message is above.')
+        raise subruns.ended('zoo.evaluate', done.returncode, folder)
     return files.read_object(folder / 'evaluation.json')

@@ -58,6 +58,13 @@ def train(workdir: pathlib.Path, title: str, words: list[str],
     print(title, flush=True)
     done = subprocess.run([sys.executable, '-m', 'zoo.train', *words], check=False)
     if done.returncode:
-        raise (errors.UsageError if done.returncode == 2 else errors.Failure)(
-            f'zoo.train ended with status {done.returncode} in {str(workdir)!r}; its message is '
-            'above.')
+        raise ended('zoo.train', done.returncode, workdir)
+
+
+def ended(program: str, status: int, workdir: pathlib.Path) -> errors.UsageError | errors.Failure:
+    """Returns the error that says that a program failed in a run directory.
+
+    It is a mistake of the user if the program said so, by the status 2.
+    """
+    kind = errors.UsageError if status == 2 else errors.Failure
+    return kind(f'{program} ended with status {status} in {str(workdir)!r}; its message is above.')

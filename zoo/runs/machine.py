@@ -84,9 +84,14 @@ def for_evaluation(asked: str) -> int:
 
     Args:
         asked: A number, or 'auto' for one on each core, or a single one beside a GPU.
+
+    Raises:
+        UsageError: If several are asked for beside a GPU.
     """
     has_gpu = bool(tf.config.list_physical_devices('GPU'))
     count = int(asked) if asked != 'auto' else 1 if has_gpu else processor.cores()
+    if has_gpu and count > 1:
+        raise errors.UsageError(f'--towers must be 1 beside a GPU; got {asked}.')
     start(count, verbose=asked != 'auto')
     return count
 
