@@ -8,6 +8,7 @@ r"""Draws from a SavedModel bundle, for which TensorFlow and Pillow are enough, 
 samples are those of its bundle. A plot of vectors needs matplotlib.
 """
 
+import concurrent.futures
 import pathlib
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from absl import flags
 
 from zoo.bundles import reading
-from zoo.cli import errors, files, number_flags, program, ranges
+from zoo.cli import errors, files, number_flags, processor, program, ranges
 from zoo.pictures import grids
 from zoo.runs import preset_folder
 
@@ -73,16 +74,17 @@ def _open() -> reading.Bundle:
     preset = preset or ''
     preset_folder.find(preset, '--preset')
     program.start_tensorflow()
-    from zoo.bundles import in_memory  # Late: it needs all of the package.
-    return in_memory.of_preset(preset)
+    from zoo.bundles import in_memory  # Late: they need all of the package.
+    from zoo.runs import machine
+    return in_memory.of_preset(preset, machine.for_evaluation('auto'))
 
 
 def draw(bundle: reading.Bundle, model: Any, num: int, temperature: float, seed: int,
          label: int | None = None) -> np.ndarray:
     """Returns samples, uint8 [num, H, W, C] or float32 [num, D].
 
-    They are drawn in batches of 64 images or 4096 vectors. The first batch has the seed (seed, 0),
-    the next (seed, 1), and so on.
+    They are drawn in batches of 64 images or 4096 vectors, as many beside each other as there are
+    cores. The first batch has the seed (seed, 0), the next (seed, 1), and so on.
 
     Args:
         bundle: The bundle, which says what its samples are.
@@ -97,15 +99,18 @@ def draw(bundle: reading.Bundle, model: Any, num: int, temperature: float, seed:
         Failure: If the model gave no finite samples.
     """
     import tensorflow as tf  # Late: a wrong flag is reported at once.
-    batches, size = [], _BATCH[bundle.kind]
+    size = _BATCH[bundle.kind]
+
+    def batch(start: int) -> np.ndarray:
+        numbers = range(start, min(start + size, num))
+        labels = [] if not bundle.classes else [tf.constant(
+            [i % bundle.classes if label is None else label for i in numbers])]
+        return model.sample(
+            tf.constant(len(numbers)), tf.constant(temperature, tf.float32),
+            tf.constant([seed, start // size]), *labels).numpy()
     try:
-        for start in range(0, num, size):
-            numbers = range(start, min(start + size, num))
-            labels = [] if not bundle.classes else [tf.constant(
-                [i % bundle.classes if label is None else label for i in numbers])]
-            batches.append(model.sample(
-                tf.constant(len(numbers)), tf.constant(temperature, tf.float32),
-                tf.constant([seed, start // size]), *labels).numpy())
+        with concurrent.futures.ThreadPoolExecutor(processor.cores()) as pool:
+            batches = list(pool.map(batch, range(0, num, size)))
     except tf.errors.InvalidArgumentError as error:
         raise errors.Failure(
             f'--temperature={temperature:g}: {reading.one_line(error)}') from error

@@ -185,6 +185,19 @@ def test_user_errors_are_no_asserts(path):
     assert not asserts or name(path).startswith('tfp_glow/testing/')
 
 
+def test_graphs_are_traced_without_autograph():
+    """Nothing here needs it, and it takes half of the time until the first step."""
+    for path in [*LIBRARY, *ZOO]:
+        if 'testing' in path.parts:  # It traces functions as users do.
+            continue
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        told = [n.func for n in nodes if isinstance(n, ast.Call)
+                and any(k.arg == 'autograph' for k in n.keywords)]
+        plain = [n.lineno for n in nodes if isinstance(n, ast.Attribute)
+                 and ast.unparse(n) == 'tf.function' and n not in told]
+        assert not plain, f'{name(path)}, line {plain[0]}: autograph=False is missing'
+
+
 def test_files_fit_in_the_head():
     for paths in (LIBRARY, ZOO, EVERYTHING):
         lengths = {name(path): len(path.read_text().splitlines()) for path in paths}

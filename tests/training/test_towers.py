@@ -93,6 +93,27 @@ def test_three_towers_are_one(kind):
     assert np.max(results[0]['moved']) > 1e-3
 
 
+def test_answers_in_shares():
+    """What `serve` gives has the towers of its model; 3 towers of 5 rows, and of a single one."""
+    flow = FLOWS.glow(SHAPE, levels=1, steps_per_level=2, width=4, classes=3)
+    for variable in flow.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=.05))
+    one, several = (tfp_glow.serving.serve(tfp_glow.FlowModel(flow, 17, towers=count), classes=3)
+                    for count in (1, 3))
+    assert len({op.name for op in several._synthesise.graph.get_operations()
+                if 'PartitionedCall' in op.type}) == 3
+    for rows in (5, 1):
+        labels = tf.range(rows) % 3
+        images = one.sample(tf.constant(rows), tf.constant(.8), tf.constant(3), labels)
+        np.testing.assert_array_equal(images, several.sample(
+            tf.constant(rows), tf.constant(.8), tf.constant(3), labels))
+        assert np.asarray(images).std() > 1
+        given, expected = ([a.log_prob(images, tf.constant(0), labels), *a.encode(images, labels)]
+                           for a in (several, one))
+        for value, other in zip(given, expected, strict=True):
+            np.testing.assert_allclose(value, other, 1e-5, 1e-5)
+
+
 def test_batch_norm_is_trained_by_one_tower_and_evaluated_by_several():
     x = RNG.normal(size=[8, 3]).astype(np.float32)
     model = tfp_glow.FlowModel(FLOWS.maf(3, layers=2, hidden=[8]), None, towers=2)

@@ -53,7 +53,7 @@ def attribute_direction(flow: tfd.Distribution, with_attribute: TensorLike | Ite
     """
     sums = tf.function(
         lambda images, condition: [tf.reduce_sum(z, 0) for z in encode(
-            flow, images, condition)], reduce_retracing=True)
+            flow, images, condition)], reduce_retracing=True, autograph=False)
     return [a - b for a, b in zip(_mean(flow, sums, with_attribute, 'with_attribute'),
                                   _mean(flow, sums, without, 'without'))]
 

@@ -93,7 +93,7 @@ def inpaint(flow: tfd.Distribution, images: TensorLike, mask: TensorLike, steps:
     if not 0 <= noise < math.inf:
         raise ValueError(f'noise must be finite and at least 0; got {noise=}.')
     ascent = _Ascent(flow, mask, seed, step_size, noise, backtrack, condition)
-    return Inpainting(*tf.function(ascent.run)(images, steps, frames))
+    return Inpainting(*tf.function(ascent.run, autograph=False)(images, steps, frames))
 
 
 class _Ascent:

@@ -26,7 +26,7 @@ def by_path(flow: tf.Module) -> dict[str, tf.Variable]:
 def hidden_variables(function: Callable[..., Any], specs: Iterable[Any],
                      listed: Iterable[tf.Variable]) -> list[str]:
     """Returns the names of the trainable variables that `function` reads and `listed` has not."""
-    trace = tf.function(function).get_concrete_function(*specs)
+    trace = tf.function(function, autograph=False).get_concrete_function(*specs)
     known = {id(copy) for v in listed  # A replicated variable is read by its copies.
              for copy in (v, *getattr(v, 'values', ()))}
     return [v.name for v in trace.graph.trainable_variables if id(v) not in known]

@@ -1,12 +1,13 @@
 """`Answers`, which answers questions about its users' events by a flow and in TensorFlow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow.distributions import with_temperature
+from tfp_glow.internal.towers import Towers
 from tfp_glow.types import Latents, Seed, TensorLike
 
 # The arguments of a question in their order: the spec of each, or a list with one spec per level.
@@ -27,13 +28,15 @@ class Answers:
         classes: The number of classes of a conditional flow. All questions to such a flow have one
             more argument, `label`: an integer 0 .. classes-1 for each event, or one for all events.
             None is for a flow without condition.
+        towers: The number of shares in which the flow computes a batch, see `FlowModel`.
     """
 
     model_type = 'flow'
     kind: str
 
-    def __init__(self, flow: tfd.Distribution, classes: int | None = None) -> None:
-        self.flow, self.classes = flow, classes
+    def __init__(self, flow: tfd.Distribution, classes: int | None = None,
+                 towers: int = 1) -> None:
+        self.flow, self.classes, self.towers = flow, classes, Towers(towers)
         # Saving would trace these functions anew for every question that calls them, were they not
         # concrete.
         data = tf.TensorSpec([None, *flow.event_shape], flow.dtype)
@@ -46,9 +49,8 @@ class Answers:
 
         def synthesise(z: list[tf.Tensor], *label: tf.Tensor) -> tf.Tensor:
             return flow.bijector.forward(self._packed(z), **dict(zip(['condition'], label)))
-        self._analyse = tf.function(analyse).get_concrete_function(data, *labels)
-        self._synthesise = tf.function(synthesise).get_concrete_function(
-            self.latent_specs, *labels)
+        self._analyse = self._in_shares(analyse, data, *labels)
+        self._synthesise = self._in_shares(synthesise, self.latent_specs, *labels)
 
     @property
     def name(self) -> str:
@@ -194,6 +196,11 @@ class Answers:
                 check(tf.reduce_all((label >= 0) & (label < self.classes)),
                       f'{question}: label must be in 0 .. {self.classes - 1}; got', label)]):
             return [tf.broadcast_to(label, [count])]
+
+    def _in_shares(self, function: Callable[..., Any], *specs: Any) -> Callable[..., Any]:
+        return tf.function(
+            lambda *arguments: self.towers.run(lambda rows: function(*rows), arguments)
+            , autograph=False).get_concrete_function(*specs)
 
     def _packed(self, latents: list[tf.Tensor]) -> Latents:
         structure = self.flow.bijector.inverse_dtype(self.flow.dtype)

@@ -21,16 +21,17 @@ class FramedAnswers(answers.Answers):
         bins: The number of grey levels, 2 .. 256.
         frame: The `Frame` between these images and the flow's events.
         classes: The number of classes, as for `Answers`.
+        towers: The number of shares of a batch, as for `Answers`.
     """
 
     kind = 'images'
 
     def __init__(self, flow: tfd.Distribution, bins: int, frame: Frame,
-                 classes: int | None = None) -> None:
+                 classes: int | None = None, towers: int = 1) -> None:
         self.bins, self.frame = bins, frame
         self._modelled = int(np.prod(frame.event_shape))
         self._counted = int(np.prod(frame.image_shape))
-        super().__init__(flow, classes)
+        super().__init__(flow, classes, towers)
 
     @property
     def event_spec(self) -> tf.TensorSpec:

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_glow import vaes
+from tfp_glow.internal.towers import Towers
 from tfp_glow.serving import answers
 from tfp_glow.serving import images as flow_images
 from tfp_glow.serving.frame import Frame
@@ -22,19 +23,20 @@ class LatentImageAnswers:
     Args:
         vae: A `vaes.LatentModel`.
         frame: The `Frame` between these images and those of the model.
+        towers: The number of shares in which the pictures of latents are computed, see `FlowModel`.
     """
 
     kind = 'images'
     model_type = 'vae'
     classes: int | None = None
 
-    def __init__(self, vae: vaes.LatentModel, frame: Frame) -> None:
-        self.vae, self.frame = vae, frame
+    def __init__(self, vae: vaes.LatentModel, frame: Frame, towers: int = 1) -> None:
+        self.vae, self.frame, self.towers = vae, frame, Towers(towers)
         # Saving would trace this function anew for both questions that call it, were it not
         # concrete.
         self._picture = tf.function(
-            lambda latents: frame.crop(vae.picture(latents))).get_concrete_function(
-                self.latent_specs)
+            lambda latents: frame.crop(self.towers.run(vae.picture, latents))
+            , autograph=False).get_concrete_function(self.latent_specs)
 
     @property
     def name(self) -> str:

@@ -21,7 +21,8 @@ class Module(tf.Module):
     def __init__(self, answers: AnyAnswers) -> None:
         super().__init__(name='bundle')
         for name, specs in answers.questions.items():
-            question = tf.function(getattr(answers, name), input_signature=list(specs.values()))
+            question = tf.function(getattr(answers, name), autograph=False,
+                                   input_signature=list(specs.values()))
             setattr(self, name, question)
         read = {id(v): v for name in answers.questions
                 for v in getattr(self, name).get_concrete_function().graph.variables}
@@ -46,7 +47,7 @@ def signatures(module: Module, answers: AnyAnswers) -> dict[str, Callable[..., A
             specs = dict(zip(levels, specs['latents']), **specs)
             del specs['latents']
         function = _naming(function, levels if name == 'encode' else results.get(name, name))
-        functions[name] = tf.function(function).get_concrete_function(
+        functions[name] = tf.function(function, autograph=False).get_concrete_function(
             **{key: tf.TensorSpec(s.shape, s.dtype, key) for key, s in specs.items()})
     return dict(functions, serving_default=functions['sample'])
 

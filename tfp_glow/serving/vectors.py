@@ -24,14 +24,15 @@ class VectorAnswers(answers.Answers):
         std: The standard deviation of each dimension, float64 `[D]`, which is positive.
         columns: The names of the D dimensions.
         classes: The number of classes, as for `Answers`.
+        towers: The number of shares of a batch, as for `Answers`.
     """
 
     kind = 'vectors'
 
     def __init__(self, flow: tfd.Distribution, mean: np.ndarray, std: np.ndarray,
-                 columns: list[str], classes: int | None = None) -> None:
+                 columns: list[str], classes: int | None = None, towers: int = 1) -> None:
         self.mean, self.std, self.columns = mean, std, columns
-        super().__init__(flow, classes)
+        super().__init__(flow, classes, towers)
 
     @property
     def event_spec(self) -> tf.TensorSpec:

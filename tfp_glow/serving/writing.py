@@ -111,7 +111,8 @@ def serve(model_or_flow: Any, bins: int | None = None, original_shape: Shape | N
     """Returns an object that answers in this process what a bundle of the same model answers.
 
     It has the functions `sample`, `log_prob` and so on of a bundle, see `export`, with the weights
-    that the model has when it is asked.
+    that the model has when it is asked. The towers are those of the model, see `FlowModel`. A
+    bundle has one tower, as it does not know its machine.
 
     Args:
         model_or_flow: As for `export`.
@@ -137,7 +138,7 @@ def serve(model_or_flow: Any, bins: int | None = None, original_shape: Shape | N
         model_or_flow, classes,
         {'bins': bins, 'original_shape': original_shape, 'golden_images': None},
         {'mean': mean, 'std': std, 'columns': columns, 'golden_vectors': None})
-    return make(distribution)
+    return make(distribution, towers=getattr(model_or_flow, 'towers', 1))
 
 
 def _prepared(model_or_flow: Any, classes: int | None, of_images: dict[str, Any],
@@ -155,8 +156,8 @@ def _prepared(model_or_flow: Any, classes: int | None, of_images: dict[str, Any]
 
 def _for_flow(model: Any, flow: tfd.Distribution, classes: int | None, of_images: dict[str, Any],
               of_vectors: dict[str, Any],
-              ) -> tuple[Callable[[tfd.Distribution], Answers], np.ndarray | None]:
-    """Returns a function `flow -> Answers`, and the golden events."""
+              ) -> tuple[Callable[..., Answers], np.ndarray | None]:
+    """Returns a function `(flow, towers=1) -> Answers`, and the golden events."""
     rank = flow.event_shape.rank
     if rank not in (1, 3) or not flow.event_shape.is_fully_defined():
         raise ValueError('model_or_flow must have a known event shape, (height, width, channels) '
@@ -169,7 +170,7 @@ def _for_flow(model: Any, flow: tfd.Distribution, classes: int | None, of_images
     else:
         arguments.refuse('a flow over vectors', **of_images)
         make, golden = arguments.for_vectors(flow, *of_vectors.values())
-    return lambda flow: make(_frozen(flow), classes=classes), golden
+    return lambda flow, towers=1: make(_frozen(flow), classes=classes, towers=towers), golden
 
 
 def _frozen(flow: tfd.Distribution) -> tfd.Distribution:

@@ -59,7 +59,7 @@ def run(model_name: str, dataset: str, data_dir: str | None, rounds: int, second
     progress('the first steps')
     model = made.build(data)
     model.fit(pipeline.take(2), verbose=0, shuffle=False)  # It initializes the model too.
-    step = tf.function(model.train_step, jit_compile=made.training.jit_compile)
+    step = tf.function(model.train_step, jit_compile=made.training.jit_compile, autograph=False)
 
     def trained(batch: Any) -> None:
         np.asarray(step(batch)['loss'])  # The step ends here, also on a GPU.

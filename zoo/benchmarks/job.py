@@ -40,11 +40,11 @@ PEERS = {
     # The loop keeps every activation.
     'backprop': _own(reversible=False),
     # One share of the batch for each core.
-    'towers': _own(('log_prob',), towers=True),
+    'towers': _own(('log_prob', 'sample'), towers=True),
     'towers_backprop': _own(reversible=False, towers=True),
-    'bfloat16': _own(('log_prob',), dtype=_HALF),
+    'bfloat16': _own(('log_prob', 'sample'), dtype=_HALF),
     'backprop_bfloat16': _own(dtype=_HALF, reversible=False),
-    'towers_bfloat16': _own(('log_prob',), dtype=_HALF, towers=True),
+    'towers_bfloat16': _own(('log_prob', 'sample'), dtype=_HALF, towers=True),
     'towers_backprop_bfloat16': _own(dtype=_HALF, reversible=False, towers=True),
     # These are K separate steps without a loop: ordinary backprop as it is without `Repeat`.
     'unrolled': Peer('unrolled', tasks=()),

@@ -52,8 +52,11 @@ class TorchModel:
 
     def initialize(self, what: str) -> None:
         """Sets the data-dependent parameters, if the calls of a task do not do it themselves."""
-        if what == 'sample':
-            self._log_prob()  # normflows' actnorm initialises itself from the first batch.
+        # normflows' actnorm initialises itself from the first batch. Under autocast its parameters
+        # would become bfloat16, which PyTorch's Adam does not take.
+        if what == 'sample' or self._bfloat16:
+            with torch.no_grad():
+                self._flow.log_prob(self._batch, None)
 
     def task(self, what: str) -> Callable[[], Any]:
         """Returns a call without arguments, which returns when its numbers are there."""

@@ -21,7 +21,8 @@ def build(job: Job, dtype: str = 'float32', reversible: bool = True,
         job: The job.
         dtype: The precision of the networks.
         reversible: Whether to train at constant memory.
-        towers: Whether each core computes a share of the batch with one thread.
+        towers: Whether each core computes a share of the batch with one thread. Samples are then
+            drawn as `serving.serve` draws them.
     """
     count = processor.cores() if towers else 1
     if towers:
@@ -35,4 +36,5 @@ def build(job: Job, dtype: str = 'float32', reversible: bool = True,
     model = tfp_glow.FlowModel(flow, bins=None, towers=count)
     return tensorflow_model.TensorFlowModel(
         flow, job, lambda batch: tfp_glow.initialize(flow, batch),
-        log_prob=lambda batch: model.objective.log_prob(batch, [0, 0])[0])
+        log_prob=lambda batch: model.objective.log_prob(batch, [0, 0])[0],
+        sampler=(lambda: tfp_glow.serving.serve(model).sample) if towers else None)

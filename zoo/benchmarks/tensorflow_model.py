@@ -23,13 +23,16 @@ class TensorFlowModel:
         initialize_flow: A function of a batch that sets the data-dependent parameters, for a flow
             that does not do this in its first call.
         log_prob: The function that computes the flow's `log_prob`; by default this itself.
+        sampler: A function that returns the function of a number which draws so many samples; by
+            default this is the flow's own.
     """
 
     def __init__(self, flow: tfd.Distribution, job: Job,
                  initialize_flow: Callable[[tf.Tensor], object] | None = None,
-                 log_prob: Callable[[tf.Tensor], tf.Tensor] | None = None) -> None:
-        self._flow = flow
+                 log_prob: Callable[[tf.Tensor], tf.Tensor] | None = None,
+                 sampler: Callable[[], Callable[[int], tf.Tensor]] | None = None) -> None:
         self._log_prob = log_prob or flow.log_prob
+        self._sampler = sampler or (lambda: flow.sample)
         self._batch = tf.constant(data.uniform_images(job))
         self._initialize_flow = initialize_flow
         self.weights = list(flow.trainable_variables)
@@ -46,16 +49,17 @@ class TensorFlowModel:
         if what == 'train':
             function = self._training_step()
         elif what == 'log_prob':
-            function = tf.function(lambda: self._log_prob(self._batch))
+            function = tf.function(lambda: self._log_prob(self._batch), autograph=False)
         else:
-            function = tf.function(lambda: self._flow.sample(self._batch.shape[0]))
+            sample = self._sampler()
+            function = tf.function(lambda: sample(self._batch.shape[0]), autograph=False)
         return lambda: function().numpy()
 
     def _training_step(self) -> Callable[[], tf.Tensor]:
         optimizer = keras.optimizers.Adam(data.LEARNING_RATE)
         optimizer.build(self.weights)
 
-        @tf.function
+        @tf.function(autograph=False)
         def step() -> tf.Tensor:
             with tf.GradientTape() as tape:
                 loss = -tf.reduce_mean(self._log_prob(self._batch))
@@ -78,7 +82,8 @@ def matmul_gflops(seconds: float, bfloat16: bool = False) -> float:
     """
     matrix = tf.random.stateless_normal([_MATMUL_SIZE, _MATMUL_SIZE], seed=[0, 0])
     matrix = tf.cast(matrix, tf.bfloat16 if bfloat16 else tf.float32)
-    product = tf.function(lambda: tf.cast(tf.matmul(matrix, matrix)[0, 0], tf.float32))
+    product = tf.function(lambda: tf.cast(tf.matmul(matrix, matrix)[0, 0], tf.float32),
+                          autograph=False)
     best, end = float('inf'), time.perf_counter() + seconds
     while time.perf_counter() < end:
         start = time.perf_counter()

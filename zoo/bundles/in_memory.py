@@ -25,13 +25,18 @@ class PresetBundle(reading.Bundle):
         return self.answers
 
 
-def of_preset(name_or_path: str | os.PathLike) -> PresetBundle:
+def of_preset(name_or_path: str | os.PathLike, towers: int = 1) -> PresetBundle:
     """Returns a preset as a bundle.
+
+    Args:
+        name_or_path: The name or the folder of the preset.
+        towers: The number of shares of a batch that are computed beside each other.
 
     Raises:
         UsageError: If there is no such preset, or it cannot be read.
     """
     opened = preset.read(name_or_path)
+    opened.model.towers = towers
     arguments: dict[str, Any] = {'original_shape': opened.events.original_shape}
     about: dict[str, Any] = {'name': opened.name, 'bins': opened.events.bins}
     if opened.run.spec.kind_of(opened.events.event_shape) is Kind.VECTOR_FLOW:

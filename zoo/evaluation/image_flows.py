@@ -86,7 +86,8 @@ class FlowWatch:
         self._round_trip = metrics.RoundTrip(model)
         tempered = tfp_glow.with_temperature(model.flow, ImageFlow.default_temperature)
         labels = _labels(trained, _WATCHED)
-        self._sample = tf.function(lambda: tempered.sample(_WATCHED, seed=[0, 1], **labels))
+        self._sample = tf.function(lambda: tempered.sample(_WATCHED, seed=[0, 1], **labels),
+                                   autograph=False)
 
     def figures(self) -> dict[str, float]:
         """Returns the largest error of the round trip."""

@@ -106,8 +106,9 @@ class RoundTrip:
     def __init__(self, model: tfp_glow.FlowModel) -> None:
         self._model = model
         self.latents: Any = []
-        self._inverse = tf.function(model.flow.bijector.inverse, reduce_retracing=True)
-        self._forward = tf.function(model.flow.bijector.forward, reduce_retracing=True)
+        self._inverse, self._forward = (
+            tf.function(direction, reduce_retracing=True, autograph=False)
+            for direction in (model.flow.bijector.inverse, model.flow.bijector.forward))
 
     def error(self, examples: np.ndarray, labels: np.ndarray | None = None) -> float:
         """Returns the largest error over examples, in units of the pixel range.
@@ -133,7 +134,7 @@ class RoundTrip:
 
 def _per_example(model: Model, batches: tf.data.Dataset, draw: int) -> Iterator[np.ndarray]:
     """Yields the bits of each example, batch by batch, for the draw of this number."""
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def bits(seed: tf.Tensor, examples: tf.Tensor, *labels: tf.Tensor) -> tf.Tensor:
         return model.bits(examples, seed, *labels)
     with model.averaged_weights():

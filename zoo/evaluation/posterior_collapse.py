@@ -92,12 +92,12 @@ def _posterior(vae: vaes.LatentModel, images: np.ndarray, draws: int, seed: int)
 
     The means are those of one half of the draws and of the other.
     """
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def draw(batch: tf.Tensor, number: tf.Tensor,
              features: Any) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         inferred = vae.infer(batch, [seed, number], features=features)
         return inferred.latents, [tf.reduce_sum(kl, 0) for kl in inferred.kl]
-    encode = tf.function(vae.features, reduce_retracing=True)
+    encode = tf.function(vae.features, reduce_retracing=True, autograph=False)
     halves, divergences = [], []
     for start in range(0, len(images), _BATCH):
         batch = tf.constant(images[start:start + _BATCH])

@@ -109,7 +109,7 @@ def _importance_bits(trained: Trained, split: str, limit: int | None,
                      samples: int) -> Iterator[np.ndarray]:
     model = trained.model
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def bits(batch: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return model.objective.bits(model.objective.importance_bound(batch, seed, samples))
     with trained.averaged_weights():
@@ -122,10 +122,10 @@ class _Watch:
 
     def __init__(self, trained: Trained) -> None:
         self._trained, vae = trained, trained.model.vae
-        self._sample = tf.function(lambda: vae.sample(_WATCHED, [0, 1], mean=True))
+        self._sample = tf.function(lambda: vae.sample(_WATCHED, [0, 1], mean=True), autograph=False)
         self._probe, _ = trained.examples(
             'validation', min(_WATCHED, trained.data.sizes['validation']))
-        self._encode = tf.function(vae.encode)
+        self._encode = tf.function(vae.encode, autograph=False)
 
     def figures(self) -> dict[str, float]:
         """Returns no further figures."""

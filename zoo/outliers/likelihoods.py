@@ -34,10 +34,10 @@ class ImageLikelihood:
                 tf.TensorSpec([None, *model.flow.event_shape], tf.uint8)]
         spec += [tf.TensorSpec([None], tf.int32)] * bool(classes)
         self._bits = tf.function(lambda seed, images, label=None: model.bits(images, seed, label),
-                                 input_signature=spec)
+                                 input_signature=spec, autograph=False)
         self._pixels = tf.function(
             lambda seed, images, label=None: bits_per_pixel(model, images, seed, label),
-            input_signature=spec)
+            input_signature=spec, autograph=False)
 
     def bits_per_dim(self, images: np.ndarray) -> np.ndarray:
         """Returns bits/dim of uint8 images [N, H, W, C], float64 [N], with one draw of noise each.

@@ -96,9 +96,9 @@ class Devices:
             one: A function that takes the step on the part of one device.
             result: A function that returns what the step left.
         """
-        compiled = tf.function(one, jit_compile=True) if model.jit_compile else one
+        compiled = tf.function(one, jit_compile=True, autograph=False) if model.jit_compile else one
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def step(batch: Any) -> Any:
             self._strategy.run(compiled, args=(batch,))
             return result()
