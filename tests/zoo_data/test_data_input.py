@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from tiny_scenes import TinyScenes
 
 from zoo import data
@@ -91,9 +92,33 @@ def test_a_builder_that_fails_is_told_and_leaves_nothing(tmp_path, monkeypatch, 
     assert not list(tmp_path.glob('tiny_scenes/*'))
 
 
+def test_sets_of_images_that_differ_in_size(tmp_path, monkeypatch, no_network):
+    """They are shrunk and cropped as a folder's pictures are."""
+    ramps = [np.repeat(np.linspace(0, 250, 30 + i).astype(np.uint8)[None, :, None], 24 + i, 0)
+             for i in range(20)]
+    monkeypatch.setattr(TinyScenes, '_info', lambda self: tfds.core.DatasetInfo(
+        builder=self, features=tfds.features.FeaturesDict(
+            {'picture': tfds.features.Image(shape=(None, None, 1), dtype=np.uint8)})))
+    monkeypatch.setattr(TinyScenes, '_generate_examples', lambda self: (
+        (i, {'picture': ramp}) for i, ramp in enumerate(ramps)))
+    images = data.load('tiny_scenes', tmp_path, pictures=data.PictureOptions(size=12))
+    assert images.image_shape == (12, 12, 1) and images.sizes['train'] == 16
+    taken = images.take('train', 16)
+    for picture in taken:  # About half of a ramp of 30 steps from 0 to 250.
+        assert abs(int(picture[0, 0, 0]) - 25) < 16 and abs(int(picture[0, -1, 0]) - 225) < 16
+        assert np.all(np.diff(picture[0, :, 0].astype(int)) > 8)
+    with pytest.raises(errors.UsageError, match='--tiles must be left out for --dataset=tiny'):
+        data.load('tiny_scenes', tmp_path, pictures=data.PictureOptions(size=12, tiles=True))
+    large = data.load('tiny_scenes', tmp_path, pictures=data.PictureOptions(size=32))
+    with pytest.raises(Exception) as caught:
+        large.take('train', 16)
+    assert '--size must be at most the sides of all images, not 32' in errors.in_pipeline(
+        caught.value)
+
+
 @pytest.mark.parametrize('name, words', [
-    ('cycle_gan', 'must have uint8 images of one size'),
-    ('imagenet2012', r'its feature image is uint8 \(None, None, 3\)'),
+    ('cycle_gan', '--size must be given for --dataset=cycle_gan, whose images differ in size'),
+    ('imagenet2012', '--size must be given for --dataset=imagenet2012'),
     ('wikipedia', 'must have one image feature, or one named image; it has none'),
 ])
 def test_sets_without_images_of_one_size(tmp_path, no_network, name, words):

@@ -1,6 +1,7 @@
 """The errors that a program reports in one line instead of a traceback."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -10,6 +11,14 @@ class UsageError(ValueError):
 
 class Failure(RuntimeError):
     """Something that went wrong without a user's mistake, such as divergence. Exit status 1."""
+
+
+def in_pipeline(error: Exception) -> str | None:
+    """Returns the message of a `Failure` within a pipeline of TensorFlow, which is text there."""
+    if 'tensorflow' not in type(error).__module__:
+        return None
+    match = re.search(r'\bFailure: ([^\n]*)', str(error))
+    return match[1].strip() if match else None
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = .6) -> str:

@@ -135,6 +135,11 @@ def _guarded(main: Main, argv: list[str]) -> None:
         _fail(*_about_path(error))
     except KeyboardInterrupt:
         _fail('interrupted.', 130)
+    except Exception as error:
+        message = errors.in_pipeline(error)
+        if message is None:
+            raise
+        _fail(message, 1)
 
 
 def _about_path(error: OSError) -> tuple[str, int]:

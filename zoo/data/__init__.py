@@ -3,11 +3,13 @@
 import importlib
 from typing import Any
 
-_HOMES = {'ImageData': 'image_data', 'VectorData': 'vector_data', 'check': 'dataset_names',
+_HOMES = {'ImageData': 'image_data', 'PictureOptions': 'picture_options',
+          'VectorData': 'vector_data', 'check': 'dataset_names', 'is_folder': 'dataset_names',
           'is_vectors': 'dataset_names', 'load': 'loading', 'load_vectors': 'vector_data',
           'names': 'sources'}
 
-__all__ = ['ImageData', 'VectorData', 'check', 'is_vectors', 'load', 'load_vectors', 'names']
+__all__ = ['ImageData', 'PictureOptions', 'VectorData', 'check', 'is_folder', 'is_vectors', 'load',
+           'load_vectors', 'names']
 
 
 def __getattr__(name: str) -> Any:

@@ -35,6 +35,7 @@ class ImageData(splits.Batches):
         upside_down: Whether training mirrors half of the images top to bottom; see `load`.
         bits: How many bits of each channel are kept.
         original_bins: The number of grey levels of the data set; 2 if images are binarised.
+        class_names: The names of the classes, if they are known.
     """
 
     name: str
@@ -45,12 +46,13 @@ class ImageData(splits.Batches):
     sizes: dict[str, int]
     splits: dict[str, str]
     flips: bool
-    readers: dict[str, reading.SplitReader] = dataclasses.field(repr=False, compare=False)
+    readers: dict[str, Any] = dataclasses.field(repr=False, compare=False)
     binarize: str = ''
     shifts: float = 0.
     upside_down: bool = False
     bits: int = 8
     original_bins: int = 256
+    class_names: tuple[str, ...] = ()
 
     examples = 'images'
 
@@ -88,6 +90,10 @@ class ImageData(splits.Batches):
                   'static': 'binarised once',
                   'dynamic': 'binarised anew in each epoch'}[self.binarize]
         text = f'{self.name}: {height}x{width}x{channels}, {levels}; {sizes}; '
+        if self.class_names:
+            names = ', '.join(self.class_names[:10])
+            text += f'{len(self.class_names)} classes, {names}'
+            text += ', ...; ' if len(self.class_names) > 10 else '; '
         text += 'half of the training images mirrored' if self.flips else 'no mirrored images'
         if self.upside_down:
             text += '; half of the training images upside down'

@@ -6,7 +6,16 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.cli import errors
-from zoo.data import binarized, image_data, reading, sources
+from zoo.data import (
+    binarized,
+    dataset_names,
+    image_arrays,
+    image_data,
+    picture_folder,
+    reading,
+    sources,
+)
+from zoo.data.picture_options import PictureOptions
 
 Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right)).
 
@@ -19,11 +28,14 @@ _MIRRORED = ('cifar10', 'cifar100', 'cinic10', 'celeb_a', 'celeb_a_hq', 'lsun', 
 
 def load(name: str, data_dir: str | None = None, pad: bool = False, divisor: int = 1,
          flips: bool | None = None, binarize: str = '', shifts: float = 0.,
-         upside_down: bool = False, bits: int = 8) -> image_data.ImageData:
+         upside_down: bool = False, bits: int = 8,
+         pictures: PictureOptions | None = None) -> image_data.ImageData:
     """Returns the data set `name` as an `ImageData`; it is prepared on first use.
 
     Args:
-        name: An embedded set (`digits`, `photo_patches`) or TFDS's name of any image data set.
+        name: An embedded set (`digits`, `photo_patches`), TFDS's name of any image data set, the
+            path of a folder of pictures, see `picture_folder.load`, or of an npz file of images,
+            see `image_arrays.load`.
         data_dir: The folder where TFDS has prepared it, or shall prepare it. Default: TFDS's own.
         pad: Whether to pad images whose sides `divisor` does not divide, by repeating their edges.
         divisor: What the model needs both sides to be divisible by, 2**levels.
@@ -35,6 +47,7 @@ def load(name: str, data_dir: str | None = None, pad: bool = False, divisor: int
         shifts: Training moves images by up to this share of their sides and repeats their edges.
         upside_down: Whether training mirrors half of the images top to bottom as well.
         bits: How many bits of each channel are kept, the highest ones; only of 256 levels.
+        pictures: How pictures of any sizes become images of one size.
 
     Raises:
         UsageError: If there is no such data set, or it does not suit the other arguments. The
@@ -43,11 +56,24 @@ def load(name: str, data_dir: str | None = None, pad: bool = False, divisor: int
     """
     if divisor < 1:
         raise ValueError(f'divisor must be at least 1; got {divisor=}.')
+    pictures = pictures or PictureOptions()
     if binarize not in ('', 'dynamic', 'static'):
         raise errors.UsageError(f'--binarize must be dynamic, static or empty; got {binarize!r}.')
+    if dataset_names.is_folder(name) or dataset_names.is_image_file(name):
+        of_folder = dataset_names.is_folder(name)
+        what = 'a folder of pictures' if of_folder else 'an npz file of images'
+        if binarize:
+            raise errors.UsageError(f'--binarize must be left out for {what}; got {binarize}.')
+        own: Any = picture_folder.load if of_folder else image_arrays.load
+        return own(name, pictures, lambda height, width: _padding(
+            name, (height, width, 1), pad, divisor), flips=flips, shifts=shifts,
+            upside_down=upside_down, bits=bits)
+    pictures.refuse(f'for --dataset={name}, which is no folder of pictures', 'size')
     builder = sources.find_builder(name, data_dir)
-    image_key = _image_key(name, builder.info.features)
+    image_key = _image_key(name, builder.info.features, pictures.size)
     shape = builder.info.features[image_key].shape
+    if pictures.size is not None:
+        shape = (pictures.size, pictures.size, shape[2])
     padding = _padding(name, shape, pad, divisor)
     sources.require_prepared(builder)
     metadata = builder.info.metadata or {}
@@ -65,7 +91,7 @@ def load(name: str, data_dir: str | None = None, pad: bool = False, divisor: int
                                 f'got {bits}.')
     readers = {}
     for number, (split, part) in enumerate(splits.items()):
-        where = (builder, part, image_key, has_labels, padding)
+        where = (builder, part, image_key, has_labels, padding, pictures.size)
         readers[split] = reading.SplitReader(*where) if not binarize else binarized.BinaryReader(
             *where, bins=bins, dynamic=binarize == 'dynamic', number=number)
     (top, bottom), (left, right) = padding
@@ -122,7 +148,7 @@ def choose_splits(name: str, counts: dict[str, int]) -> dict[str, str]:
     }
 
 
-def _image_key(name: str, features: Any) -> str:
+def _image_key(name: str, features: Any, size: int | None) -> str:
     """Returns the name of the image feature, which must be uint8 of the shape (H, W, 1 or 3).
 
     Raises:
@@ -134,9 +160,11 @@ def _image_key(name: str, features: Any) -> str:
         raise errors.UsageError(f'--dataset={name} must have one image feature, or one named '
                                 f'image; it has {", ".join(images) or "none"}.')
     feature = features[key]
-    fixed = len(feature.shape) == 3 and None not in feature.shape
     dtype = np.dtype(feature.np_dtype)
-    if not fixed or feature.shape[2] not in (1, 3) or dtype != np.uint8:
+    if size is None and len(feature.shape) == 3 and None in feature.shape[:2]:
+        raise errors.UsageError(f'--size must be given for --dataset={name}, whose images differ '
+                                'in size; got none.')
+    if len(feature.shape) != 3 or feature.shape[2] not in (1, 3) or dtype != np.uint8:
         raise errors.UsageError(
             f'--dataset={name} must have uint8 images of one size, (height, width, 1 or 3); '
             f'its feature {key} is {dtype.name} {tuple(feature.shape)}.')

@@ -65,6 +65,7 @@ class SplitReader(ArrayReader):
         image_key: The name of the image feature.
         has_labels: Whether there is an integer feature `label`; labels are -1 otherwise.
         padding: ((top, bottom), (left, right)), which repeats the edges.
+        size: The side of the square that each image is shrunk and cropped to; None for no change.
 
     Attributes:
         size: The number of images.
@@ -72,14 +73,18 @@ class SplitReader(ArrayReader):
     """
 
     def __init__(self, builder: tfds.core.DatasetBuilder, split: str, image_key: str,
-                 has_labels: bool, padding: tuple[tuple[int, int], tuple[int, int]]) -> None:
+                 has_labels: bool, padding: tuple[tuple[int, int], tuple[int, int]],
+                 size: int | None = None) -> None:
         # This does not call the constructor of `ArrayReader`: `_arrays` are read when they are
         # first needed.
         self._builder = builder
         self._split = split
         self._image_key = image_key
         self._has_labels = has_labels
-        self._shape = height, width, channels = builder.info.features[image_key].shape
+        height, width, channels = builder.info.features[image_key].shape
+        if size is not None:
+            height = width = size
+        self._side, self._shape = size, (height, width, channels)
         self._rows = _edge_indices(height, padding[0])
         self._columns = _edge_indices(width, padding[1])
         self.size = builder.info.splits[split].num_examples
@@ -100,7 +105,7 @@ class SplitReader(ArrayReader):
         if self._fits:
             return super().shuffled(batch_size, seed, skip)
         own = tf.random.stateless_uniform([], seed, 1, tf.int64.max, tf.int64)
-        images = _shuffled(self._stream(), min(
+        images = shuffled_through(self._stream(), min(
             self.size, max(1, SHUFFLE_BYTES // self.image_bytes)), own)
         return images.batch(batch_size, drop_remainder=True).skip(skip)
 
@@ -125,7 +130,10 @@ class SplitReader(ArrayReader):
         return data.map(self._pair)
 
     def _pair(self, example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        image = tf.gather(example[self._image_key], self._rows, axis=0)
+        image = example[self._image_key]
+        if self._side is not None:
+            image = _square(image, self._side)
+        image = tf.gather(image, self._rows, axis=0)
         label = example['label'] if self._has_labels else tf.constant(-1, tf.int64)
         return tf.gather(image, self._columns, axis=1), label
 
@@ -141,7 +149,7 @@ def in_batches(values: tf.Tensor, batch_size: int) -> tf.data.Dataset:
         tf.reshape(values[:count * batch_size], [count, batch_size, *values.shape[1:]]))
 
 
-def _shuffled(data: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
+def shuffled_through(data: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:
     """Returns `data` shuffled through a buffer, in the order that `seed`, an integer, gives.
 
     `tf.data.Dataset.shuffle` combines it with TensorFlow's global seed; where none is set, the
@@ -153,6 +161,20 @@ def _shuffled(data: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Da
         seed=_NO_GLOBAL_SEED, seed2=seed % _SEEDS, reshuffle_each_iteration=False,
         output_types=[spec.dtype for spec in element],
         output_shapes=[spec.shape for spec in element]), element)
+
+
+def _square(image: tf.Tensor, side: int) -> tf.Tensor:
+    """Returns the centre of an image uint8 [H, W, C] whose shorter side was shrunk to `side`."""
+    size = tf.shape(image)[:2]
+    least = tf.reduce_min(size)
+    with tf.control_dependencies([tf.debugging.assert_greater_equal(
+            least, side, f'Failure: --size must be at most the sides of all images, not {side}.')]):
+        factor = side / tf.cast(least, tf.float64)
+    near = tf.maximum(side, tf.cast(tf.round(tf.cast(size, tf.float64) * factor), tf.int32))
+    small = tf.image.resize(image, near, tf.image.ResizeMethod.LANCZOS3, antialias=True)
+    top, left = tf.unstack((near - side) // 2)
+    small = tf.saturate_cast(tf.round(small), tf.uint8)[top:top + side, left:left + side]
+    return tf.ensure_shape(small, [side, side, image.shape[2]])
 
 
 def _edge_indices(side: int, padding: tuple[int, int]) -> np.ndarray:

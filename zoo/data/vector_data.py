@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.cli import errors
-from zoo.data import dataset_names, densities, reading, splits, tables
+from zoo.data import densities, reading, splits, tables
 
 _SHARES = {'validation': .1, 'test': .1}
 
@@ -108,7 +108,7 @@ def load_vectors(name: str, flag: str = '--dataset', label: str | None = None,
         UsageError: If there is no such density or table, or it breaks a rule. The message is one
             line that names the flag, the rule and the value.
     """
-    if not dataset_names.is_vectors(name):
+    if name not in densities.NAMES and not str(name).endswith(tables.SUFFIXES):
         raise errors.UsageError(f'{flag} must be one of {", ".join(densities.NAMES)} or a file '
                                 f'that ends in {" or ".join(tables.SUFFIXES)}; got {str(name)!r}.')
     if name in densities.NAMES:

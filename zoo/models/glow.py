@@ -101,6 +101,12 @@ RECIPES = {
     'photo_patches': Recipe(
         Config(levels=3, steps_per_level=8, width=64, minimum_scale=.3),
         recipe.Training(learning_rate=1e-3, batch_size=32, epochs=10), towers=True),
+    # Tiles of photographs, of details of several sizes: an hour or two on two cores.
+    'photos32': Recipe(
+        Config(levels=3, steps_per_level=12, width=128, minimum_scale=.3, reversible=False,
+               network_dtype='auto'),
+        recipe.Training(learning_rate=1e-3, batch_size=32, epochs=30, ema=.999, size=32,
+                        tiles=True, shrink='2,3,4,6,8'), towers=True),
     # Six of these runs make the ablation of the paper's figure 3: minutes each on two cores.
     'ablation': Recipe(
         Config(levels=2, steps_per_level=4, width=64, reversible=False),

@@ -162,6 +162,29 @@ class Training(Hyperparameters):
         0., 'Share of the sides by which training images are moved at most, at random; edges are '
         'repeated.', ranges.PART)
     upside_down: bool = field(False, 'Mirror half of the training images top to bottom.')
+    size: int | None = field(
+        None, 'Side of the square images that pictures of any sizes become: the shorter side of a '
+        'picture is shrunk to it, and the rest is cropped. Default: the size of the pictures, if '
+        'all have one.', ranges.Range(1, 8192))
+    crop: str = field(
+        'center', 'What remains of a picture that is no square: its centre or, in each epoch of '
+        'training, another part.', choices=('center', 'random'), used_with={'tiles': (False,)})
+    tiles: bool = field(
+        False, 'Cut each picture of a folder into all squares of --size that it holds, in place '
+        'of shrinking it.')
+    shrink: str = field(
+        '1', 'Factors, with commas between, by which pictures are shrunk before they are cut into '
+        'tiles; each gives tiles of its own.', check=lambda text: shrink_factors(text),
+        used_with={'tiles': (True,)})
+    channels: str = field(
+        'auto', 'Channels of the images of a folder: 1 for grey, 3 for RGB, auto for what most '
+        'pictures have.', choices=('auto', '1', '3'))
+    skip_unreadable: bool = field(
+        False, 'Leave out the files of a folder that are no whole pictures, and list them. '
+        'Otherwise they are an error.')
+    skip_small: bool = field(
+        False, 'Leave out the pictures of a folder that are smaller than an image, and list them. '
+        'Otherwise they are an error.')
     early_stopping: int = field(
         0, 'Stop after so many epochs without a better figure on the validation split; 0 for '
         'never.', ranges.WHOLE)
@@ -175,7 +198,21 @@ class Training(Hyperparameters):
 # The fields that may change within a run: they bear on the steps to come only.
 CHANGEABLE = ('learning_rate', 'schedule', 'decay', 'warmup_epochs', 'epochs', 'clip_norm',
               'early_stopping')
-DATA_FIELDS = ('bits', 'binarize', 'shifts', 'upside_down')  # The fields that change the data.
+# The fields that change the data; those of pictures say how they become images of one size.
+PICTURE_FIELDS = ('size', 'crop', 'tiles', 'shrink', 'channels', 'skip_unreadable', 'skip_small')
+DATA_FIELDS = ('bits', 'binarize', 'shifts', 'upside_down', *PICTURE_FIELDS)
+
+
+def shrink_factors(text: str) -> tuple[int, ...]:
+    """Returns the factors of `Training.shrink`.
+
+    Raises:
+        ValueError: If they are no integers from 1, with commas between, or one is there twice.
+    """
+    factors = tuple(int(part) if part.strip().isdecimal() else 0 for part in text.split(','))
+    if not 1 <= min(factors) <= max(factors) <= 1024 or len(set(factors)) < len(factors):
+        raise ValueError('must be different integers from 1 to 1024, with commas between')
+    return factors
 
 
 @dataclasses.dataclass(frozen=True)

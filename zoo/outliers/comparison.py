@@ -5,16 +5,18 @@ import dataclasses
 import pathlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from zoo import data as zoo_data
 from zoo.cli import errors
 from zoo.data import synthetic
+from zoo.models import recipe
 from zoo.models.spec import Kind
 from zoo.outliers.likelihoods import ImageLikelihood
 from zoo.runs import opening, preset_folder
-from zoo.runs.run import Trained
+from zoo.runs.run import Run, Trained
 
 
 def check_model(trained: Trained, flag: str, least: int) -> None:
@@ -88,7 +90,10 @@ def other_images(trained: Trained, name: str, own: np.ndarray, limit: int, least
         raise errors.UsageError('--against must name other data than those of the model; '
                                 f'got {name!r}.')
     with _naming('against'):
-        other = zoo_data.load(name, data_dir or run.data_dir, binarize=run.training.binarize)
+        like = _with_data(run, data, name)
+        # Without padding, so that other sizes are told from each other.
+        other = (like.load_data(data_dir) if zoo_data.is_folder(name) else zoo_data.load(
+            name, data_dir or run.data_dir, binarize=run.training.binarize))
         wanted, got = ((d.original_shape, d.original_bins) for d in (data, other))
         if wanted != got:
             raise errors.UsageError(
@@ -97,8 +102,21 @@ def other_images(trained: Trained, name: str, own: np.ndarray, limit: int, least
         if other.sizes['test'] < least:
             raise errors.UsageError(f'--against must name data with {least} test images or '
                                     f'more; {name} has {other.sizes["test"]}.')
-        other = dataclasses.replace(run, dataset=name).load_data(data_dir)  # Which pads.
+        other = like.load_data(data_dir)  # Which pads.
         return other.take('test', min(limit, other.sizes['test']))
+
+
+def _with_data(run: Run, data: Any, name: str) -> Run:
+    """Returns a run of other data, whose pictures become images like those of `data`."""
+    plain = recipe.Training()
+    options = {field: getattr(plain, field) for field in recipe.PICTURE_FIELDS}
+    if zoo_data.is_folder(name):
+        if zoo_data.is_folder(run.dataset):
+            options = {field: getattr(run.training, field) for field in recipe.PICTURE_FIELDS}
+        height, width, channels = data.original_shape
+        options |= {'channels': str(channels), **({'size': height} if height == width else {})}
+    return dataclasses.replace(run, dataset=name, folder=None, training=dataclasses.replace(
+        run.training, **options))
 
 
 def _check_flow(trained: Trained, flag: str) -> None:

@@ -9,7 +9,8 @@ import tfp_glow
 from zoo import data as zoo_data
 from zoo.cli import errors
 from zoo.data import tables
-from zoo.models import assembly, registry
+from zoo.data.picture_options import PictureOptions
+from zoo.models import assembly, recipe, registry
 from zoo.models.options import Events
 from zoo.models.recipe import Training
 from zoo.models.spec import Kind, ModelSpec
@@ -108,29 +109,41 @@ class Run:
         Raises:
             UsageError: If there is no such data set, or if it does not suit the model or the run.
         """
-        if zoo_data.is_vectors(self.dataset):
+        name = self._place()
+        if zoo_data.is_vectors(name):
             self._check_vectors()
-            return zoo_data.load_vectors(self._table())
+            return zoo_data.load_vectors(name)
         training = self.training
-        return zoo_data.load(
-            self.dataset, data_dir or self.data_dir, pad=self.pad, flips=self.flips,
+        data = zoo_data.load(
+            name, data_dir or self.data_dir, pad=self.pad, flips=self.flips,
             divisor=self.spec.divisor(self.config), binarize=training.binarize,
-            shifts=training.shifts, upside_down=training.upside_down, bits=training.bits)
+            shifts=training.shifts, upside_down=training.upside_down, bits=training.bits,
+            pictures=self._pictures())
+        return dataclasses.replace(data, name=self.dataset)
 
-    def _table(self) -> str:
-        """Returns the path of a table, which is relative to where the run was started."""
-        path = os.path.join(self.folder or '', self.dataset)
-        is_file = self.dataset.endswith(tables.SUFFIXES) and os.path.exists(path)
-        return path if is_file else self.dataset
+    def _pictures(self) -> PictureOptions:
+        """Returns how pictures of any sizes become images."""
+        values = {name: getattr(self.training, name) for name in recipe.PICTURE_FIELDS}
+        return PictureOptions(**{**values, 'shrink': recipe.shrink_factors(values['shrink'])})
+
+    def _place(self) -> str:
+        """Returns the data set; a path is relative to where the run was started."""
+        path = os.path.abspath(os.path.join(
+            self.folder or '', os.path.expanduser(self.dataset)))
+        is_path = self.dataset.endswith(tables.SUFFIXES) or os.sep in self.dataset or (
+            os.path.isdir(path))
+        if not is_path or not os.path.exists(path) or path == os.path.abspath(self.dataset):
+            return self.dataset
+        return path
 
     def _check_vectors(self) -> None:
         if not self.spec.vectors:
             raise errors.UsageError(f'--dataset must be one of images for --model={self.model}; '
                                     f'got {self.dataset!r}.')
+        plain = Training()
         given = {'pad': self.pad, 'flips': self.flips is not None,
-                 'bits': self.training.bits if self.training.bits != 8 else 0,
-                 'binarize': self.training.binarize, 'shifts': self.training.shifts,
-                 'upside_down': self.training.upside_down}
+                 **{name: getattr(self.training, name) for name in recipe.DATA_FIELDS
+                    if getattr(self.training, name) != getattr(plain, name)}}
         for name, value in given.items():
             if value:
                 raise errors.UsageError(f'--{name} must be left out for vectors; got {value!r}.')

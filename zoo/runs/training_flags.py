@@ -80,7 +80,7 @@ def _kept(workdir: str) -> tuple[ModelSpec, recipe.Recipe]:
 def _conditions(spec: ModelSpec) -> dict[str, str]:
     """Returns with which other flags each hyper-parameter of a model has a use."""
     return {f.name: recipe.conditions(f)
-            for part in (Settings, spec.config) for f in dataclasses.fields(part)}
+            for part in (Settings, recipe.Training, spec.config) for f in dataclasses.fields(part)}
 
 
 def _notes(spec: ModelSpec) -> dict[str, str]:
@@ -88,6 +88,9 @@ def _notes(spec: ModelSpec) -> dict[str, str]:
     models = '\n'.join(f'{other.name:12}{other.about}' for other in registry.MODELS.values())
     data = (f'images:  {", ".join(dataset_names.EMBEDDED)}, or any image data set of '
             'TensorFlow Datasets by its name\n'
+            'folders: your own pictures, with a folder for each class or none, all in folders\n'
+            '         train, validation and test or none; see --size and --tiles\n'
+            'arrays:  an .npz of uint8 images, train, validation and test or one array\n'
             f'vectors: {", ".join(densities.NAMES)}, or the path of a .csv or .npz table')
     return {'models (--model)': models, f'recipes of {spec.name} (--recipe)': ', '.join(
         spec.recipes), 'data sets (--dataset)': data, 'examples': _EXAMPLES}
