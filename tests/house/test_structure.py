@@ -37,9 +37,12 @@ MAY_IMPORT = {
              'initialization', 'dequantization', 'internal', 'types'},
     'coding': {'coding', 'distributions', 'types'},
 }
-KERAS = {'tfp_glow/internal/keras_bridge.py', 'tfp_glow/training/likelihood_model.py',
-         'tfp_glow/training/running_mean.py', 'tfp_glow/training/stepping.py',
-         'tfp_glow/training/watch.py',
+KERAS = {*(f'tfp_glow/internal/{room}.py' for room in (
+    'configs', 'keras_bridge', 'keras_tracking', 'keras_training')),
+         *(f'tfp_glow/training/{room}.py' for room in (
+             'flow_layer', 'flow_model', 'likelihood_model', 'running_mean', 'saving', 'stepping',
+             'watch')),
+         'tfp_glow/vaes/vae_model.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
 PROGRAMS = ('ablation', 'benchmark', 'compare', 'compress', 'curve', 'decompress', 'diagnose',
             'evaluate', 'export', 'latents', 'ood', 'posteriors', 'publish', 'sample', 'train')

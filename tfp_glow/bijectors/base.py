@@ -10,7 +10,7 @@ from tensorflow_probability import bijectors as tfb
 from tfp_glow.bijectors import checks, conditions, folding
 from tfp_glow.bijectors.introspection import Introspection
 from tfp_glow.bijectors.pullback import Pullback, vjp_by_reconstruction
-from tfp_glow.internal import tfp_compat
+from tfp_glow.internal import keras_tracking, tfp_compat
 from tfp_glow.types import Condition, DType, Latents
 
 
@@ -112,6 +112,7 @@ class OnePassBijector(Introspection):
     def _flattened(self, direction: str, value: Latents, kwargs: dict[str, Any],
                    ) -> tuple[Latents, tf.Tensor]:
         """Runs a pair on `value` with its leading dimensions folded into one."""
+        keras_tracking.warn_of_untracked(self)
         pair = functools.partial(self._pair, direction)
         ndims_in, ndims_out = self.forward_min_event_ndims, self.inverse_min_event_ndims
         if direction != '_forward':

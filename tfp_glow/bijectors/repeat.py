@@ -259,7 +259,8 @@ class Repeat(base.OnePassBijector):
                     # After a scatter, reads of the variable would copy it.
                     p.assign(array.stack())
             return y
-        return initialize(y)
+        # Called as a function, TensorFlow would warn of many traces.
+        return initialize.get_concrete_function(y)(y)
 
     def _in_mode(self, training: bool) -> 'Repeat':
         step = self.step(0)

@@ -9,7 +9,7 @@ from tfp_glow.bijectors import base, checks, conditions, parts
 from tfp_glow.bijectors.introspection import Visit
 from tfp_glow.bijectors.pullback import Pullback, check_none
 from tfp_glow.bijectors.types import PairOf, PullbackOf
-from tfp_glow.internal import tfp_compat
+from tfp_glow.internal import keras_training, tfp_compat
 from tfp_glow.types import Condition, DType, Latents
 
 
@@ -60,6 +60,8 @@ class Reversible(base.OnePassBijector):
                  name: str = 'reversible') -> None:
         parameters = dict(locals())
         checks.check_bijectors('bijector', [bijector])
+        for network in keras_training.networks([bijector]):
+            keras_training.check_repeated(network, 'bijector')
         self._bijector = bijector
         self._ndims = parts.common_event_ndims([bijector])
         super().__init__(

@@ -10,9 +10,11 @@ import math
 import tensorflow as tf
 
 from tfp_glow.bijectors.types import ScaleMap
+from tfp_glow.internal import configs
 from tfp_glow.types import TensorLike
 
 
+@configs.recorded
 def sigmoid(offset: float = 2., minimum: float = 0., maximum: float = 1.) -> ScaleMap:
     """Returns the map with scale = minimum + (maximum - minimum) * sigmoid(raw + offset).
 
@@ -31,6 +33,7 @@ def sigmoid(offset: float = 2., minimum: float = 0., maximum: float = 1.) -> Sca
     return log_scale
 
 
+@configs.recorded
 def exponential(bound: float | None = None) -> ScaleMap:
     """Returns the map with scale = exp(raw) or, with `bound`, exp(bound * tanh(raw / bound)).
 
@@ -46,6 +49,7 @@ def exponential(bound: float | None = None) -> ScaleMap:
     return lambda raw: bound * tf.tanh(raw / bound)
 
 
+@configs.recorded
 def bounded_tanh(factor: TensorLike) -> ScaleMap:
     """Returns RealNVP's map with scale = exp(factor * tanh(raw)), whose factor may be trained.
 
@@ -73,6 +77,7 @@ def bounded_tanh(factor: TensorLike) -> ScaleMap:
     return _BoundedTanh(factor)
 
 
+@configs.recorded
 def clamped_exp(limit: float) -> ScaleMap:
     """Returns the map with scale = exp(limit * 2/pi * atan(raw / limit)).
 

@@ -13,12 +13,14 @@ from tensorflow_probability import distributions as tfd
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.flows import building, vectors
+from tfp_glow.internal import configs
 from tfp_glow.types import DType, Shape
 
 INNERS = ('affine', 'spline', 'mixture')
 ORDERS = ('alternate', 'natural', 'reversed', 'random')
 
 
+@configs.recorded
 def maf(event_shape: Shape, layers: int = 5, hidden: Sequence[int] = (512, 512), *,
         inner: str | building.Inner = 'affine', components: int = 4, bins: int = 8,
         batch_norm: bool = True, order: str = 'alternate', prior: str = 'normal',
@@ -99,6 +101,7 @@ def maf(event_shape: Shape, layers: int = 5, hidden: Sequence[int] = (512, 512),
                   prior, network, network_options, classes, dtype, network_dtype, seed, name)
 
 
+@configs.recorded
 def iaf(event_shape: Shape, layers: int = 5, hidden: Sequence[int] = (512, 512), *,
         inner: str | building.Inner = 'affine', components: int = 4, bins: int = 8,
         batch_norm: bool = False, order: str = 'alternate', prior: str = 'normal',
@@ -140,6 +143,7 @@ def iaf(event_shape: Shape, layers: int = 5, hidden: Sequence[int] = (512, 512),
                   prior, network, network_options, classes, dtype, network_dtype, seed, name)
 
 
+@configs.recorded
 def made(event_shape: Shape, hidden: Sequence[int] = (512, 512), *, order: str = 'natural',
          name: str = 'made', **options: Any) -> tfd.TransformedDistribution:
     """Builds a MADE as a density: one layer of `maf` without batch norm.

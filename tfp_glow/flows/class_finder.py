@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from tfp_glow import bijectors as tgb
-from tfp_glow.internal import keras_bridge
+from tfp_glow.internal import configs, keras_bridge
 from tfp_glow.types import Latents, TensorLike
 
 
@@ -55,7 +55,11 @@ class ClassFinder(tf.Module):
         # The prior belongs to the flow: hidden from tf.Module, its variables are not listed here.
         object.__setattr__(self, '_prior', prior)
         self._network = keras_bridge.as_module(network)
+        object.__setattr__(self, 'network', network)  # Its variables are listed by _network.
 
     def __call__(self, latents: Latents, labels: TensorLike) -> tf.Tensor:
         top = self._prior.forward(tf.nest.flatten(latents)[-1], condition=labels)
         return self._network(tf.reduce_mean(top, [1, 2]))
+
+
+configs.register('class_finder', ClassFinder)

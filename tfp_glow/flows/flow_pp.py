@@ -13,9 +13,11 @@ from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.distributions import VariationalNoise
 from tfp_glow.flows import building
+from tfp_glow.internal import configs
 from tfp_glow.types import DType, Shape
 
 
+@configs.recorded
 def flow_pp(event_shape: Shape, levels: int = 1, steps_per_level: int = 2, checkerboards: int = 3,
             first_checkerboards: int = 4, width: int | Sequence[int] = 96, *, components: int = 32,
             scale_map: Callable[[tf.Tensor], tf.Tensor] | None = None,
@@ -119,6 +121,7 @@ def flow_pp(event_shape: Shape, levels: int = 1, steps_per_level: int = 2, check
         tgb.MultiScale(level_bijectors, exits, name=name), name)
 
 
+@configs.recorded
 def flow_pp_noise(event_shape: Shape, checkerboards: int = 4, channel_steps: int = 0,
                   width: int = 96, *, components: int = 32,
                   network: building.MakeNetwork | None = None,

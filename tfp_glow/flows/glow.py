@@ -11,11 +11,13 @@ from tensorflow_probability import distributions as tfd
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.flows import building
+from tfp_glow.internal import configs
 from tfp_glow.types import DType, Shape
 
 COUPLINGS = ('affine', 'additive')
 
 
+@configs.recorded
 def glow(event_shape: Shape, levels: int = 3, steps_per_level: int = 32,
          width: int | Sequence[int] = 512, *, coupling: str = 'affine', permutation: str = 'conv',
          scale_map: Callable[[tf.Tensor], tf.Tensor] | None = None,

@@ -12,11 +12,13 @@ from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.flows import building, contrast, integer_priors, integer_steps, neighbours
 from tfp_glow.flows.integer_flow import IntegerFlow
+from tfp_glow.internal import configs
 from tfp_glow.types import DType, Shape
 
 TOP_PRIORS = ('channel', 'position')
 
 
+@configs.recorded
 def idf(event_shape: Shape, levels: int = 3, steps_per_level: int = 8,
         width: int | Sequence[int] = 512, depth: int = 12, *, bins: int = 256, share: float = .75,
         top_components: int = 5, exit_components: int = 1, factor_outs: int | Sequence[int] = 1,

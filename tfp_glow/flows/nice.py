@@ -12,9 +12,11 @@ from tensorflow_probability import util as tfp_util
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.flows import building, vectors
+from tfp_glow.internal import configs
 from tfp_glow.types import DType, Shape
 
 
+@configs.recorded
 def nice(event_shape: Shape, couplings: int = 4,
          hidden: Sequence[int] | Sequence[Sequence[int]] = (1000,) * 5, *,
          prior: str = 'logistic', mixture: str = 'none', components: int = 5,

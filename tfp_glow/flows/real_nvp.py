@@ -13,12 +13,14 @@ from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.distributions.latents import latents
 from tfp_glow.flows import building
+from tfp_glow.internal import configs
 from tfp_glow.types import DType, Shape
 
 # Where a coupling splits: its split, the shape that its network sees and the network's mask.
 _Place = tuple[tgb.splits.Split, tuple[int, int, int], np.ndarray | None]
 
 
+@configs.recorded
 def real_nvp(event_shape: Shape, levels: int = 2, width: int = 64, blocks: int = 8, *,
              alpha: float = .05, halves: bool = False, batch_norm: bool = True,
              network: building.MakeNetwork | None = None,

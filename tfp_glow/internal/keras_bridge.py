@@ -13,6 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfp_glow.internal import keras_training
+
 # The distribution of these initialisers does not depend on the shape of what is drawn.
 _SHAPELESS = (keras.initializers.RandomNormal, keras.initializers.RandomUniform,
               keras.initializers.TruncatedNormal)
@@ -86,7 +88,7 @@ class KerasModule(tf.Module):
 
     def __call__(self, inputs: Any, **condition: Any) -> Any:
         args, kwargs = _arguments(self._layer, inputs, condition)
-        return self._layer(*args, **kwargs)
+        return self._layer(*args, **kwargs, **keras_training.told(self._layer))
 
     def incremental(self, batch: Any, **condition: Any) -> Any:
         """Returns the network one dimension at a time; see `networks.MaskedDenseNetwork`.
@@ -124,6 +126,7 @@ class StackedNetwork:
 
     def __init__(self, layer: keras.Layer, times: int, seed: int, name: str = 'network') -> None:
         _check_built(layer, 'layer')
+        keras_training.check_stacked(layer, 'steps that share a loop')
         self._layer = layer
         owners = _owners(layer)
         self.weights = []

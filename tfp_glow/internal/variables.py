@@ -1,6 +1,7 @@
 """Names the variables of a flow by unique paths, and checks that none is hidden."""
 
 import collections
+import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
@@ -50,6 +51,11 @@ def load(module: tf.Module, values: Mapping[str, Any], module_name: str = 'flow'
         ValueError: If `values` are those of another module; the message names what differs.
     """
     variables = {path.replace('/', '.'): v for path, v in by_path(module).items()}
+    values = {path: values[path] for path in list(values.keys())}
+    if set(variables) != set(values):
+        ours, theirs = _without_numbers(variables), _without_numbers(values)
+        if set(ours) == set(theirs):
+            values = {ours[key]: values[theirs[key]] for key in ours}
     missing, unknown = set(variables) - set(values.keys()), set(values.keys()) - set(variables)
     if missing or unknown:
         raise ValueError(f'the weights must be those of this {module_name}; the file lacks '
@@ -60,3 +66,17 @@ def load(module: tf.Module, values: Mapping[str, Any], module_name: str = 'flow'
             raise ValueError(f'{path} must have shape {tuple(variable.shape)}; '
                              f'the file has {value.shape}.')
         variable.assign(value)
+
+
+def _without_numbers(paths: Iterable[str]) -> dict[tuple[str, int], str]:
+    """Returns the paths by what they are without the numbers that Keras gives to equal names.
+
+    Keras calls a layer without a name dense, and the next in the same process dense_1. Paths that
+    differ in numbers only are counted in their order.
+    """
+    groups = collections.defaultdict(list)
+    for path in paths:
+        groups[re.sub(r'_[0-9]+', '', path)].append(
+            ([int(number) for number in re.findall(r'_([0-9]+)', path)], path))
+    return {(key, index): path for key, group in groups.items()
+            for index, (_, path) in enumerate(sorted(group))}

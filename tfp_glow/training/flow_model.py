@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from tfp_glow.internal import configs
 from tfp_glow.training import likelihood_model, objective
 from tfp_glow.types import Seed, TensorLike
 
 
+@keras.saving.register_keras_serializable('tfp_glow')
 class FlowModel(likelihood_model.LikelihoodModel):
     """Trains a flow by maximum likelihood: over images, with dequantization inside, or vectors.
 
@@ -106,9 +109,23 @@ class FlowModel(likelihood_model.LikelihoodModel):
                  classification_weight: float = .01, weight_prior: float | None = None,
                  examples: int | None = None, towers: int | None = None,
                  name: str = 'flow_model') -> None:
+        config = {key: value for key, value in locals().items()
+                  if key not in ('self', '__class__', 'classifier')}
+        if classifier is not None:
+            config['network'] = getattr(classifier, 'network', classifier)
         super().__init__(objective.Objective(
             flow, bins, counted_dims, noise, classifier, classification_weight, weight_prior,
-            examples, round_trip), seed, condition_spec, towers, name)
+            examples, round_trip), seed, condition_spec, towers, name, config=config)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> 'FlowModel':
+        """Returns a model with fresh weights."""
+        del custom_objects
+        arguments = configs.valued(config)
+        if 'network' in arguments:
+            finder = configs.builder('class_finder')
+            arguments['classifier'] = finder(arguments['flow'], arguments.pop('network'))
+        return cls(**arguments)
 
     @property
     def flow(self) -> tfd.Distribution:

@@ -1,7 +1,7 @@
 """Defines a Keras model around an objective: what training flows and VAEs have in common."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from tfp_glow.internal import averages, replicas
 from tfp_glow.internal import variables as named_variables
-from tfp_glow.training import arguments, batches, blame, stepping, watch
+from tfp_glow.training import arguments, batches, blame, saving, watch
 from tfp_glow.types import Condition, TensorLike
 
 _INITIAL_IMAGES = 256  # Glow's reference initialises from as many.
 
 
-class LikelihoodModel(stepping.Stepping):
+class LikelihoodModel(saving.Saving):
     """Trains by a likelihood, or by a bound of one: the base of `FlowModel` and `vaes.VAEModel`.
 
     The objective says what is trained, and by which loss. It has
@@ -49,6 +49,7 @@ class LikelihoodModel(stepping.Stepping):
         towers: The number of shares of a batch that are computed beside each other, see
             `FlowModel`; None for 1.
         name: The name of the model.
+        config: The arguments of the subclass, from which `get_config` makes JSON.
 
     Raises:
         ValueError: If `towers` is no positive integer. A training step raises it for several towers
@@ -59,8 +60,9 @@ class LikelihoodModel(stepping.Stepping):
     patience_nan = 10  # After so many steps in a row that were not applied, training stops.
 
     def __init__(self, objective: Any, seed: int = 0, condition_spec: Any = None,
-                 towers: int | None = None, name: str | None = None) -> None:
-        super().__init__(objective, seed, name)
+                 towers: int | None = None, name: str | None = None, *,
+                 config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(objective, seed, name, config)
         self.towers = 1 if towers is None else towers
         self._condition_spec = condition_spec or tf.TensorSpec([None], tf.int32)
         self._reference: tuple[Any, Condition, Any] | None = None
@@ -100,12 +102,16 @@ class LikelihoodModel(stepping.Stepping):
         """Does what `keras.Model.compile` does, with the loss of the objective.
 
         Raises:
-            ValueError: If a loss is given, if there is nothing to train, or if `log_prob` reads a
-                weight that the module's `trainable_variables` do not list.
+            ValueError: If a loss, metrics or weights of losses are given; if there is nothing to
+                train; or if `log_prob` reads a weight that the module's `trainable_variables` do
+                not list.
         """
-        if kwargs.get('loss') is not None:
-            raise ValueError(f'loss must be left out: a {type(self).__name__}\'s loss is the '
-                             f'negative log-likelihood; got loss={kwargs["loss"]!r}.')
+        for argument in ('loss', 'loss_weights', 'metrics', 'weighted_metrics'):
+            if kwargs.get(argument) is not None:
+                raise ValueError(
+                    f'{argument} must be left out: the loss of a {type(self).__name__} is the '
+                    f'negative log-likelihood, and {", ".join(self.objective.metric_names)} are '
+                    f'what it reports; got {argument}={kwargs[argument]!r}.')
         self.objective.towers.check(jit_compile)
         module_name = self.objective.module_name
         with self.objective.towers.as_one():  # They read the same variables.
@@ -265,20 +271,6 @@ class LikelihoodModel(stepping.Stepping):
         if self._reference is not None:
             images, condition, weights = self._reference
             self.objective.update_statistics(images, [0, self.noise_seed], condition, weights)
-
-    def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
-        named_variables.store(self._holder(), store)
-
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        named_variables.load(self._holder(), store, self.objective.module_name)
-
-    def _holder(self) -> tf.Module:
-        """Returns one module with all parts."""
-        if len(self.objective.parts) == 1:
-            return self.objective.module
-        holder = tf.Module()
-        holder.parts = self.objective.parts
-        return holder
 
     def _loss(self, images: TensorLike, condition: Condition = None) -> tf.Tensor:
         return self.objective.metrics(images, [0, 0], condition, step=0)['loss']

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_glow.internal import applying, replicas
+from tfp_glow.internal import applying, keras_tracking, keras_training, replicas
 from tfp_glow.internal.towers import Towers
 from tfp_glow.training import running_mean, weighting
 from tfp_glow.types import Condition, Seed, TensorLike
@@ -19,6 +19,10 @@ class Stepping(keras.Model):
     applied: weights, optimizer, averages and metrics stay as they were. `unapplied_steps` counts
     such steps, `unapplied_in_row` those since the last one that was applied. Keras saves neither.
     Only an optimizer that scales the loss lowers its scale, if the loss itself is finite.
+
+    **Keras networks** of bijectors and VAEs are told that they train, so that `Dropout` drops and
+    `BatchNormalization` takes the statistics of the batch, and the regularisers of their weights
+    are added to the loss. A regulariser of activities is refused.
 
     **Weights.** Examples may have weights w, third in a batch `(x, condition or None, w)` or as
     `sample_weight`. The loss and all that is reported are then sum(w l) / sum(w), and so are the
@@ -46,6 +50,7 @@ class Stepping(keras.Model):
             tf.Variable(0, trainable=False, dtype=tf.int64, name=counter,
                         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
             for counter in ('batches_seen', 'unapplied_steps', 'unapplied_in_row'))
+        self._optimized = keras_tracking.OptimizedVariables()
         self.built = True
 
     @property
@@ -59,6 +64,15 @@ class Stepping(keras.Model):
     @towers.setter
     def towers(self, count: int) -> None:
         self.objective.towers = Towers(count)
+
+    @property
+    def optimized_variables(self) -> list[keras.Variable]:
+        """The trainable variables with the paths and names by which optimizers tell them apart.
+
+        Both have one value. `optimizer.exclude_from_weight_decay(var_names=['bias'])` leaves out
+        those whose name, such as 'glow.level_0.exit.prior.bias', matches.
+        """
+        return self._optimized.of(self.trainable_variables)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -86,18 +100,20 @@ class Stepping(keras.Model):
         if self.objective.has_statistics and self.objective.towers.count > 1:
             raise ValueError('towers must be 1 to train a flow with BatchNorm, which normalises by '
                              f'the whole batch; got towers={self.objective.towers.count}.')
+        keras_training.check_trained(self.objective.parts, self.objective.towers.count)
         images, condition, weights = weighting.weigh(*self._taken_apart(data))
         step, variables = self.optimizer.iterations, self.trainable_variables
         seed = [tf.cast(step, tf.int32), 1009 * self.noise_seed + replicas.index()]
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, keras_training.training():
             metrics = self.objective.metrics(images, seed, condition, step=step, weights=weights)
+            metrics['loss'] += weights.spread(keras_training.penalty(self.objective.parts))
             scaled = self.optimizer.scale_loss(metrics['loss'])
         gradients, sums = replicas.total_gradients(
             tape.gradient(scaled, variables), _sums(metrics, weights))
         loss, counts = sums[list(metrics).index('loss')], tf.not_equal(weights.total, 0)
         finite = applying.all_finite([loss, *gradients])
         wanted = tf.math.is_finite(loss) if applying.scales_loss(self.optimizer) else finite
-        applying.apply_if(wanted & counts, self.optimizer, gradients, variables)
+        applying.apply_if(wanted & counts, self.optimizer, gradients, self.optimized_variables)
         unapplied = tf.cast(counts & ~finite, tf.int64)
         self.unapplied_steps.assign_add(unapplied)
         self.unapplied_in_row.assign(tf.where(
@@ -126,7 +142,7 @@ class Stepping(keras.Model):
 
     def _build_optimizer(self) -> None:
         if not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
+            self.optimizer.build(self.optimized_variables)
 
     def _report(self, metrics: Mapping[str, tf.Tensor], sums: tf.Tensor, total: tf.Tensor,
                 counts: tf.Tensor) -> dict[str, tf.Tensor]:

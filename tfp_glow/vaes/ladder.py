@@ -10,12 +10,14 @@ import tensorflow as tf
 from tfp_glow import bijectors as tgb
 from tfp_glow import networks
 from tfp_glow.flows import building
+from tfp_glow.internal import configs
 from tfp_glow.types import DType, Shape
 from tfp_glow.vaes import flows, ladder_model, likelihoods
 
 POSTERIORS = ('gaussian', 'iaf')
 
 
+@configs.recorded
 def ladder_vae(event_shape: Shape, bins: int = 256, levels: int = 1,
                layers: int | Sequence[int] = 20, width: int = 160, latent_channels: int = 32, *,
                posterior: str = 'iaf', likelihood: str | likelihoods.Likelihood | None = None,

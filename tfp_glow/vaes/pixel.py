@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_glow import distributions, networks
-from tfp_glow.internal import keras_bridge
+from tfp_glow.internal import configs, keras_bridge
 from tfp_glow.types import Seed, Shape, TensorLike
 from tfp_glow.vaes import flows, gaussian, vectors
 
@@ -87,6 +87,7 @@ class PixelCNN(tf.Module):
             self.network, self.pixel, condition=raw, caching=self._caching)
 
 
+@configs.recorded
 def pixel_vae(event_shape: Shape, bins: int = 2, latent_dims: int = 32, features: int = 16,
               pixel_width: int = 32, pixel_blocks: int = 4, *, kernel_size: int = 3,
               first_kernel_size: int = 7, components: int = 5, network_dtype: str | None = None,

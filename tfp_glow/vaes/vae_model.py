@@ -1,9 +1,12 @@
 """Defines a Keras model around a VAE."""
 
+import keras
+
 from tfp_glow.training import likelihood_model
 from tfp_glow.vaes import latent_model, objective
 
 
+@keras.saving.register_keras_serializable('tfp_glow')
 class VAEModel(likelihood_model.LikelihoodModel):
     """Trains a `LatentModel` by the ELBO, over batches `[B, H, W, C]` of integers 0 .. bins-1.
 
@@ -60,9 +63,11 @@ class VAEModel(likelihood_model.LikelihoodModel):
                  free_bits: float = 0., kl_warmup_steps: int = 0,
                  importance_samples: int | None = None, counted_dims: int | None = None,
                  seed: int = 0, towers: int | None = None, name: str = 'vae_model') -> None:
+        config = {key: value for key, value in locals().items()
+                  if key not in ('self', '__class__')}
         super().__init__(objective.VAEObjective(
             vae, samples, closed_form, free_bits, kl_warmup_steps, importance_samples,
-            counted_dims), seed, towers=towers, name=name)
+            counted_dims), seed, towers=towers, name=name, config=config)
 
     @property
     def vae(self) -> latent_model.LatentModel:

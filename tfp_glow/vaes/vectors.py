@@ -8,12 +8,14 @@ import tensorflow as tf
 
 from tfp_glow import networks
 from tfp_glow.flows import building
+from tfp_glow.internal import configs
 from tfp_glow.types import Shape
 from tfp_glow.vaes import flows, gaussian, latent_model, likelihoods
 
 POSTERIORS = ('gaussian', 'iaf')
 
 
+@configs.recorded
 def dense_vae(event_shape: Shape, bins: int = 2, latent_dims: int = 32,
               hidden: Sequence[int] = (512, 512), *, posterior: str = 'gaussian',
               iaf_steps: int = 2, iaf_hidden: Sequence[int] = (128,), context_size: int = 64,
@@ -73,6 +75,7 @@ def dense_vae(event_shape: Shape, bins: int = 2, latent_dims: int = 32,
         likelihood_options, network_dtype, seed, name)
 
 
+@configs.recorded
 def conv_vae(event_shape: Shape, bins: int = 2, latent_dims: int = 32, width: int = 16,
              levels: int = 2, blocks: int = 1, hidden: int = 256, *, posterior: str = 'gaussian',
              iaf_steps: int = 2, iaf_hidden: Sequence[int] = (128,), context_size: int = 64,

@@ -23,7 +23,7 @@ def restore(folder: pathlib.Path, model: Model, say: Callable[[str], None]) -> S
     """
     names = [re.fullmatch(r'ckpt-(\d+)\.index', path.name)
              for path in (folder / 'checkpoints').glob('ckpt-*.index')]
-    model.optimizer.build(model.trainable_variables)
+    model.optimizer.build(model.optimized_variables)
     epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
     seconds = tf.Variable(0., trainable=False, dtype=tf.float64)
     checkpoint = tf.train.Checkpoint(

@@ -67,7 +67,7 @@ def metrics_kept(model: Model) -> Iterator[None]:
 def _others(model: Model) -> Iterator[tuple[str, tf.Variable]]:
     """Yields the variables that no module holds, with names that do not change from run to run."""
     optimizer: Any = model.optimizer
-    optimizer.build(model.trainable_variables)
+    optimizer.build(model.optimized_variables)
     for i, variable in enumerate(optimizer.variables):
         yield f'optimizer/{i}', variable.value
     for name, tracker in model.trackers.items():
