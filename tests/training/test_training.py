@@ -77,15 +77,15 @@ def test_hidden_network_is_refused():
             tfb.Scale(tf.Variable(2.))]))
     assert len(flow.trainable_variables) == 1
     with pytest.raises(ValueError, match=r'trainable_variables must list every weight.*kernel'):
-        tfp_glow.FlowModel(flow).compile()
+        tfp_glow.FlowModel(flow, None).compile()
 
 
 @pytest.mark.parametrize('act, message', [
     (lambda flow: tfp_glow.FlowModel(flow, bins=1), 'bins must be at least 2; got bins=1'),
     (lambda flow: tfp_glow.FlowModel(flow).compile(loss='mse'), "must be left out.*loss='mse'"),
-    (lambda flow: tfp_glow.FlowModel(tfd.Sample(tfd.Normal(0., 1.), [2])).compile(),
+    (lambda flow: tfp_glow.FlowModel(tfd.Sample(tfd.Normal(0., 1.), [2]), None).compile(),
      'flow must have trainable variables'),
-    (lambda flow: build().fit(iter([np.zeros([2, 8, 8, 1])])), 'x must be images or a tf.data')])
+    (lambda flow: build().fit(iter([np.zeros([2, 8, 8, 1])])), 'x must be an array, a tf.data')])
 def test_bad_arguments_are_named(flow, act, message):
     with pytest.raises(ValueError, match=message):
         act(flow)
@@ -186,7 +186,7 @@ def test_weight_file_where_names_collide(tmp_path):
     def model(first, second):
         shifts = [tfb.Shift(tf.Variable(value, name='same')) for value in (first, second)]
         return tfp_glow.FlowModel(tfd.TransformedDistribution(
-            tfd.Sample(tfd.Normal(0., 1.), [2]), tfb.Chain(shifts)))
+            tfd.Sample(tfd.Normal(0., 1.), [2]), tfb.Chain(shifts)), None)
     path = str(tmp_path / 'flow.weights.h5')
     saved, loaded = model([1., 2.], [3., 4.]), model([0., 0.], [0., 0.])
     saved.save_weights(path)

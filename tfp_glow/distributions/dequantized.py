@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 from tensorflow_probability import util as tfp_util
 
-from tfp_glow.internal import draws
+from tfp_glow.internal import draws, value_checks
 from tfp_glow.types import Condition, DType, Seed, TensorLike
 
 
@@ -45,7 +45,8 @@ class Dequantized(tfd.Distribution):
         importance_samples: The number k. Each of the k samples costs an evaluation of the flow. All
             k run in one loop, which keeps nothing of them but their sum unless gradients are asked
             for.
-        validate_args: Whether to check within a `tf.function` too that images are in 0 .. bins-1.
+        validate_args: As for all distributions. Images are always checked to be in 0 .. bins-1,
+            within a `tf.function` as well.
         name: The name of the distribution.
 
     Raises:
@@ -222,20 +223,8 @@ class Dequantized(tfd.Distribution):
         if x.shape.rank is None or x.shape.rank < shape.rank or not (
                 x.shape[x.shape.rank - shape.rank:].is_compatible_with(shape)):
             raise ValueError(f'x must end in the event shape {tuple(shape)}; got shape={x.shape}.')
-        values = tf.cast(x, self._flow.dtype)
-        known = tf.get_static_value(x)
-        if known is not None:
-            if known.size and not (known.min() >= 0 and known.max() < self._bins):
-                raise ValueError(f'x must be in 0 .. {self._bins - 1}; got values from '
-                                 f'{known.min()} to {known.max()}.')
-        elif self.validate_args:
-            message = f'x must be in 0 .. {self._bins - 1}.'
-            with tf.control_dependencies([
-                    tf.debugging.assert_non_negative(values, message),
-                    tf.debugging.assert_less_equal(
-                        values, tf.cast(self._bins - 1, values.dtype), message)]):
-                values = tf.identity(values)
-        return values
+        # The values are checked in graphs as well.
+        return tf.cast(value_checks.levels('x', x, self._bins), self._flow.dtype)
 
     def _log_weight(self, values: tf.Tensor, seed: tf.Tensor,
                     kwargs: dict[str, Condition]) -> tf.Tensor:

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from tfp_glow.internal import variables
 
-P, T = ParamSpec('P'), TypeVar('T')
+P = ParamSpec('P')
+T = TypeVar('T')
 _BUILDERS: dict[str, Callable[..., Any]] = {}
 _NETWORKS = 'tfp_glow.networks'
 _KEY = 'tfp_glow'  # The key of a dictionary that stands for what is no JSON.
@@ -29,8 +30,9 @@ def recorded(builder: Callable[P, T]) -> Callable[P, T]:
         made = builder(*args, **kwargs)
         bound = inspect.signature(builder).bind(*args, **kwargs).arguments
         # A text is no structure that TensorFlow would track.
-        object.__setattr__(made, _ATTRIBUTE, _text(name, bound))
-        if isinstance(made, tf.Module):
+        text = _text(name, bound)
+        object.__setattr__(made, _ATTRIBUTE, text)
+        if hasattr(made, 'event_shape') and 'missing' not in json.loads(text):
             # TFP's distributions can be neither pickled nor copied deeply. Python takes these
             # methods from the object; its class is TFP's.
             object.__setattr__(made, '__reduce_ex__', functools.partial(_reduced, made))
@@ -72,6 +74,12 @@ def of(made: Any, alternative: str) -> dict[str, Any]:
         raise NotImplementedError(f'{name} has no configuration, as its {config["missing"]} has '
                                   f'none; {alternative} works without one.')
     return config
+
+
+def argument(made: Any, name: str) -> Any:
+    """Returns what the builder of an object was given as an argument, or None."""
+    config = json.loads(getattr(made, _ATTRIBUTE, '{}'))
+    return config.get('arguments', {}).get(name)
 
 
 def rebuilt(config: Mapping[str, Any]) -> Any:

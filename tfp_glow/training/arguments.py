@@ -4,18 +4,22 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tfp_glow.training import batches
+import numpy as np
+
+from tfp_glow.internal import value_checks
+from tfp_glow.training import batches, inputs
 
 
 def bind(method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any],
-         continuous: bool = False) -> dict[str, Any]:
+         objective: Any, trains: bool = False) -> dict[str, Any]:
     """Returns the arguments of a call of `method` by name, without `self`, such that all count.
 
     Args:
         method: `keras.Model.fit` or `evaluate`.
         args: The positional arguments, `self` first.
         kwargs: The other arguments.
-        continuous: Whether the examples are continuous data that are trained on.
+        objective: The objective, which says what examples are.
+        trains: Whether the examples are trained on.
 
     Raises:
         ValueError: See `batches.check`; also if there are weights of classes and no classes.
@@ -23,16 +27,44 @@ def bind(method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, A
     given = inspect.signature(method).bind(*args, **kwargs).arguments
     del given['self']
     given.update(given.pop('kwargs', {}))
-    x, y, weights = given['x'], given['y'], given.get('sample_weight')
-    batches.check('x', x, weights, continuous)
+    x, y, weights = inputs.normalised(given['x'], given['y'], given.get('sample_weight'))
+    spec = objective.spec
+    inputs.check_array('x', x, spec, objective.bins)
+    batches.check('x', x, weights, trains and spec.dtype.is_floating)
+    y = _labels('y', x, y, objective)
+    given.update(x=x, y=y)
+    if weights is not None:
+        given['sample_weight'] = weights
     if hasattr(x, 'shape') and y is None and given.get('class_weight') is not None:
         raise ValueError('class_weight must come with y, the classes; got y=None.')
     given.update(zip(('x', 'y'), _with_labels(x, y, weights)))
     validation = given.get('validation_data')
     if isinstance(validation, (tuple, list)):
-        given['validation_data'] = _with_labels(*validation)
-        batches.check('validation_data', validation[0], *validation[2:])
+        x, y, weights = inputs.normalised(*(*validation, None, None)[:3])
+        inputs.check_array('validation_data', x, spec, objective.bins)
+        batches.check('validation_data', x, weights)
+        given['validation_data'] = _with_labels(
+            x, _labels('the labels of validation_data', x, y, objective), weights)
+    elif validation is not None:
+        given['validation_data'] = inputs.normalised(validation, None, None)[0]
     return given
+
+
+def _labels(name: str, x: Any, y: Any, objective: Any) -> Any:
+    """Returns labels that are given beside an array as `[N]`, after checking that they are classes.
+
+    Raises:
+        ValueError: If there is not one for each example, or one is no class.
+    """
+    classes = inputs.classes(objective)
+    if y is None or not objective.conditional or classes is None or not hasattr(x, 'shape'):
+        return y
+    values = np.asarray(value_checks.labels(name, np.asarray(y), None))
+    if len(values) != len(x):
+        raise ValueError(f'{name} must have one label for each of the {len(x)} examples; got '
+                         f'{len(values)}.')
+    value_checks.known_range(name, values, classes)
+    return values
 
 
 def _with_labels(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...]:

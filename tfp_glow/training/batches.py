@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfp_glow.training import inputs
 from tfp_glow.types import Condition, TensorLike
 
 _SEARCHED = 1000  # At most so many batches are searched for one that is not finite.
@@ -34,9 +35,12 @@ def first_examples(x: Any, y: Any, sample_weight: Any, count: int) -> tuple[Any,
             raise ValueError('x must hold at least one example; got an empty data set.')
         parts = first if isinstance(first, tuple) else (first,)
         return (*parts, None, None)[:3]
+    if isinstance(x, inputs.Batch):
+        return tf.nest.map_structure(
+            lambda part: None if part is None else part[:count], tuple(x))
     if not hasattr(x, 'shape'):
-        raise ValueError('x must be images or a tf.data.Dataset for fit to initialise from them; '
-                         f'got {type(x).__name__}: initialise from a batch first.')
+        raise ValueError('x must be an array, a tf.data.Dataset, a PyDataset or a generator of '
+                         f'batches; got {type(x).__name__}.')
     if sample_weight is None:
         return x[:count], first_rows(y, count), None
     rows = np.flatnonzero(np.asarray(sample_weight).reshape(-1))[:count]

@@ -77,11 +77,11 @@ class FlowLayer(keras.layers.Layer):
              training: bool | None = None) -> tf.Tensor:
         """Returns log p(inputs) in nats, given the condition if the flow takes one."""
         data, given = self._as_data(inputs), self._given(condition)
+        self.add_loss(tf.convert_to_tensor(keras_training.penalty([self.flow])))
         if not training:
             return self.flow.log_prob(data, **given)
         self._check_initialized()
         keras_training.check_trained([self.flow])
-        self.add_loss(keras_training.penalty([self.flow]))
         with keras_training.training():
             return self._training_flow.log_prob(data, **given)
 

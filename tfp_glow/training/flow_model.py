@@ -1,5 +1,6 @@
 """Defines a Keras model around a flow."""
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -56,8 +57,9 @@ class FlowModel(likelihood_model.LikelihoodModel):
     Args:
         flow: A `tfd.TransformedDistribution`, over images with data in [-1/2, 1/2) or over vectors;
             or a `flows.IntegerFlow`, over the images as they are.
-        bins: The number of grey levels. None for continuous data, which are taken as they are and
-            reported as `nats`, -log p of an example, in place of bits.
+        bins: The number of grey levels: 256 by default for images. None for continuous data, real
+            vectors or images that are no integers, which are taken as they are and reported as
+            `nats`, -log p of an example, in place of bits. It must be given for vectors.
         counted_dims: The number of dimensions that bits/dim counts, where images were padded; the
             default is all.
         seed: An integer; the dequantization noise depends on it, on the step and on the replica
@@ -102,13 +104,19 @@ class FlowModel(likelihood_model.LikelihoodModel):
     ```
     """
 
-    def __init__(self, flow: tfd.Distribution, bins: int | None = 256,
+    def __init__(self, flow: tfd.Distribution, bins: int | types.EllipsisType | None = ...,
                  counted_dims: int | None = None, seed: int = 0, round_trip: bool = False, *,
                  noise: tfd.Distribution | None = None, condition_spec: Any = None,
                  classifier: Callable[..., tf.Tensor] | None = None,
                  classification_weight: float = .01, weight_prior: float | None = None,
                  examples: int | None = None, towers: int | None = None,
                  name: str = 'flow_model') -> None:
+        if isinstance(bins, types.EllipsisType):
+            if flow.event_shape.rank != 3:
+                raise ValueError(
+                    f'bins must be given for a flow over {flow.event_shape}: None for continuous '
+                    'data, or the number of levels of integers.')
+            bins = 256
         config = {key: value for key, value in locals().items()
                   if key not in ('self', '__class__', 'classifier')}
         if classifier is not None:

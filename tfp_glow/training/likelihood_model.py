@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.internal import averages, replicas
+from tfp_glow.internal import averages, replicas, value_checks
 from tfp_glow.internal import variables as named_variables
-from tfp_glow.training import arguments, batches, blame, saving, watch
+from tfp_glow.training import arguments, batches, blame, inputs, saving, watch
 from tfp_glow.types import Condition, TensorLike
 
 _INITIAL_IMAGES = 256  # Glow's reference initialises from as many.
@@ -149,10 +149,11 @@ class LikelihoodModel(saving.Saving):
         patience = self.patience_nan if patience_nan is None else patience_nan
         if patience < 1:
             raise ValueError(f'patience_nan must be positive; got {patience_nan=}.')
-        given = arguments.bind(keras.Model.fit, (self, x, y, *args), kwargs,
-                               self.objective.spec.dtype.is_floating)
+        x, first = inputs.peeked(x)
+        given = arguments.bind(keras.Model.fit, (self, x, y, *args), kwargs, self.objective, True)
         weights = given.get('sample_weight')
-        self.prepare(x, y, weights)
+        x, y = given['x'], given['y']
+        self.prepare(first if isinstance(first, inputs.Batch) else x, y, weights)
         self._build_optimizer()
         averages.start(self.optimizer, self.trainable_variables)
         callbacks = given.pop('callbacks', None) or []
@@ -161,7 +162,8 @@ class LikelihoodModel(saving.Saving):
             callbacks.append(guard)
         else:
             callbacks = [guard, *tf.nest.flatten(callbacks)]
-        return super().fit(callbacks=callbacks, **given)
+        with value_checks.raised():
+            return super().fit(callbacks=callbacks, **given)
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None,
                        *args: Any, **kwargs: Any) -> Any:
@@ -172,7 +174,8 @@ class LikelihoodModel(saving.Saving):
         Raises:
             FloatingPointError: See `fit`.
         """
-        result = super().train_on_batch(x, y, sample_weight, *args, **kwargs)
+        with value_checks.raised():
+            result = super().train_on_batch(x, y, sample_weight, *args, **kwargs)
         watch.check(self, self.patience_nan, lambda: self._reason(x, y, sample_weight, len(x)))
         return result
 
@@ -231,9 +234,10 @@ class LikelihoodModel(saving.Saving):
             ValueError: If `x` has no example or, as an array, is not finite; or if weights of
                 examples are negative or not finite.
         """
-        given = arguments.bind(keras.Model.evaluate, (self, x, y, *args), kwargs)
+        given = arguments.bind(
+            keras.Model.evaluate, (self, x, y, *args), kwargs, self.objective)
         self.batches_seen.assign(0)
-        with self.averaged_weights():
+        with self.averaged_weights(), value_checks.raised():
             results = super().evaluate(**given)
         if not self.trackers['loss'].count.numpy():
             raise ValueError('x must hold at least one example; got none.')
@@ -242,7 +246,7 @@ class LikelihoodModel(saving.Saving):
     def predict(self, *args: Any, **kwargs: Any) -> np.ndarray:
         """Returns the bits per dimension of each image, with the averaged weights."""
         self.batches_seen.assign(0)
-        with self.averaged_weights():
+        with self.averaged_weights(), value_checks.raised():
             return super().predict(*args, **kwargs)
 
     @contextlib.contextmanager

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfp_glow.internal import applying, keras_tracking, keras_training, replicas
+from tfp_glow.internal import applying, keras_tracking, keras_training, replicas, value_checks
 from tfp_glow.internal.towers import Towers
-from tfp_glow.training import running_mean, weighting
+from tfp_glow.training import inputs, running_mean, weighting
 from tfp_glow.types import Condition, Seed, TensorLike
 
 
@@ -87,6 +87,8 @@ class Stepping(keras.Model):
 
         The seed is two integers. Continuous data give nats per example instead.
         """
+        images, condition, _ = self._taken_apart((images, condition))
+        images, condition = self._checked(images, condition)
         return self.objective.bits(self.objective.log_prob(images, seed, condition)[0])
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -101,7 +103,7 @@ class Stepping(keras.Model):
             raise ValueError('towers must be 1 to train a flow with BatchNorm, which normalises by '
                              f'the whole batch; got towers={self.objective.towers.count}.')
         keras_training.check_trained(self.objective.parts, self.objective.towers.count)
-        images, condition, weights = weighting.weigh(*self._taken_apart(data))
+        images, condition, weights = self._weighed(data)
         step, variables = self.optimizer.iterations, self.trainable_variables
         seed = [tf.cast(step, tf.int32), 1009 * self.noise_seed + replicas.index()]
         with tf.GradientTape() as tape, keras_training.training():
@@ -121,7 +123,7 @@ class Stepping(keras.Model):
         return self._report(metrics, sums, weights.total, finite & counts)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        images, condition, weights = weighting.weigh(*self._taken_apart(data))
+        images, condition, weights = self._weighed(data)
         metrics = self.objective.metrics(
             images, self._evaluation_seed(), condition, weights=weights)
         return self._report(metrics, replicas.total(_sums(metrics, weights)), weights.total,
@@ -132,9 +134,38 @@ class Stepping(keras.Model):
         images, condition, _ = weighting.weigh(given, condition, None)
         return self(images, condition)[:tf.shape(given)[0]]  # An empty share was filled.
 
+    def _weighed(self, data: Any) -> tuple[tf.Tensor, Condition, weighting.Weights]:
+        """Returns what a step computes with, after checking the values that count."""
+        images, condition, weights = weighting.weigh(*self._taken_apart(data))
+        return *self._checked(images, condition), weights
+
     def _taken_apart(self, data: Any) -> tuple[Any, Condition, Any]:
         """Returns the images, the condition or None, and the weights or None."""
-        return weighting.take_apart(data, self.objective.conditional, self.objective.module_name)
+        images, condition, weights = weighting.take_apart(
+            data, self.objective.conditional, self.objective.module_name)
+        if isinstance(images, (list, tuple)):
+            raise ValueError(f'x must be one tensor; got a {type(images).__name__}.')
+        images = tf.convert_to_tensor(images)
+        value_checks.shape('x', images.shape, self.objective.spec.shape[1:])
+        return images, self._labels_checked(condition), weights
+
+    def _checked(self, images: tf.Tensor, condition: Condition) -> tuple[tf.Tensor, Condition]:
+        """Returns images and labels after checking that the model has their levels and classes."""
+        bins, classes = self.objective.bins, inputs.classes(self.objective)
+        if bins is not None:
+            images = value_checks.levels('x', images, bins)
+        elif not images.dtype.is_floating:
+            raise TypeError('x must be floats, as bins=None is for continuous data; got '
+                            f'dtype={images.dtype.name}.')
+        if condition is not None and classes is not None:
+            condition = value_checks.within('y', condition, classes)
+        return images, condition
+
+    def _labels_checked(self, condition: Condition) -> Condition:
+        """Returns labels as `[B]`; any other condition as it is."""
+        if condition is None or inputs.classes(self.objective) is None:
+            return condition
+        return value_checks.labels('y', condition, None)
 
     def _evaluation_seed(self) -> list[Any]:
         seen = self.batches_seen.assign_add(1)

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfp_glow.internal import replicas
+from tfp_glow.training import inputs
 from tfp_glow.types import Condition, TensorLike
 
 
@@ -67,8 +68,7 @@ def take_apart(data: Any, conditional: bool, module_name: str,
         conditional: Whether there must be a condition; otherwise the second place is ignored.
         module_name: What it is that depends on the condition, for messages.
     """
-    images, second, weights = [*data, None, None][:3] if isinstance(data, (tuple, list)) else (
-        data, None, None)
+    images, second, weights = inputs.apart(data)
     if not conditional:
         return images, None, weights
     if second is None:

@@ -49,6 +49,11 @@ class VAEObjective:
         return tf.TensorSpec([None, *self.module.event_shape], tf.uint8)
 
     @property
+    def bins(self) -> int:
+        """The number of grey levels."""
+        return self.module.bins
+
+    @property
     def is_initialized(self) -> bool:
         """Whether `initialize` has nothing to do."""
         return initialization.is_initialized(self.module)
