@@ -1,11 +1,14 @@
 """Lets a Keras optimizer apply gradients, or leave all as it is, on one device or on replicas."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfp_glow.internal import averages
+
+_LEAST_EPSILON = 1e-16
 
 
 def apply_if(wanted: tf.Tensor, optimizer: Any, gradients: Sequence[Any],
@@ -42,6 +45,20 @@ def apply_if(wanted: tf.Tensor, optimizer: Any, gradients: Sequence[Any],
         # A branch may hold what merges replicas only if the condition stands across them.
         _if(strategy.experimental_local_results(wanted)[0], each)
     tf.distribute.get_replica_context().merge_call(across, args=(wanted, list(gradients)))
+
+
+def make_finite(optimizer: Any) -> None:
+    """Raises an `epsilon_1` of Adafactor whose square is 0, and warns of that.
+
+    Where all gradients of a weight are 0, as before the last layer of a coupling's network has
+    moved, Keras's Adafactor would divide 0 by 0 and the weight would be NaN.
+    """
+    inner = averages.innermost(optimizer)
+    if type(inner).__name__ == 'Adafactor' and inner.epsilon_1 < _LEAST_EPSILON:
+        warnings.warn(f'epsilon_1 of Adafactor is raised from {inner.epsilon_1:g} to '
+                      f'{_LEAST_EPSILON:g}: with less, gradients of 0 make weights NaN.',
+                      stacklevel=3)
+        inner.epsilon_1 = _LEAST_EPSILON
 
 
 def all_finite(values: Sequence[Any]) -> tf.Tensor:

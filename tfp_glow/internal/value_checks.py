@@ -10,6 +10,9 @@ import tensorflow as tf
 
 _ASSERTED = re.compile(r'assertion failed: ((?:\[[^\]]*\] ?)+)')
 
+_SHAPED = re.compile(r'Shape of tensor \S+ (\[[^\]]*\]) is not compatible with expected shape '
+                     r'(\[[^\]]*\])')
+
 
 def levels(name: str, images: tf.Tensor, bins: int) -> tf.Tensor:
     """Returns integer images after checking that their levels are in 0 .. bins-1.
@@ -72,6 +75,19 @@ def shape(name: str, own: tf.TensorShape, event_shape: tf.TensorShape) -> None:
     raise ValueError(f'{name} must have the shape [B, {sizes}]; got shape={own}{hint}.')
 
 
+def events(name: str, values: tf.Tensor, event_shape: tf.TensorShape) -> tf.Tensor:
+    """Returns a batch of events after checking its shape, in graphs that do not know it as well.
+
+    Raises:
+        ValueError: If it is known to have another shape.
+    """
+    shape(name, values.shape, event_shape)
+    wanted = [None, *event_shape]
+    if values.shape.rank is not None and values.shape[1:].is_fully_defined():
+        return values
+    return tf.ensure_shape(values, wanted)
+
+
 def labels(name: str, values: Any, classes: int | None) -> tf.Tensor:
     """Returns labels `[B]` or `[B, 1]` as `[B]`, after checking that they are classes.
 
@@ -88,7 +104,13 @@ def labels(name: str, values: Any, classes: int | None) -> tf.Tensor:
         raise ValueError(f'{name} must be integer labels; got dtype={values.dtype.name}.')
     if values.shape.rank == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.shape.rank not in (1, None):
+    if values.shape.rank is None or (values.shape.rank == 2 and values.shape[1] is None):
+        one = tf.equal(tf.size(values), tf.shape(values)[0])
+        with tf.control_dependencies([tf.debugging.Assert(
+                one, [f'{name} must be one label for each example, (B,); got shape',
+                      tf.shape(values)])]):
+            values = tf.reshape(values, [-1])
+    if values.shape.rank != 1:
         raise ValueError(f'{name} must be one label for each example, [B]; got '
                          f'shape={values.shape}.')
     return values if classes is None else within(name, values, classes)
@@ -114,6 +136,10 @@ def raised() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
+        match = _SHAPED.search(str(error))
+        if match is not None:
+            raise ValueError(f'x must have the shape {match[2].replace("?", "B")}; got '
+                             f'shape={match[1]}.') from None
         match = _ASSERTED.search(str(error))
         if match is None or ' must ' not in match[1]:
             raise

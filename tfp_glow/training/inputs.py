@@ -75,7 +75,11 @@ def peeked(x: Any) -> tuple[Any, Any]:
         raise ValueError('x must hold at least one example; got an empty generator.')
 
     def again() -> Iterator[Any]:
-        yield from itertools.chain([first], x)
+        for batch in itertools.chain([first], x):
+            images, second, weights = apart(batch)
+            # Keras wants tuples, and weights in the third place.
+            yield (images, second, weights)[:3 if weights is not None else (
+                2 if second is not None else 1)]
     return again(), Batch(apart(first))
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfp_glow.internal import averages, replicas, value_checks
+from tfp_glow.internal import applying, averages, replicas, value_checks
 from tfp_glow.internal import variables as named_variables
 from tfp_glow.training import arguments, batches, blame, inputs, saving, watch
 from tfp_glow.types import Condition, TensorLike
@@ -125,6 +125,7 @@ class LikelihoodModel(saving.Saving):
         if not self.objective.module.trainable_variables:
             raise ValueError(f'{module_name} must have trainable variables; it has none.')
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        applying.make_finite(self.optimizer)
         if tf.distribute.has_strategy():
             self._build_optimizer()
 

@@ -145,8 +145,8 @@ class Stepping(keras.Model):
             data, self.objective.conditional, self.objective.module_name)
         if isinstance(images, (list, tuple)):
             raise ValueError(f'x must be one tensor; got a {type(images).__name__}.')
-        images = tf.convert_to_tensor(images)
-        value_checks.shape('x', images.shape, self.objective.spec.shape[1:])
+        images = value_checks.events(
+            'x', tf.convert_to_tensor(images), self.objective.spec.shape[1:])
         return images, self._labels_checked(condition), weights
 
     def _checked(self, images: tf.Tensor, condition: Condition) -> tuple[tf.Tensor, Condition]:
