@@ -40,8 +40,8 @@ MAY_IMPORT = {
 KERAS = {*(f'tfp_glow/internal/{room}.py' for room in (
     'configs', 'keras_bridge', 'keras_tracking', 'keras_training')),
          *(f'tfp_glow/training/{room}.py' for room in (
-             'flow_layer', 'flow_model', 'likelihood_model', 'running_mean', 'saving', 'stepping',
-             'watch')),
+             'flow_layer', 'flow_model', 'inputs', 'likelihood_model', 'running_mean', 'saving',
+             'stepping', 'watch')),
          'tfp_glow/vaes/vae_model.py',
          'tfp_glow/serving/contents.py'}  # The last records Keras's version.
 PROGRAMS = ('ablation', 'benchmark', 'compare', 'compress', 'curve', 'decompress', 'diagnose',

@@ -122,7 +122,7 @@ def lines(*changes, names='a,b'):
     (lines((4, '1.5, ')), "all values must be numbers; column 'b' holds nothing in line 4."),
     (b'red,1\nblue,2\n' * 20, "column '1' holds the text 'red' in line 1."),
     (b'colour,x\n' + b'red,3\n' * 30, "column 'colour' holds the text 'red' in line 2."),
-    (b'1,5;2,5\n' * 40, "column '1' holds the text '1,5' in line 1."),
+    (b'1,5;2,5\n' * 40, "column '1' has the decimal comma '1,5' in line 1."),
     (lines((9, '1,nan'), (11, 'inf,2')), "all values must be finite; column 'b' holds nan in "
      'line 9, 2 values in all.'),
     (lines((9, '-inf,1')), "column 'a' holds -inf in line 9, 1 values in all."),
@@ -219,3 +219,37 @@ def check(path, content, message, **options):
     text = str(caught.value)
     assert text.startswith(f'--table={path}: ') and '\n' not in text
     assert message in text
+
+
+def test_the_index_of_pandas_is_left_out(tmp_path, capsys):
+    path = tmp_path / 't.csv'
+    rows = [f'{i},{x},{y}' for i, (x, y) in enumerate(ROWS[:40, :2])]
+    path.write_text('\n'.join([',height,width', *rows]))
+    table = data.load_vectors(path)
+    assert table.columns == ('height', 'width')
+    assert 'column 1, which has no name and counts the rows, is left out' in capsys.readouterr().out
+    path.write_text('\n'.join([',height,width', *rows[5:]]))
+    check(path, None, 'every column must have a name; column 1 has none, and does not count')
+
+
+@pytest.mark.parametrize(('first', 'header', 'columns'), [
+    ('0,1,2', 'auto', ('0', '1', '2')), ('1,2,3', 'auto', ('1', '2', '3')),
+    ('0,1,2', 'no', ('1', '2', '3')), ('1990,1991,1992', 'yes', ('1990', '1991', '1992')),
+    ('7,3,9', 'auto', ('1', '2', '3'))])
+def test_numbers_as_names(tmp_path, capsys, first, header, columns):
+    path = tmp_path / 't.csv'
+    rows = [','.join(map(str, row)) for row in ROWS[:40, [0, 1, 0]]]
+    path.write_text('\n'.join([first, *rows]))
+    table = data.load_vectors(path, header=header)
+    assert table.columns == columns
+    assert sum(table.sizes.values()) == 40 + (header == 'no' or first == '7,3,9')
+    assert ('is taken for names' in capsys.readouterr().out) == (
+        header == 'auto' and first != '7,3,9')
+    path.write_text('\n'.join(['1990,1991,1992', *rows]))
+    check(path, None, "its first line, '1990', '1991', '1992', may be names or values: give --head")
+
+
+def test_decimal_commas_are_named(tmp_path):
+    rows = [';'.join(str(v).replace('.', ',') for v in row) for row in ROWS[:40, :2]]
+    (tmp_path / 't.csv').write_text('\n'.join(['a;b', *rows]))
+    check(tmp_path / 't.csv', None, "numbers must have decimal points; column 'a' has the decimal")

@@ -38,13 +38,15 @@ Parts = Mapping[str | None, Part]
 _Rows = list[tuple[int, list[str]]]  # The number of each line of a CSV file, and its cells.
 
 
-def read(path: str | pathlib.Path, flag: str = '--dataset',
-         label: str | None = None) -> tuple[Parts, list[str]]:
+def read(path: str | pathlib.Path, flag: str = '--dataset', label: str | None = None,
+         header: str = 'auto', tell: Callable[[str], object] = print) -> tuple[Parts, list[str]]:
     """Returns a table, by split or as a single part under None, and the names of its columns.
 
     A CSV file has rows of numbers, which commas, semicolons or tabs separate. Its first line may
-    hold names: it does if it has something that is no number above a number. An npz file has an
-    array `x` [rows, columns], or a single array, or `train`, `validation` and `test`.
+    hold names: it does if it has something that is no number above a number, or if it counts the
+    columns, as pandas does, 0, 1, 2. A column without a name that counts the rows, as pandas writes
+    its index, is left out. An npz file has an array `x` [rows, columns], or a single array, or
+    `train`, `validation` and `test`.
 
     Args:
         path: The file, .csv or .npz.
@@ -52,6 +54,8 @@ def read(path: str | pathlib.Path, flag: str = '--dataset',
         label: The column of a CSV file (its name, or its number from 1), or the array [rows] of an
             npz file (`label`, or `train_label` and so on for three arrays), that holds integer
             classes, 0 and up, fewer than there are rows. They are left out of the values.
+        header: Whether the first line of a CSV file holds names: 'yes', 'no', or 'auto' as above.
+        tell: Is called with a line that says what was taken for names, or left out.
 
     Raises:
         UsageError: If the file cannot be read or breaks a rule. The message is one line that names
@@ -62,8 +66,12 @@ def read(path: str | pathlib.Path, flag: str = '--dataset',
     try:
         if not path.stat().st_size:
             raise errors.UsageError(f'{start}it must hold a table; the file is empty.')
-        read_file = _read_npz if path.suffix == '.npz' else _read_csv
-        parts, columns = read_file(path, label, start)
+        if path.suffix == '.npz':
+            if header != 'auto':
+                raise errors.UsageError(f'--header must be left out for npz files; got {header}.')
+            parts, columns = _read_npz(path, label, start)
+        else:
+            parts, columns = _read_csv(path, label, start, header, tell)
     except OSError as error:
         raise errors.UsageError(f'{start}it must be a file that can be read; '
                                 f'{error.strerror or error}.') from error
@@ -71,7 +79,8 @@ def read(path: str | pathlib.Path, flag: str = '--dataset',
     return parts, columns
 
 
-def _read_csv(path: pathlib.Path, label: str | None, start: str) -> tuple[Parts, list[str]]:
+def _read_csv(path: pathlib.Path, label: str | None, start: str, header: str,
+              tell: Callable[[str], object]) -> tuple[Parts, list[str]]:
     try:
         # Spreadsheets write a byte order mark.
         with path.open(newline='', encoding='utf-8-sig') as file:
@@ -85,8 +94,7 @@ def _read_csv(path: pathlib.Path, label: str | None, start: str) -> tuple[Parts,
     if not rows:
         raise errors.UsageError(f'{start}it must hold a table; the file is blank.')
     (_, head), after = rows[0], rows[1:]
-    has_names = any(not _is_number(name) and _is_number(value)
-                    for name, value in zip(head, after[0][1] if after else []))
+    has_names = _has_names(head, after, start, header, tell)
     columns = [name.strip() for name in head] if has_names else [
         f'{i + 1}' for i in range(len(head))]
     rows = after if has_names else rows
@@ -94,6 +102,8 @@ def _read_csv(path: pathlib.Path, label: str | None, start: str) -> tuple[Parts,
         if len(row) != len(columns):
             raise errors.UsageError(f'{start}all rows must have as many values, {len(columns)} as '
                                     f'in the first; line {line} has {len(row)}.')
+    if has_names:
+        rows, columns = _without_index(rows, columns, start, tell)
     try:
         values = np.array([[float(text) for text in row] for _, row in rows])
     except ValueError:
@@ -109,11 +119,60 @@ def _read_csv(path: pathlib.Path, label: str | None, start: str) -> tuple[Parts,
     return {None: Part(values, labels, lambda i: f'line {rows[i][0]}')}, columns
 
 
+def _has_names(head: list[str], after: _Rows, start: str, header: str,
+               tell: Callable[[str], object]) -> bool:
+    """Returns whether the first line of a file holds names.
+
+    Raises:
+        UsageError: If that cannot be known.
+    """
+    if header != 'auto':
+        return header == 'yes'
+    if any(not _is_number(name) and _is_number(value.replace(',', '.', 1))
+           for name, value in zip(head, after[0][1] if after else [])):
+        return True
+    if len(head) < 2 or not all(text.strip().isdecimal() for text in head):
+        return False
+    numbers = [int(text) for text in head]
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        return False
+    if numbers[0] in (0, 1):
+        tell(f'{start}its first line, {_listed(head)}, is taken for names; --header=no takes it '
+             'for values.')
+        return True
+    raise errors.UsageError(f'{start}its first line, {_listed(head)}, may be names or values: give '
+                            '--header=yes or --header=no.')
+
+
+def _without_index(rows: _Rows, columns: list[str], start: str,
+                   tell: Callable[[str], object]) -> tuple[_Rows, list[str]]:
+    """Returns rows and names without a column that has no name and counts the rows.
+
+    Raises:
+        UsageError: If a column without a name holds anything else.
+    """
+    for index, name in enumerate(columns):
+        if name:
+            continue
+        texts = [row[index].strip() for _, row in rows]
+        numbers = [int(text) for text in texts if text.isdecimal()]
+        if numbers not in (list(range(len(texts))), list(range(1, len(texts) + 1))):
+            raise errors.UsageError(f'{start}every column must have a name; column {index + 1} has '
+                                    'none, and does not count the rows.')
+        tell(f'{start}column {index + 1}, which has no name and counts the rows, is left out.')
+        return ([(line, row[:index] + row[index + 1:]) for line, row in rows],
+                columns[:index] + columns[index + 1:])
+    return rows, columns
+
+
 def _no_number(rows: _Rows, columns: list[str], start: str) -> errors.UsageError:
     """Returns the error about the first value that is no number."""
     line, column, text = next((line, columns[i], text) for line, row in rows
                               for i, text in enumerate(row) if not _is_number(text))
     what = f'the text {text!r}' if text.strip() else 'nothing'
+    if _is_number(text.replace(',', '.', 1)):
+        return errors.UsageError(f'{start}numbers must have decimal points; column {column!r} has '
+                                 f'the decimal comma {text!r} in line {line}.')
     return errors.UsageError(f'{start}all values must be numbers; column {column!r} holds {what} '
                              f'in line {line}. Leave out such rows or columns.')
 

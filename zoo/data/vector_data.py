@@ -91,7 +91,7 @@ class VectorData(splits.Batches):
 
 
 def load_vectors(name: str, flag: str = '--dataset', label: str | None = None,
-                 seed: int = 0) -> VectorData:
+                 seed: int = 0, header: str = 'auto') -> VectorData:
     """Returns a density or a table as a `VectorData`.
 
     Args:
@@ -103,6 +103,7 @@ def load_vectors(name: str, flag: str = '--dataset', label: str | None = None,
         seed: The seed of the shuffle by which a table without splits of its own is split: 80 %
             train, 10 % validation, 10 % test. The densities are drawn with the seeds `3 * seed`,
             `3 * seed + 1` and `3 * seed + 2`.
+        header: Whether the first line of a CSV file holds names, see `zoo.data.tables.read`.
 
     Raises:
         UsageError: If there is no such density or table, or it breaks a rule. The message is one
@@ -112,6 +113,8 @@ def load_vectors(name: str, flag: str = '--dataset', label: str | None = None,
         raise errors.UsageError(f'{flag} must be one of {", ".join(densities.NAMES)} or a file '
                                 f'that ends in {" or ".join(tables.SUFFIXES)}; got {str(name)!r}.')
     if name in densities.NAMES:
+        if header != 'auto':
+            raise errors.UsageError(f'--header must be left out for {flag}={name}; got {header}.')
         if label is not None:
             raise errors.UsageError(f'{flag}={name}: it has labels of its own; '
                                     f'got the column {label!r}.')
@@ -122,7 +125,7 @@ def load_vectors(name: str, flag: str = '--dataset', label: str | None = None,
         splits = {s: f'generated, seed {n}' for s, n in seeds.items()}
         classes = densities.classes(name)
     else:
-        values, labels, splits, columns = _table(name, flag, label, seed)
+        values, labels, splits, columns = _table(name, flag, label, seed, header)
         classes = None if label is None else int(max(map(np.max, labels.values()))) + 1
     tables.check_spread(values['train'], columns, f'{flag}={name}: ')
     mean, std = values['train'].mean(0), values['train'].std(0)
@@ -134,10 +137,10 @@ def load_vectors(name: str, flag: str = '--dataset', label: str | None = None,
         readers=readers)
 
 
-def _table(path: str, flag: str, label: str | None, seed: int) -> tuple[
+def _table(path: str, flag: str, label: str | None, seed: int, header: str) -> tuple[
         dict[str, np.ndarray], dict[str, np.ndarray], dict[str, str], Sequence[str]]:
     """Returns values, labels and what each split is, all by split, and the columns of a file."""
-    parts, columns = tables.read(path, flag, label)
+    parts, columns = tables.read(path, flag, label, header)
     whole = parts.get(None)
     if whole is None:
         values = {s: parts[s].values for s in tables.SPLITS}

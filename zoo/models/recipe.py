@@ -185,6 +185,9 @@ class Training(Hyperparameters):
     skip_small: bool = field(
         False, 'Leave out the pictures of a folder that are smaller than an image, and list them. '
         'Otherwise they are an error.')
+    header: str = field(
+        'auto', 'Whether the first line of a CSV file holds names: yes, no, or auto, which tells '
+        'unless it is a row of years or the like.', choices=('auto', 'yes', 'no'))
     early_stopping: int = field(
         0, 'Stop after so many epochs without a better figure on the validation split; 0 for '
         'never.', ranges.WHOLE)

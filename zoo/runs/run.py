@@ -112,8 +112,11 @@ class Run:
         name = self._place()
         if zoo_data.is_vectors(name):
             self._check_vectors()
-            return zoo_data.load_vectors(name)
+            return zoo_data.load_vectors(name, header=self.training.header)
         training = self.training
+        if training.header != 'auto':
+            raise errors.UsageError('--header must be left out for images; got '
+                                    f'{training.header}.')
         data = zoo_data.load(
             name, data_dir or self.data_dir, pad=self.pad, flips=self.flips,
             divisor=self.spec.divisor(self.config), binarize=training.binarize,

@@ -17,7 +17,7 @@ DEFAULT_MODEL = 'glow'
 
 _RUN_FLAGS = ('model', 'recipe', 'workdir', 'resume', 'overwrite', 'from', 'stop_after', 'verbose',
               *(f.name for f in dataclasses.fields(Settings)))
-_DATA_FLAGS = ('dataset', 'data_dir', 'pad', 'flips', *recipe.DATA_FIELDS)
+_DATA_FLAGS = ('dataset', 'data_dir', 'pad', 'flips', *recipe.DATA_FIELDS, 'header')
 _EXAMPLES = '''
 python -m zoo.train --dataset=digits --workdir=runs/glow_digits
 python -m zoo.train --model=maf --dataset=table.csv --hidden=64,64 --workdir=runs/table
@@ -51,7 +51,7 @@ def define(arguments: list[str]) -> help_text.Help:
         recipe_flags.define((f, kinds[f.name], recipe.limits_of(f, kinds[f.name]))
                             for f in dataclasses.fields(config))
     training = [f.name for f in dataclasses.fields(recipe.Training)
-                if f.name not in recipe.DATA_FIELDS]
+                if f.name not in _DATA_FLAGS]
     own = [f.name for f in dataclasses.fields(spec.config)]
     defaults = {**dataclasses.asdict(Settings()), **dataclasses.asdict(chosen.config),
                 **dataclasses.asdict(chosen.training)}
