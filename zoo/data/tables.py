@@ -128,7 +128,7 @@ def _has_names(head: list[str], after: _Rows, start: str, header: str,
     """
     if header != 'auto':
         return header == 'yes'
-    if any(not _is_number(name) and _is_number(value.replace(',', '.', 1))
+    if any(not _is_number(name.replace(',', '.', 1)) and _is_number(value.replace(',', '.', 1))
            for name, value in zip(head, after[0][1] if after else [])):
         return True
     if len(head) < 2 or not all(text.strip().isdecimal() for text in head):
