@@ -173,3 +173,9 @@ def test_arguments_of_compile_without_a_use(models, argument, value):
     for model in models.values():
         with pytest.raises(ValueError, match=f'{argument} must be left out: the loss of a '):
             model.compile('sgd', **{argument: value})
+
+
+def test_a_batch_of_one_under_batch_norm_is_refused_when_it_arrives():
+    model = compiled(tfp_glow.FlowModel(FLOWS.maf(3, layers=1, hidden=[4]), None))
+    with pytest.raises(ValueError, match='a batch must have at least 2 values per channel'):
+        model.fit(tf.data.Dataset.from_tensor_slices(VECTORS[:5]).batch(4), verbose=0)

@@ -231,6 +231,12 @@ class BatchNorm(base.OnePassBijector):
         if y.shape[:-1].num_elements() == 1 and not batch_moments.over_replicas():
             raise ValueError(f'{self.name} in training mode needs at least 2 values per channel in '
                              f'a batch; got shape={y.shape}.')
+        if y.shape[:-1].num_elements() is None and not batch_moments.over_replicas():
+            count = tf.reduce_prod(tf.shape(y)[:-1])
+            with tf.control_dependencies([tf.debugging.Assert(tf.not_equal(count, 1), [
+                    f'a batch must have at least 2 values per channel for {self.name} to train; '
+                    'got', count])]):
+                y = tf.identity(y)
         return batch_moments.moments(y)
 
     def _positions(self, y: tf.Tensor) -> tf.Tensor:

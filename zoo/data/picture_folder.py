@@ -16,6 +16,7 @@ from zoo.data.picture_options import PictureOptions
 T = TypeVar('T')
 _SHARE = .1  # So much is held out for each split that is missing.
 _MOST_HELD_OUT = 5000
+_AT_ONCE = 64  # A thread is given so many files.
 
 
 def load(name: str, options: PictureOptions, padding: Callable[[int, int], picture_readers.Padding],
@@ -107,8 +108,11 @@ def _headers(listing: picture_files.Listing,
 
 
 def _beside_each_other(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
+    # By parts, as the pool holds more of each call that waits than a picture's header takes.
+    parts = [items[start:start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE)]
     with concurrent.futures.ThreadPoolExecutor(processor.cores()) as pool:
-        return list(pool.map(function, items))
+        results = pool.map(lambda part: [function(item) for item in part], parts)
+        return [result for part in results for result in part]
 
 
 def _channels(options: PictureOptions, headers: Mapping[str, picture_decoding.Header]) -> int:
