@@ -19,7 +19,7 @@ def source(tmp_path_factory):
 
 def weights(model):
     values = {}
-    model.save_own_variables(values)
+    model.store_weights(values)
     return values
 
 

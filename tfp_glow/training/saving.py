@@ -90,16 +90,24 @@ class Saving(stepping.Stepping):
             self._build_optimizer()
         super().load_weights(filepath, **kwargs)
 
-    def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
-        """Saves the weights; the statistics of `BatchNorm` are those for the averaged weights."""
-        values: dict[str, np.ndarray] = {}
+    def store_weights(self, values: MutableMapping[str, np.ndarray]) -> None:
+        """Puts all weights into a mapping by their paths, as they are."""
         named_variables.store(self._holder(), values)
-        if self.objective.has_statistics:
-            trained = {id(v) for v in self.trainable_variables}
+
+    def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
+        """Saves the weights; the statistics of `BatchNorm` are those for the averaged weights.
+
+        A model that is loaded does not know the examples from which it would compute them.
+        """
+        values: dict[str, np.ndarray] = {}
+        self.store_weights(values)
+        if self.objective.has_statistics and all(map(_is_finite, values.values())):
             with self.averaged_weights():
-                for path, variable in named_variables.by_path(self._holder()).items():
-                    if id(variable) not in trained:
-                        values[path.replace('/', '.')] = variable.numpy()
+                averaged: dict[str, np.ndarray] = {}
+                self.store_weights(averaged)
+            trained = {path.replace('/', '.') for path, variable in named_variables.by_path(
+                self._holder()).items() if variable.trainable}
+            values |= {path: value for path, value in averaged.items() if path not in trained}
         for path, value in values.items():
             store[path] = value
 
@@ -113,3 +121,7 @@ class Saving(stepping.Stepping):
         holder = tf.Module()
         holder.parts = self.objective.parts
         return holder
+
+
+def _is_finite(value: np.ndarray) -> bool:
+    return value.dtype.kind != 'f' or bool(np.isfinite(value).all())

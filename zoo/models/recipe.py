@@ -162,10 +162,10 @@ class Training(Hyperparameters):
         0., 'Share of the sides by which training images are moved at most, at random; edges are '
         'repeated.', ranges.PART)
     upside_down: bool = field(False, 'Mirror half of the training images top to bottom.')
-    size: int | None = field(
-        None, 'Side of the square images that pictures of any sizes become: the shorter side of a '
-        'picture is shrunk to it, and the rest is cropped. Default: the size of the pictures, if '
-        'all have one.', ranges.Range(1, 8192))
+    size: int = field(
+        0, 'Side of the square images that pictures of any sizes become: the shorter side of a '
+        'picture is shrunk to it, and the rest is cropped. 0: the size of the pictures, if all '
+        'have one.', ranges.Range(0, 8192))
     crop: str = field(
         'center', 'What remains of a picture that is no square: its centre or, in each epoch of '
         'training, another part.', choices=('center', 'random'), used_with={'tiles': (False,)})

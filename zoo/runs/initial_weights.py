@@ -40,7 +40,7 @@ def take_from(source: str, run: Run, model: Model) -> dict[str, Any]:
         raise errors.UsageError(f'--from must be of --model={run.model}; {source!r} is of '
                                 f'{model_name}.')
     own: dict[str, np.ndarray] = {}
-    model.save_own_variables(own)
+    model.store_weights(own)
     left = sorted(name for name, value in own.items()
                   if name not in values or np.shape(values[name]) != np.shape(value))
     left = sorted({*left, *_flags_of(left, own)})
@@ -67,7 +67,7 @@ def _read(source: str) -> tuple[str, Mapping[str, np.ndarray]]:
         opened, name = read.model, read.run.model
     values: dict[str, np.ndarray] = {}
     with opened.averaged_weights():
-        opened.save_own_variables(values)
+        opened.store_weights(values)
     return name, values
 
 

@@ -50,7 +50,7 @@ def _fill(trained: Trained, folder: pathlib.Path, fill: Callable[[pathlib.Path],
     files.write_json(folder / 'config.json', config)
     with trained.averaged_weights():
         values: dict[str, np.ndarray] = {}
-        trained.model.save_own_variables(values)
+        trained.model.store_weights(values)
         _save(folder / 'weights.npz', values)
     fill(folder)
     preset_folder.write_sums(folder)
@@ -63,7 +63,7 @@ def with_averaged_weights(trained: Trained, mantissa_bits: int = MANTISSA_BITS) 
     """
     values: dict[str, np.ndarray] = {}
     with trained.averaged_weights():
-        trained.model.save_own_variables(values)
+        trained.model.store_weights(values)
     copy = trained.run.build(trained.data, for_training=False)
     copy.load_own_variables(values)
     dropped = MANTISSA_BITS - mantissa_bits

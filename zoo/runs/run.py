@@ -127,7 +127,8 @@ class Run:
     def _pictures(self) -> PictureOptions:
         """Returns how pictures of any sizes become images."""
         values = {name: getattr(self.training, name) for name in recipe.PICTURE_FIELDS}
-        return PictureOptions(**{**values, 'shrink': recipe.shrink_factors(values['shrink'])})
+        return PictureOptions(**{**values, 'size': values['size'] or None,
+                                 'shrink': recipe.shrink_factors(values['shrink'])})
 
     def _place(self) -> str:
         """Returns the data set; a path is relative to where the run was started."""

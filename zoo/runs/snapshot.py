@@ -22,7 +22,7 @@ def take(model: Model) -> dict[str, np.ndarray]:
     metrics of an epoch that is not over, and the counters of steps.
     """
     weights: dict[str, np.ndarray] = {}
-    model.save_own_variables(weights)
+    model.store_weights(weights)
     arrays = {f'{_WEIGHTS}{name}': np.asarray(value) for name, value in weights.items()}
     return arrays | {name: variable.numpy() for name, variable in _others(model)}
 
