@@ -169,3 +169,57 @@ def test_what_is_held_well_is_not_warned_of():
         model(X)
         Raw(constant)(tf.constant(X))
         flow.log_prob(X)
+
+
+def test_a_frozen_layer_stays_frozen(tmp_path):
+    layer = tfp_glow.FlowLayer(maf(), trainable=False)
+    inputs = keras.Input([3])
+    model = keras.Model(inputs, layer(keras.layers.Dense(3)(inputs)))
+    model.compile('sgd', loss=negative)
+    before = [v.numpy() for v in layer.flow.variables]
+    model.fit(X, np.zeros(64), verbose=0)
+    for old, new in zip(before, layer.flow.variables):
+        np.testing.assert_array_equal(old, new)
+    model.save(tmp_path / 'x.keras')
+    again = keras.models.load_model(tmp_path / 'x.keras', compile=False)
+    clone = keras.models.clone_model(model)
+    assert [len(m.trainable_variables) for m in (model, again, clone)] == [2, 2, 2]
+
+
+def test_two_layers_around_one_flow_move_it_once():
+    flow, other = maf(), maf()
+    inputs = keras.Input([3])
+    model = keras.Model(inputs, (tfp_glow.FlowLayer(flow, name='a')(inputs)
+                                 + tfp_glow.FlowLayer(flow, name='b')(inputs)) / 2)
+    assert len(model.trainable_variables) == len(flow.trainable_variables)
+    model.compile(keras.optimizers.SGD(.1), loss=negative)
+    model.train_on_batch(X, np.zeros(64))
+    single = functional(tfp_glow.FlowLayer(other))
+    single.compile(keras.optimizers.SGD(.1), loss=negative)
+    single.train_on_batch(X, np.zeros(64))
+    for ours, theirs in zip(flow.variables, other.variables, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_statistics_of_batch_norm_are_asked_for():
+    layer = tfp_glow.FlowLayer(tfp_glow.flows.maf(3, layers=2, hidden=[8]))
+    model = functional(layer)
+    model.fit(10 * X + 5, np.zeros(64), verbose=0)
+    with pytest.warns(UserWarning, match='call update_statistics'):
+        model(10 * X + 5)
+    layer.update_statistics(10 * X + 5)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        loss = -np.mean(model(10 * X + 5))
+    assert loss < 20
+
+
+def test_models_of_flows_are_no_parts():
+    model = tfp_glow.FlowModel(maf(), None)
+    with pytest.raises(ValueError, match='trainable must be True for flow_model'):
+        model.trainable = False
+    inputs = keras.Input([3])
+    with pytest.raises(ValueError, match='must not be a part of|is tfp_glow.FlowLayer'):
+        outer = keras.Model(inputs, model(keras.layers.Dense(3)(inputs)))
+        outer.compile('sgd', loss=negative)
+        outer.fit(X, np.zeros(64), verbose=0)

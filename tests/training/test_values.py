@@ -179,3 +179,32 @@ def test_a_batch_of_one_under_batch_norm_is_refused_when_it_arrives():
     model = compiled(tfp_glow.FlowModel(FLOWS.maf(3, layers=1, hidden=[4]), None))
     with pytest.raises(ValueError, match='a batch must have at least 2 values per channel'):
         model.fit(tf.data.Dataset.from_tensor_slices(VECTORS[:5]).batch(4), verbose=0)
+
+
+def test_validation_data_are_what_x_is():
+    model = compiled(tfp_glow.FlowModel(FLOWS.maf(3, layers=1, hidden=[4], batch_norm=False), None))
+    rows = np.concatenate([VECTORS, VECTORS + 50])
+    weights = np.repeat([1., 0.], 8)
+
+    def named():
+        yield {'x': rows, 'sample_weight': weights}
+    losses = [model.fit(VECTORS, validation_data=given, verbose=0, epochs=1).history['val_loss'][0]
+              for given in ((rows, None, weights), {'x': rows, 'weight': weights}, named())]
+    assert max(losses) < 10
+    with pytest.raises(ValueError, match='validation_data must be finite'):
+        model.fit(VECTORS, validation_data=with_(VECTORS, np.nan), verbose=0)
+    for act, steps in ((lambda g: model.fit(g, epochs=2, verbose=0), 'steps_per_epoch'),
+                       (lambda g: model.fit(VECTORS, validation_data=g, epochs=2, verbose=0),
+                        'validation_steps')):
+        with pytest.raises(ValueError, match=f'{steps} must be given with .*, a generator, which'):
+            act(batch for batch in [(VECTORS,)])
+    assert np.isfinite(model.evaluate(named(), verbose=0, return_dict=True)['loss'])
+    assert np.isfinite(model.train_on_batch({'x': VECTORS}, return_dict=True)['loss'])
+
+
+def test_weights_of_classes():
+    model = compiled(tfp_glow.FlowModel(FLOWS.maf(3, layers=1, hidden=[4], batch_norm=False), None))
+    with pytest.raises(ValueError, match='class_weight must be finite and not negative; got'):
+        model.fit(VECTORS, Y, class_weight={0: -1., 1: 1., 2: 1.}, verbose=0)
+    with pytest.raises(ValueError, match='class_weight must come with y, the classes'):
+        model.train_on_batch(VECTORS, class_weight={0: 1.})

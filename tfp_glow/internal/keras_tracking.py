@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfp_glow.internal import variables as named_variables
 
 _LOCAL = threading.local()
+_KERAS = '_keras_variable'
 # The modules that each outermost layer was seen to call.
 _SEEN: weakref.WeakKeyDictionary[Any, set[int]] = weakref.WeakKeyDictionary()
 
@@ -42,8 +43,13 @@ class FlowVariable(keras.Variable):
 
 def keras_variables(module: tf.Module) -> list[FlowVariable]:
     """Returns a Keras variable around each variable of a module, named by its path."""
-    return [FlowVariable(variable, path)
-            for path, variable in named_variables.by_path(module).items()]
+    held = []
+    for path, variable in named_variables.by_path(module).items():
+        # Two layers around one flow share its weights, which Keras then counts and moves once.
+        if getattr(variable, _KERAS, None) is None:
+            setattr(variable, _KERAS, FlowVariable(variable, path))
+        held.append(getattr(variable, _KERAS))
+    return held
 
 
 class OptimizedVariables:
@@ -65,7 +71,7 @@ def warn_of_untracked(module: tf.Module) -> None:
 
     Keras's outermost layer is asked, as it is what `fit` trains. It is warned of once.
     """
-    outermost = _outermost_layer()
+    outermost = outermost_layer()
     if outermost is None or id(module) in _SEEN.setdefault(outermost, set()):
         return
     _SEEN[outermost].add(id(module))
@@ -80,7 +86,7 @@ def warn_of_untracked(module: tf.Module) -> None:
             'the flow as tfp_glow.FlowLayer(flow).', stacklevel=2)
 
 
-def _outermost_layer() -> Any:
+def outermost_layer() -> Any:
     """Returns the layer of Keras whose call all others are part of, or None outside of calls."""
     if not hasattr(_LOCAL, 'probe'):
         _LOCAL.probe = keras.layers.Layer(name='probe')

@@ -1,6 +1,7 @@
 """Binds and checks the arguments of Keras's `fit` and `evaluate`."""
 
 import inspect
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,10 +36,13 @@ def bind(method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, A
     given.update(x=x, y=y)
     if weights is not None:
         given['sample_weight'] = weights
-    if hasattr(x, 'shape') and y is None and given.get('class_weight') is not None:
-        raise ValueError('class_weight must come with y, the classes; got y=None.')
+    check_class_weight(given.get('class_weight'), y, x)
+    if trains:
+        _check_read_once('x', x, given, 'steps_per_epoch')
     given.update(zip(('x', 'y'), _with_labels(x, y, weights)))
     validation = given.get('validation_data')
+    if isinstance(validation, Mapping) or hasattr(validation, 'shape'):
+        validation = (validation,)
     if isinstance(validation, (tuple, list)):
         x, y, weights = inputs.normalised(*(*validation, None, None)[:3])
         inputs.check_array('validation_data', x, spec, objective.bins)
@@ -46,8 +50,33 @@ def bind(method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, A
         given['validation_data'] = _with_labels(
             x, _labels('the labels of validation_data', x, y, objective), weights)
     elif validation is not None:
-        given['validation_data'] = inputs.normalised(validation, None, None)[0]
+        validation = inputs.normalised(validation, None, None)[0]
+        given['validation_data'] = inputs.peeked(validation)[0]
+        _check_read_once('validation_data', validation, given, 'validation_steps')
     return given
+
+
+def check_class_weight(weights: Any, y: Any, x: Any) -> None:
+    """Checks weights of classes.
+
+    Raises:
+        ValueError: If they are no numbers from 0, or there are no classes.
+    """
+    if weights is None:
+        return
+    if y is None and (hasattr(x, 'shape') or (isinstance(x, inputs.Batch) and x[1] is None)):
+        raise ValueError('class_weight must come with y, the classes; got y=None.')
+    values = list(weights.values())
+    if not all(isinstance(v, (int, float)) and 0 <= v < float('inf') for v in values):
+        raise ValueError('class_weight must be finite and not negative; got '
+                         f'class_weight={weights}.')
+
+
+def _check_read_once(name: str, x: Any, given: Mapping[str, Any], steps: str) -> None:
+    epochs = given.get('epochs', 1)
+    if isinstance(x, types.GeneratorType) and epochs > 1 and given.get(steps) is None:
+        raise ValueError(f'{steps} must be given with {name}, a generator, which is read once, '
+                         f'and epochs > 1; got {epochs=}.')
 
 
 def _labels(name: str, x: Any, y: Any, objective: Any) -> Any:

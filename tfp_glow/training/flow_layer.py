@@ -71,6 +71,10 @@ class FlowLayer(keras.layers.Layer):
             conditions.takes_condition(flow.bijector))
         with keras.name_scope(name):
             self._held = keras_tracking.keras_variables(flow)
+        if not kwargs.get('trainable', True):
+            for variable in self._held:
+                variable.trainable = False
+        self._statistics_set = self._training_flow is self.flow
         self.built = True
 
     def call(self, inputs: TensorLike, condition: Condition = None,
@@ -79,7 +83,12 @@ class FlowLayer(keras.layers.Layer):
         data, given = self._as_data(inputs), self._given(condition)
         self.add_loss(tf.convert_to_tensor(keras_training.penalty([self.flow])))
         if not training:
+            if not self._statistics_set:
+                warnings.warn(f'{self.name}: the statistics by which the BatchNorm of '
+                              f'{self.flow.name} evaluates have not been set since it trained; '
+                              'call update_statistics(batch).', stacklevel=2)
             return self.flow.log_prob(data, **given)
+        self._statistics_set = self._training_flow is self.flow
         self._check_initialized()
         keras_training.check_trained([self.flow])
         with keras_training.training():
@@ -107,6 +116,11 @@ class FlowLayer(keras.layers.Layer):
     def initialize(self, inputs: TensorLike, condition: Condition = None) -> None:
         """Sets the data-dependent parameters that have not been set, from a batch of data."""
         initialization.initialize(self.flow, self._as_data(inputs), condition)
+
+    def update_statistics(self, inputs: TensorLike, condition: Condition = None) -> None:
+        """Sets the statistics by which `BatchNorm` evaluates, from a batch of data."""
+        initialization.update_statistics(self.flow, self._as_data(inputs), condition)
+        self._statistics_set = True
 
     def sample(self, count: int, seed: Seed = None, condition: Condition = None,
                temperature: TensorLike = 1.) -> tf.Tensor:

@@ -67,7 +67,8 @@ def peeked(x: Any) -> tuple[Any, Any]:
     if isinstance(x, keras.utils.PyDataset):
         if not len(x):
             raise ValueError('x must hold at least one example; got an empty PyDataset.')
-        return x, Batch(apart(x[0]))
+        first = Batch(apart(x[0]))
+        return (x if isinstance(x[0], tuple) else _Tuples(x)), first
     if not isinstance(x, types.GeneratorType):
         return x, x
     first = next(x, None)
@@ -75,12 +76,35 @@ def peeked(x: Any) -> tuple[Any, Any]:
         raise ValueError('x must hold at least one example; got an empty generator.')
 
     def again() -> Iterator[Any]:
-        for batch in itertools.chain([first], x):
-            images, second, weights = apart(batch)
-            # Keras wants tuples, and weights in the third place.
-            yield (images, second, weights)[:3 if weights is not None else (
-                2 if second is not None else 1)]
+        yield from map(_as_tuple, itertools.chain([first], x))
     return again(), Batch(apart(first))
+
+
+class _Tuples(keras.utils.PyDataset):
+    """A PyDataset of batches that are tuples, around one whose batches are not."""
+
+    def __init__(self, inner: keras.utils.PyDataset) -> None:
+        super().__init__(workers=inner.workers, use_multiprocessing=inner.use_multiprocessing,
+                         max_queue_size=inner.max_queue_size)
+        self._inner = inner
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return _as_tuple(self._inner[index])
+
+    def on_epoch_begin(self) -> None:
+        self._inner.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self._inner.on_epoch_end()
+
+
+def _as_tuple(batch: Any) -> tuple[Any, ...]:
+    """Returns a batch as Keras wants it: a tuple, with weights in the third place."""
+    images, second, weights = apart(batch)
+    return (images, second, weights)[:3 if weights is not None else 1 + (second is not None)]
 
 
 class Batch(tuple):

@@ -175,6 +175,8 @@ class LikelihoodModel(saving.Saving):
         Raises:
             FloatingPointError: See `fit`.
         """
+        x, y, sample_weight = inputs.normalised(x, y, sample_weight)
+        arguments.check_class_weight(kwargs.get('class_weight'), y, x)
         with value_checks.raised():
             result = super().train_on_batch(x, y, sample_weight, *args, **kwargs)
         watch.check(self, self.patience_nan, lambda: self._reason(x, y, sample_weight, len(x)))
@@ -235,6 +237,8 @@ class LikelihoodModel(saving.Saving):
             ValueError: If `x` has no example or, as an array, is not finite; or if weights of
                 examples are negative or not finite.
         """
+        if not kwargs.get('_use_cached_eval_dataset'):  # Otherwise fit reads x, and has made it.
+            x = inputs.peeked(x)[0]
         given = arguments.bind(
             keras.Model.evaluate, (self, x, y, *args), kwargs, self.objective)
         self.batches_seen.assign(0)
@@ -244,11 +248,12 @@ class LikelihoodModel(saving.Saving):
             raise ValueError('x must hold at least one example; got none.')
         return results
 
-    def predict(self, *args: Any, **kwargs: Any) -> np.ndarray:
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> np.ndarray:
         """Returns the bits per dimension of each image, with the averaged weights."""
+        x = inputs.peeked(inputs.normalised(x, None, None)[0])[0]
         self.batches_seen.assign(0)
         with self.averaged_weights(), value_checks.raised():
-            return super().predict(*args, **kwargs)
+            return super().predict(x, *args, **kwargs)
 
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[tf.Module]:

@@ -78,8 +78,27 @@ class Stepping(keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self.trackers.values())
 
+    @property
+    def trainable(self) -> bool:
+        """True: a flow is frozen as a `FlowLayer`, or by weights that are not trainable."""
+        return True
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if not value:
+            raise ValueError(f'trainable must be True for {self.name}, which has nothing but what '
+                             'it trains; tfp_glow.FlowLayer(flow) can be frozen. Got False.')
+
     def call(self, images: TensorLike, condition: Condition = None) -> tf.Tensor:
-        """Returns the bits per dimension of each image, `[B]`, with fresh noise: an upper bound."""
+        """Returns the bits per dimension of each image, `[B]`, with fresh noise: an upper bound.
+
+        Raises:
+            ValueError: If another layer of Keras calls the model.
+        """
+        outermost = keras_tracking.outermost_layer()
+        if outermost not in (None, self):
+            raise ValueError(f'{self.name} must not be a part of {outermost.name!r}, which cannot '
+                             'train it; a flow within a model is tfp_glow.FlowLayer(flow).')
         return self.bits(images, self._evaluation_seed(), condition)
 
     def bits(self, images: TensorLike, seed: Seed, condition: Condition = None) -> tf.Tensor:

@@ -71,7 +71,7 @@ def _splits(arrays: Mapping[str, np.ndarray], start: str,
     images, labels, used = {}, {}, set()
     for split in SPLITS:
         for key, label in ((split, f'{split}_label'), (f'x_{split}', f'y_{split}')):
-            if key in arrays:
+            if key in arrays and split not in images:
                 images[split] = arrays[key]
                 used.add(key)
                 if label in arrays:
@@ -115,7 +115,7 @@ def _classes(images: Mapping[str, np.ndarray], labels: dict[str, np.ndarray],
     given = bool(labels)
     for split, array in images.items():
         own = labels.setdefault(split, np.full(len(array), -1))
-        own = own.reshape(len(own)) if own.shape == (len(own), 1) else own
+        own = own.reshape(-1) if own.shape == (len(array), 1) else own
         if own.shape != (len(array),) or own.dtype.kind not in 'iu':
             raise errors.UsageError(f'{start}labels must be integers, one for each of the '
                                     f'{len(array)} images of {split}; got {own.dtype} '
@@ -124,6 +124,9 @@ def _classes(images: Mapping[str, np.ndarray], labels: dict[str, np.ndarray],
     if not given:
         return None
     most = max(0, int(labels['train'].max()))
+    if most >= len(images['train']):
+        raise errors.UsageError(f'{start}labels must be classes, fewer than the '
+                                f'{len(images["train"])} images of train; got {most}.')
     for split, own in labels.items():
         if own.min() < 0 or own.max() > most:
             raise errors.UsageError(f'{start}labels must be in 0 .. {most}, the greatest of train; '

@@ -56,7 +56,11 @@ def load(name: str, data_dir: str | None = None, pad: bool = False, divisor: int
     """
     if divisor < 1:
         raise ValueError(f'divisor must be at least 1; got {divisor=}.')
-    pictures = pictures or PictureOptions()
+    name, pictures = str(name), pictures or PictureOptions()
+    if not 1 <= bits <= 8:
+        raise errors.UsageError(f'--bits must be in [1, 8]; got {bits}.')
+    if not 0 <= shifts < 1:
+        raise errors.UsageError(f'--shifts must be in [0, 1); got {shifts}.')
     if binarize not in ('', 'dynamic', 'static'):
         raise errors.UsageError(f'--binarize must be dynamic, static or empty; got {binarize!r}.')
     if dataset_names.is_folder(name) or dataset_names.is_image_file(name):

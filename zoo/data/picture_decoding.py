@@ -15,6 +15,7 @@ _TRANSPARENT = ('LA', 'PA', 'RGBA', 'La', 'RGBa')
 _GREY = ('1', 'L', 'LA', 'La', 'I;16', 'I;16B', 'I;16L', 'I')
 _SIDEWAYS = (5, 6, 7, 8)  # The orientations of EXIF that swap width and height.
 _ORIENTATION = 0x0112
+_BITS = 258  # The tag BitsPerSample of TIFF.
 # Larger pictures are refused below.
 warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
 
@@ -128,8 +129,7 @@ def _flat(image: Image.Image, mode: str, notes: Notes) -> Image.Image:
         raise Unreadable(f'has pixels of a kind that is not taken, {image.mode}')
     if image.mode.startswith('I'):
         notes.add('of 16 bits, of which the highest 8 are kept')
-        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(
-            np.uint8))
+        image = _of_8_bits(image)
     if image.mode == 'P':
         notes.add('with a palette, whose colours are taken')
         image = image.convert('RGBA' if 'transparency' in image.info else 'RGB')
@@ -146,6 +146,17 @@ def _flat(image: Image.Image, mode: str, notes: Notes) -> Image.Image:
             mode == 'L' and _has_no_colour(image)):
         notes.add('grey, which become RGB' if mode == 'RGB' else 'coloured, which become grey')
     return image if image.mode == mode else image.convert(mode)
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """Returns the highest 8 of the 9 to 16 bits of a grey image; what is transparent is white."""
+    bits = image.tag_v2.get(_BITS, (16,)) if hasattr(image, 'tag_v2') else (16,)
+    values = np.asarray(image).astype(np.int64)
+    levels = (values >> max(0, (bits if isinstance(bits, int) else bits[0]) - 8)).clip(0, 255)
+    transparent = image.info.get('transparency')
+    if transparent is not None:
+        levels[values == transparent] = 255
+    return Image.fromarray(levels.astype(np.uint8))
 
 
 def _has_no_colour(image: Image.Image) -> bool:

@@ -29,6 +29,29 @@ class PictureOptions:
     skip_unreadable: bool = False
     skip_small: bool = False
 
+    def __post_init__(self) -> None:
+        """Checks all values.
+
+        Raises:
+            UsageError: If one is none of its option, or has no use beside the others.
+        """
+        is_count = type(self.size) is int and self.size >= 1
+        factors = self.shrink if isinstance(self.shrink, tuple) else ()
+        rules = {
+            'size': ('a positive integer', self.size is None or is_count),
+            'crop': ('center or random', self.crop in ('center', 'random')),
+            'channels': ('auto, 1 or 3', self.channels in ('auto', '1', '3')),
+            'shrink': ('different positive integers', factors and len(set(factors)) == len(factors)
+                       and all(type(f) is int and f >= 1 for f in factors))}
+        for name, (rule, holds) in rules.items():
+            if not holds:
+                raise errors.UsageError(f'--{name} must be {rule}; got {getattr(self, name)!r}.')
+        if self.crop == 'random' and (self.tiles or self.size is None):
+            raise errors.UsageError('--crop=random must come with --size and without --tiles; got '
+                                    f'--size={self.size}, --tiles={self.tiles}.')
+        if self.shrink != (1,) and not self.tiles:
+            raise errors.UsageError(f'--shrink must come with --tiles; got {self.shrink}.')
+
     def refuse(self, rule: str, *allowed: str) -> None:
         """Checks that options without a use are left out.
 

@@ -16,6 +16,7 @@ from zoo.data import dataset_names
 SUFFIXES = dataset_names.TABLES
 SPLITS = ('train', 'validation', 'test')
 MIN_ROWS, MIN_SPLIT_ROWS = 30, 3
+_MISSING = ('na', 'n/a', 'null', 'none', 'missing', '?', '-', '.')  # Marks of missing values.
 
 
 
@@ -110,6 +111,8 @@ def _read_csv(path: pathlib.Path, label: str | None, start: str, header: str,
         raise _no_number(rows, columns, start) from None
     labels = None
     if label is not None:
+        if label not in columns and label.isdecimal() and 1 <= int(label) <= len(columns):
+            label = columns[int(label) - 1]
         if columns.count(label) != 1:
             raise errors.UsageError(f'{start}it must have one column {label!r} for the labels; it '
                                     f'has {_listed(columns)}.')
@@ -126,17 +129,24 @@ def _has_names(head: list[str], after: _Rows, start: str, header: str,
     Raises:
         UsageError: If that cannot be known.
     """
+    if header not in ('auto', 'yes', 'no'):
+        raise errors.UsageError(f'--header must be auto, yes or no; got {header!r}.')
     if header != 'auto':
         return header == 'yes'
+    numbers = [text for text in head if _is_number(text) and text.strip()]
+    texts = [text for text in head if text.strip() and not _is_number(text.replace(',', '.', 1))]
+    if numbers and texts and all(text.strip().lower() in _MISSING for text in texts):
+        raise errors.UsageError(f'{start}its first line, {_listed(head)}, may be names or values: '
+                                'give --header=yes or --header=no.')
     if any(not _is_number(name.replace(',', '.', 1)) and _is_number(value.replace(',', '.', 1))
            for name, value in zip(head, after[0][1] if after else [])):
         return True
     if len(head) < 2 or not all(text.strip().isdecimal() for text in head):
         return False
-    numbers = [int(text) for text in head]
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+    counted = [int(text) for text in head]
+    if counted != list(range(counted[0], counted[0] + len(counted))):
         return False
-    if numbers[0] in (0, 1):
+    if counted[0] in (0, 1):
         tell(f'{start}its first line, {_listed(head)}, is taken for names; --header=no takes it '
              'for values.')
         return True
@@ -151,12 +161,12 @@ def _without_index(rows: _Rows, columns: list[str], start: str,
     Raises:
         UsageError: If a column without a name holds anything else.
     """
-    for index, name in enumerate(columns):
-        if name:
-            continue
+    unnamed = [index for index, name in enumerate(columns) if not name]
+    for index in unnamed[-1:]:
         texts = [row[index].strip() for _, row in rows]
         numbers = [int(text) for text in texts if text.isdecimal()]
-        if numbers not in (list(range(len(texts))), list(range(1, len(texts) + 1))):
+        counts = (list(range(len(texts))), list(range(1, len(texts) + 1)))
+        if numbers not in counts or len(unnamed) > 1:
             raise errors.UsageError(f'{start}every column must have a name; column {index + 1} has '
                                     'none, and does not count the rows.')
         tell(f'{start}column {index + 1}, which has no name and counts the rows, is left out.')
@@ -182,7 +192,7 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return '_' not in text  # Which Python takes, and no table.
 
 
 def _read_npz(path: pathlib.Path, label: str | None, start: str) -> tuple[Parts, list[str]]:
