@@ -17,6 +17,7 @@ X = (2 * RNG.normal(size=[64, 3]) + 1).astype(np.float32)
 LABELS = np.arange(64) % 2
 
 
+@keras.saving.register_keras_serializable('tests')
 def negative(y, log_prob):
     del y
     return -log_prob
