@@ -63,6 +63,9 @@ def test_arrays_by_split(tmp_path, names):
     ({'x': images(9, 4, 4), 'y': np.zeros(8, int)}, 'labels must be integers, one for each of the '
      '9 images of train; got int64 [8]'),
     ({'x': images(9, 4, 4), 'y': np.zeros(9)}, 'got float64 [9]'),
+    ({'x': images(9, 4, 4), 'y': np.int64(3)}, 'got int64 []'),
+    ({'x': images(9, 4, 4), 'y': np.r_[np.zeros(8, int), 2**40]}, 'labels must be classes, fewer'),
+    ({'train': images(9, 4, 4), 'x_train': images(9, 4, 4)}, 'of which x_train is not used'),
     ({'x': images(9, 4, 4), 'y': np.arange(9) - 1}, 'labels must be in 0 .. 7'),
     ({'train': images(9, 4, 4), 'test': images(9, 4, 4), 'train_label': np.zeros(9, int),
       'test_label': np.ones(9, int)}, 'labels must be in 0 .. 0, the greatest of train; test'),

@@ -1,5 +1,7 @@
 """Folders of the user's own pictures: what is found, decoded, cut and split."""
 
+import struct
+
 import numpy as np
 import pytest
 from picture_files_made import PIXELS, load, numbered, write
@@ -185,3 +187,18 @@ def test_names_of_folders(tmp_path, monkeypatch):
     assert all(map(data.is_folder, ['mine', './digits', '../b', '~/x', str(tmp_path)]))
     assert not any(map(data.is_folder, ['digits', 'moons', 'mnist', 'x.csv', './x.npz', 'other', '',
                                    'imagenette/320px']))
+
+
+def test_grey_of_twelve_and_sixteen_bits(tmp_path):
+    # A TIFF of 8x8 pixels of 12 bits, 4000 = 0xfa0 each: its header, its tags, its pixels.
+    tags = [(256, 8), (257, 8), (258, 12), (259, 1), (262, 1), (273, 200), (277, 1), (278, 8),
+            (279, 96)]
+    head = struct.pack('<2sHIH', b'II', 42, 8, len(tags)) + b''.join(
+        struct.pack('<HHII', tag, 4, 1, value) for tag, value in tags) + bytes(4)
+    (tmp_path / 'x.tif').write_bytes(head.ljust(200, b'\0') + bytes.fromhex('fa0fa0' * 32))
+    assert np.all(picture_decoding.decode(tmp_path / 'x.tif', 1) == 4000 >> 4)
+    sixteen = Image.fromarray(np.full((8, 8), 60000, np.uint16))
+    write(tmp_path / 'x.png', sixteen, transparency=60000)
+    assert np.all(picture_decoding.decode(tmp_path / 'x.png', 1) == 255)
+    write(tmp_path / 'y.png', sixteen)
+    assert np.all(picture_decoding.decode(tmp_path / 'y.png', 1) == 60000 >> 8)

@@ -7,6 +7,7 @@ import pytest
 from picture_files_made import PIXELS, RNG, load, numbered, write
 from PIL import Image
 
+from zoo import data
 from zoo.cli import errors
 from zoo.data import reading
 
@@ -122,3 +123,33 @@ def test_what_is_unreadable_is_skipped_when_asked(tmp_path, name, monkeypatch):
     monkeypatch.setattr(reading, 'MEMORY_LIMIT', 0)
     streamed, _ = load(folder, skip_unreadable=True, **options)
     assert len(list(streamed.train(1, 0))) == streamed.sizes['train']
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'size': 0}, '--size must be a positive integer; got 0'),
+    ({'size': -4}, '--size must be a positive integer; got -4'),
+    ({'size': '8'}, "--size must be a positive integer; got '8'"),
+    ({'size': True}, '--size must be a positive integer; got True'),
+    ({'size': 8, 'crop': 'centre'}, "--crop must be center or random; got 'centre'"),
+    ({'crop': 'random'}, '--crop=random must come with --size and without --tiles'),
+    ({'size': 8, 'tiles': True, 'crop': 'random'}, '--crop=random must come with --size and'),
+    ({'size': 8, 'shrink': (2,)}, '--shrink must come with --tiles'),
+    ({'size': 8, 'tiles': True, 'shrink': (2, 2)}, '--shrink must be different positive integers'),
+    ({'size': 8, 'tiles': True, 'shrink': (0,)}, '--shrink must be different positive integers'),
+    ({'size': 8, 'tiles': True, 'shrink': 2}, '--shrink must be different positive integers'),
+    ({'channels': '2'}, "--channels must be auto, 1 or 3; got '2'"),
+])
+def test_options_that_are_none(options, message):
+    with pytest.raises(errors.UsageError) as caught:
+        data.PictureOptions(**options)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    ({'bits': 9}, '--bits must be in [1, 8]; got 9'), ({'bits': 0}, '--bits must be in [1, 8]'),
+    ({'shifts': 2.}, '--shifts must be in [0, 1); got 2.0'), ({'shifts': -1.}, '--shifts must be')])
+def test_arguments_of_load_that_are_out_of_range(tmp_path, arguments, message):
+    numbered(tmp_path, 12)
+    with pytest.raises(errors.UsageError) as caught:
+        data.load(tmp_path, **arguments)
+    assert message in str(caught.value)

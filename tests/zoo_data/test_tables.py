@@ -253,3 +253,20 @@ def test_decimal_commas_are_named(tmp_path):
     rows = [';'.join(str(v).replace('.', ',') for v in row) for row in ROWS[:40, :2]]
     (tmp_path / 't.csv').write_text('\n'.join(['a;b', *rows]))
     check(tmp_path / 't.csv', None, "numbers must have decimal points; column 'a' has the decimal")
+
+
+@pytest.mark.parametrize(('first', 'message'), [
+    ('NA,2.5', "its first line, 'NA', '2.5', may be names or values: give --header=yes"),
+    ('?,2.5', 'may be names or values'), ('null,1', 'may be names or values'),
+    (',,b', 'every column must have a name; column 2 has none')])
+def test_first_lines_that_are_neither(tmp_path, first, message):
+    rows = [','.join([str(i)] * (first.count(',') + 1)) for i in range(40)]
+    (tmp_path / 't.csv').write_text('\n'.join([first, *rows]))
+    check(tmp_path / 't.csv', None, message)
+
+
+def test_names_with_underscores_are_no_numbers(tmp_path):
+    (tmp_path / 't.csv').write_text('\n'.join(['1_1,1_2', *(
+        ','.join(map(str, row)) for row in ROWS[:40, :2])]))
+    assert data.load_vectors(tmp_path / 't.csv').columns == ('1_1', '1_2')
+    assert data.load_vectors(tmp_path / 't.csv', header='yes').columns == ('1_1', '1_2')

@@ -93,6 +93,8 @@ def decode(path: str | os.PathLike, channels: int, shorter_side: int | None = No
             # A JPEG is decoded at a half, a quarter or an eighth if that is still large enough.
             image.draft(None, (2 * shorter_side, 2 * shorter_side))
         image.load()
+        if image.mode.startswith('I'):
+            image.info['bits'] = _bits(image)
         turned = ImageOps.exif_transpose(image)
         if image.getexif().get(_ORIENTATION, 1) != 1:
             notes.add('turned as their EXIF data say')
@@ -150,13 +152,18 @@ def _flat(image: Image.Image, mode: str, notes: Notes) -> Image.Image:
 
 def _of_8_bits(image: Image.Image) -> Image.Image:
     """Returns the highest 8 of the 9 to 16 bits of a grey image; what is transparent is white."""
-    bits = image.tag_v2.get(_BITS, (16,)) if hasattr(image, 'tag_v2') else (16,)
     values = np.asarray(image).astype(np.int64)
-    levels = (values >> max(0, (bits if isinstance(bits, int) else bits[0]) - 8)).clip(0, 255)
+    levels = (values >> max(0, image.info.get('bits', 16) - 8)).clip(0, 255)
     transparent = image.info.get('transparency')
     if transparent is not None:
         levels[values == transparent] = 255
     return Image.fromarray(levels.astype(np.uint8))
+
+
+def _bits(image: Image.Image) -> int:
+    """Returns the bits of each pixel that a TIFF file says; 16 of any other."""
+    bits = getattr(image, 'tag_v2', {}).get(_BITS, 16)
+    return int(bits if isinstance(bits, int) else bits[0])
 
 
 def _has_no_colour(image: Image.Image) -> bool:
