@@ -19,7 +19,6 @@ MIN_ROWS, MIN_SPLIT_ROWS = 30, 3
 _MISSING = ('na', 'n/a', 'null', 'none', 'missing', '?', '-', '.')  # Marks of missing values.
 
 
-
 class Part(NamedTuple):
     """The rows of a table that form one split, or all of them.
 
