@@ -145,7 +145,7 @@ def _deep_copy(made: Any, memo: dict[int, Any]) -> Any:
 
 
 def _text(name: str, bound: Mapping[str, Any]) -> str:
-    signature = inspect.signature(_BUILDERS.get(name, lambda: None))
+    signature = inspect.signature(_BUILDERS[name])
     arguments = {}
     for key, value in bound.items():
         own = signature.parameters.get(key)

@@ -88,16 +88,15 @@ def events(name: str, values: tf.Tensor, event_shape: tf.TensorShape) -> tf.Tens
     return tf.ensure_shape(values, wanted)
 
 
-def labels(name: str, values: Any, classes: int | None) -> tf.Tensor:
-    """Returns labels `[B]` or `[B, 1]` as `[B]`, after checking that they are classes.
+def labels(name: str, values: Any) -> tf.Tensor:
+    """Returns labels `[B]` or `[B, 1]` as `[B]`, after checking that they are such.
 
     Args:
         name: The name of the argument.
         values: The labels.
-        classes: The number of classes, or None if it is not known.
 
     Raises:
-        ValueError: If they are no integers, have another shape, or are known to be out of range.
+        ValueError: If they are no integers, or have another shape.
     """
     values = tf.convert_to_tensor(values)
     if not values.dtype.is_integer:
@@ -113,7 +112,7 @@ def labels(name: str, values: Any, classes: int | None) -> tf.Tensor:
     if values.shape.rank != 1:
         raise ValueError(f'{name} must be one label for each example, [B]; got '
                          f'shape={values.shape}.')
-    return values if classes is None else within(name, values, classes)
+    return values
 
 
 def known_range(name: str, values: np.ndarray, end: int) -> None:

@@ -199,8 +199,8 @@ class Answers:
 
     def _in_shares(self, function: Callable[..., Any], *specs: Any) -> Callable[..., Any]:
         return tf.function(
-            lambda *arguments: self.towers.run(lambda rows: function(*rows), arguments)
-            , autograph=False).get_concrete_function(*specs)
+            lambda *arguments: self.towers.run(lambda rows: function(*rows), arguments),
+            autograph=False).get_concrete_function(*specs)
 
     def _packed(self, latents: list[tf.Tensor]) -> Latents:
         structure = self.flow.bijector.inverse_dtype(self.flow.dtype)

@@ -35,8 +35,8 @@ class LatentImageAnswers:
         # Saving would trace this function anew for both questions that call it, were it not
         # concrete.
         self._picture = tf.function(
-            lambda latents: frame.crop(self.towers.run(vae.picture, latents))
-            , autograph=False).get_concrete_function(self.latent_specs)
+            lambda latents: frame.crop(self.towers.run(vae.picture, latents)),
+            autograph=False).get_concrete_function(self.latent_specs)
 
     @property
     def name(self) -> str:

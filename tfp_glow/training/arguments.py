@@ -88,7 +88,7 @@ def _labels(name: str, x: Any, y: Any, objective: Any) -> Any:
     classes = inputs.classes(objective)
     if y is None or not objective.conditional or classes is None or not hasattr(x, 'shape'):
         return y
-    values = np.asarray(value_checks.labels(name, np.asarray(y), None))
+    values = np.asarray(value_checks.labels(name, np.asarray(y)))
     if len(values) != len(x):
         raise ValueError(f'{name} must have one label for each of the {len(x)} examples; got '
                          f'{len(values)}.')

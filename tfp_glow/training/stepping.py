@@ -184,7 +184,7 @@ class Stepping(keras.Model):
         """Returns labels as `[B]`; any other condition as it is."""
         if condition is None or inputs.classes(self.objective) is None:
             return condition
-        return value_checks.labels('y', condition, None)
+        return value_checks.labels('y', condition)
 
     def _evaluation_seed(self) -> list[Any]:
         seen = self.batches_seen.assign_add(1)

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from zoo.cli import errors
-from zoo.data import image_data, picture_readers, reading
+from zoo.data import image_data, reading, tables
+from zoo.data import splits as data_splits
 from zoo.data.picture_options import PictureOptions
 
-SPLITS = ('train', 'validation', 'test')
+SPLITS = tables.SPLITS
 _ALONE = ('x', 'images', 'image')  # The names of an array that is not one of a split.
 _LABELS = ('y', 'labels', 'label')
-_SHARE, _MOST_HELD_OUT = .1, 5000
 
 
-def load(name: str, options: PictureOptions, padding: Callable[[int, int], picture_readers.Padding],
+def load(name: str, options: PictureOptions, padding: Callable[[int, int], reading.Padding],
          flips: bool | None = None, shifts: float = 0., upside_down: bool = False,
          bits: int = 8) -> image_data.ImageData:
     """Returns the images of an npz file, uint8 `[N, H, W]` or `[N, H, W, 1 or 3]`.
@@ -140,7 +140,7 @@ def _completed(images: dict[str, np.ndarray], labels: dict[str, np.ndarray], sta
     if 'validation' in images and 'test' not in images:
         images['test'], labels['test'] = images.pop('validation'), labels.pop('validation')
     order = np.random.default_rng(0).permutation(len(images['train']))
-    count = min(_MOST_HELD_OUT, max(1, round(_SHARE * len(order))))
+    count = data_splits.held_out(len(order))
     for split in ('test', 'validation'):
         if split not in images:
             held, order = np.sort(order[:count]), order[count:]

@@ -16,10 +16,8 @@ from zoo.data import (
     sources,
 )
 from zoo.data.picture_options import PictureOptions
+from zoo.data.splits import MOST_HELD_OUT
 
-Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right)).
-
-_MAX_HELD_OUT = 5000
 # These are sets of natural images, whose mirror images are as likely. Those of digits and letters
 # (mnist, kmnist, emnist, svhn_cropped) are not, nor are those of fashion_mnist: all of its shoes
 # point to the left.
@@ -136,7 +134,7 @@ def choose_splits(name: str, counts: dict[str, int]) -> dict[str, str]:
     own = next((s for s in ('validation', 'valid', 'val', 'dev') if counts.get(s)), None)
     test = 'test' if counts.get('test') else own
     validation = own if own != test else None
-    end, held_out = counts['train'], min(_MAX_HELD_OUT, counts['train'] // 10)
+    end, held_out = counts['train'], min(MOST_HELD_OUT, counts['train'] // 10)
     missing = (validation is None) + (test is None)
     if missing and not held_out:
         raise errors.UsageError(f'--dataset={name} must have 10 training examples or more, to hold '
@@ -175,7 +173,7 @@ def _image_key(name: str, features: Any, size: int | None) -> str:
     return key
 
 
-def _padding(name: str, shape: tuple[int, int, int], pad: bool, divisor: int) -> Padding:
+def _padding(name: str, shape: tuple[int, int, int], pad: bool, divisor: int) -> reading.Padding:
     """Returns ((top, bottom), (left, right)), as even as possible.
 
     Raises:

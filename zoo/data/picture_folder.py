@@ -10,16 +10,21 @@ from typing import Any, TypeVar
 import numpy as np
 
 from zoo.cli import errors, processor
-from zoo.data import image_data, picture_decoding, picture_files, picture_readers, reading
+from zoo.data import (
+    image_data,
+    picture_decoding,
+    picture_files,
+    picture_readers,
+    reading,
+    splits,
+)
 from zoo.data.picture_options import PictureOptions
 
 T = TypeVar('T')
-_SHARE = .1  # So much is held out for each split that is missing.
-_MOST_HELD_OUT = 5000
 _AT_ONCE = 64  # A thread is given so many files.
 
 
-def load(name: str, options: PictureOptions, padding: Callable[[int, int], picture_readers.Padding],
+def load(name: str, options: PictureOptions, padding: Callable[[int, int], reading.Padding],
          flips: bool | None = None, shifts: float = 0., upside_down: bool = False, bits: int = 8,
          tell: Callable[[str], object] = print) -> image_data.ImageData:
     """Returns the pictures of a folder, see `picture_files.find`, as an `ImageData`.
@@ -59,15 +64,15 @@ def load(name: str, options: PictureOptions, padding: Callable[[int, int], pictu
             f'{len(headers):,} are: {picture_files.shown(small)}. --skip_small leaves them out.')
     notes = picture_decoding.Notes()
     pad = padding(*shape[:2])
-    splits = {}
+    parts = {}
     for split, paths in _split(listing, set(headers) - set(small), start).items():
         labels = np.array([listing.label(path) for path in paths], np.int64)
         counts = np.array([_tiles(headers[path], options) if options.tiles else 1
                            for path in paths], np.int64)
-        splits[split] = picture_readers.Pictures(
+        parts[split] = picture_readers.Pictures(
             listing.root, paths, labels, counts, shape, options, pad, notes)
     readers = {}
-    for split, pictures in splits.items():
+    for split, pictures in parts.items():
         readers[split], damaged = _reader(pictures, split == 'train')
         unusable += damaged
     _check_usable(unusable, options, name, tell)
@@ -80,11 +85,11 @@ def load(name: str, options: PictureOptions, padding: Callable[[int, int], pictu
                                 f'{" and ".join(empty)} has none.')
     where = 'by file' if None in listing.paths else 'in its folder'
     return image_data.ImageData(
-        name=name, image_shape=next(iter(splits.values())).image_shape, original_shape=shape,
+        name=name, image_shape=next(iter(parts.values())).image_shape, original_shape=shape,
         bins=2**bits, bits=bits, num_classes=len(listing.classes) or None,
         sizes={split: readers[split].size for split in readers},
         splits={split: f'{split}: {_number(pictures.paths)} {where}'
-                for split, pictures in splits.items()},
+                for split, pictures in parts.items()},
         flips=True if flips is None else flips, shifts=shifts, upside_down=upside_down,
         readers=readers, class_names=listing.classes)
 
@@ -170,7 +175,7 @@ def _split(listing: picture_files.Listing, usable: set[str], start: str) -> dict
     ranked = sorted(train, key=lambda path: hashlib.sha256(
         path.replace(os.sep, '/').encode('utf-8', 'surrogateescape')).digest())
     for split in missing:
-        count = min(_MOST_HELD_OUT, max(1, round(_SHARE * len(train))))
+        count = splits.held_out(len(train))
         found[split], ranked = sorted(ranked[:count]), ranked[count:]
     if not ranked:
         raise errors.UsageError(f'{start}it must have {len(missing) + 1} pictures or more that can '
@@ -194,21 +199,24 @@ def _reader(pictures: picture_readers.Pictures, trains: bool,
 
     def decode(index: int) -> np.ndarray | None:
         try:
-            images = pictures.cut(index, pictures.pixels(index))
+            pixels = pictures.pixels(index)
+            images = pictures.cut(index, pixels)
         except picture_decoding.Unreadable as error:
             damaged.append((pictures.paths[index], str(error)))
             return None
-        return images if fits and not moves else images[:0]
+        if not fits:
+            return images[:0]
+        return pixels if moves else images
     if not fits and not (options.tiles and options.skip_unreadable):
         return picture_readers.PictureReader(pictures), []
-    images = _beside_each_other(decode, range(len(pictures.paths)))
-    whole = [index for index, image in enumerate(images) if image is not None]
+    decoded = _beside_each_other(decode, range(len(pictures.paths)))
+    whole = [index for index, pixels in enumerate(decoded) if pixels is not None]
+    values = [pixels for pixels in decoded if pixels is not None]
     pictures = dataclasses.replace(
         pictures, paths=[pictures.paths[i] for i in whole], labels=pictures.labels[whole],
         counts=pictures.counts[whole])
     if not fits or moves:
-        return picture_readers.PictureReader(pictures, keep=fits), damaged
-    values = [image for image in images if image is not None]
+        return picture_readers.PictureReader(pictures, values if fits else None), damaged
     empty = np.zeros([0, *pictures.image_shape], np.uint8)
     return reading.ArrayReader(np.concatenate([empty, *values]),
                                np.repeat(pictures.labels, pictures.counts)), damaged

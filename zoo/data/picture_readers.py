@@ -11,7 +11,6 @@ from zoo.cli import errors, processor
 from zoo.data import picture_decoding, reading
 from zoo.data.picture_options import PictureOptions
 
-Padding = tuple[tuple[int, int], tuple[int, int]]
 MIDDLE = (.5, .5)
 
 
@@ -36,7 +35,7 @@ class Pictures:
     counts: np.ndarray
     shape: tuple[int, int, int]
     options: PictureOptions
-    padding: Padding
+    padding: reading.Padding
     notes: picture_decoding.Notes
 
     @property
@@ -110,16 +109,16 @@ class PictureReader:
 
     Args:
         pictures: The pictures of the split.
-        keep: Whether decoded pictures are kept in memory.
+        kept: The decoded pictures, `pictures.pixels` of each, or None to decode them each time.
 
     Attributes:
         size: The number of images.
     """
 
-    def __init__(self, pictures: Pictures, keep: bool = False) -> None:
+    def __init__(self, pictures: Pictures, kept: Sequence[np.ndarray] | None = None) -> None:
         self._pictures, self.size = pictures, pictures.size
         self._labels = tf.constant(pictures.labels, tf.int64)
-        self._kept: dict[int, np.ndarray] | None = {} if keep else None
+        self._kept = kept
 
     def in_order(self, batch_size: int, count: int) -> tf.data.Dataset:
         """Returns batches of the first `count` images and labels; the last may be incomplete."""
@@ -180,8 +179,4 @@ class PictureReader:
         raise errors.Failure(message)
 
     def _pixels(self, number: int) -> np.ndarray:
-        if self._kept is None:
-            return self._pictures.pixels(number)
-        if number not in self._kept:
-            self._kept[number] = self._pictures.pixels(number)
-        return self._kept[number]
+        return self._pictures.pixels(number) if self._kept is None else self._kept[number]

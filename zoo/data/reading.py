@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right)).
 MEMORY_LIMIT = 2**30  # Bytes. A larger split is streamed from disk.
 SHUFFLE_BYTES = 2**28  # So much of a streamed split is shuffled at once.
 _NO_GLOBAL_SEED, _SEEDS = 87654321, 2**31 - 1  # What TensorFlow takes where no global seed is set.
@@ -73,7 +74,7 @@ class SplitReader(ArrayReader):
     """
 
     def __init__(self, builder: tfds.core.DatasetBuilder, split: str, image_key: str,
-                 has_labels: bool, padding: tuple[tuple[int, int], tuple[int, int]],
+                 has_labels: bool, padding: Padding,
                  size: int | None = None) -> None:
         # This does not call the constructor of `ArrayReader`: `_arrays` are read when they are
         # first needed.

@@ -8,7 +8,13 @@ import tensorflow as tf
 from zoo.cli import errors
 from zoo.data import reading
 
+MOST_HELD_OUT = 5000  # Of each split that a data set lacks.
 AHEAD_BYTES, MOST_AHEAD = 2**22, 64  # So much is read ahead, in so many batches, but at least two.
+
+
+def held_out(count: int) -> int:
+    """Returns how many of so many examples or files each split gets that is missing: a tenth."""
+    return min(MOST_HELD_OUT, max(1, round(.1 * count)))
 
 
 class Batches:

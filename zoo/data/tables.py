@@ -16,7 +16,7 @@ from zoo.data import dataset_names
 SUFFIXES = dataset_names.TABLES
 SPLITS = ('train', 'validation', 'test')
 MIN_ROWS, MIN_SPLIT_ROWS = 30, 3
-_MISSING = ('na', 'n/a', 'null', 'none', 'missing', '?', '-', '.')  # Marks of missing values.
+_MISSING = {'na', 'n/a', 'null', 'none', 'missing', '?', '-', '.'}  # Marks of missing values.
 
 
 class Part(NamedTuple):
@@ -132,11 +132,11 @@ def _has_names(head: list[str], after: _Rows, start: str, header: str,
         raise errors.UsageError(f'--header must be auto, yes or no; got {header!r}.')
     if header != 'auto':
         return header == 'yes'
-    numbers = [text for text in head if _is_number(text) and text.strip()]
-    texts = [text for text in head if text.strip() and not _is_number(text.replace(',', '.', 1))]
-    if numbers and texts and all(text.strip().lower() in _MISSING for text in texts):
-        raise errors.UsageError(f'{start}its first line, {_listed(head)}, may be names or values: '
+    texts = {t.strip().lower() for t in head if not _is_number(t.replace(',', '.', 1))} - {''}
+    unclear = errors.UsageError(f'{start}its first line, {_listed(head)}, may be names or values: '
                                 'give --header=yes or --header=no.')
+    if texts and any(map(_is_number, head)) and _MISSING.issuperset(texts):
+        raise unclear
     if any(not _is_number(name.replace(',', '.', 1)) and _is_number(value.replace(',', '.', 1))
            for name, value in zip(head, after[0][1] if after else [])):
         return True
@@ -149,8 +149,7 @@ def _has_names(head: list[str], after: _Rows, start: str, header: str,
         tell(f'{start}its first line, {_listed(head)}, is taken for names; --header=no takes it '
              'for values.')
         return True
-    raise errors.UsageError(f'{start}its first line, {_listed(head)}, may be names or values: give '
-                            '--header=yes or --header=no.')
+    raise unclear
 
 
 def _without_index(rows: _Rows, columns: list[str], start: str,
@@ -161,17 +160,18 @@ def _without_index(rows: _Rows, columns: list[str], start: str,
         UsageError: If a column without a name holds anything else.
     """
     unnamed = [index for index, name in enumerate(columns) if not name]
-    for index in unnamed[-1:]:
-        texts = [row[index].strip() for _, row in rows]
-        numbers = [int(text) for text in texts if text.isdecimal()]
-        counts = (list(range(len(texts))), list(range(1, len(texts) + 1)))
-        if numbers not in counts or len(unnamed) > 1:
-            raise errors.UsageError(f'{start}every column must have a name; column {index + 1} has '
-                                    'none, and does not count the rows.')
-        tell(f'{start}column {index + 1}, which has no name and counts the rows, is left out.')
-        return ([(line, row[:index] + row[index + 1:]) for line, row in rows],
-                columns[:index] + columns[index + 1:])
-    return rows, columns
+    if not unnamed:
+        return rows, columns
+    index = unnamed[-1]
+    numbers = [int(row[index]) for _, row in rows if row[index].strip().isdecimal()]
+    counts = [list(range(first, first + len(rows))) for first in (0, 1)]
+    if numbers not in counts or len(unnamed) > 1:
+        reason = 'does not count the rows' if len(unnamed) == 1 else 'is not the only one'
+        raise errors.UsageError(f'{start}every column must have a name; column {index + 1} has '
+                                f'none, and {reason}.')
+    tell(f'{start}column {index + 1}, which has no name and counts the rows, is left out.')
+    return ([(line, row[:index] + row[index + 1:]) for line, row in rows],
+            columns[:index] + columns[index + 1:])
 
 
 def _no_number(rows: _Rows, columns: list[str], start: str) -> errors.UsageError:
